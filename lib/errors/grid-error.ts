@@ -1,0 +1,120 @@
+import { types } from 'node:util';
+import type { GridCode, GridReason } from './code.js';
+
+/** What is known of an error beside its code and text. */
+export interface GridErrorFacts {
+  /** True iff the other host answered with this error, a refusal included. Default false. */
+  remote?: boolean;
+  /** Origin of the other end of the call. */
+  peer?: string;
+  /** What was called, as the caller wrote it. */
+  pattern?: string;
+  reason?: GridReason;
+  /** True iff the handler certainly never ran: a retry is safe. Default false. */
+  notSent?: boolean;
+  /** What the application gave along. */
+  details?: unknown;
+  /** The foreign error that this one stands for. Never crosses the wire. */
+  cause?: unknown;
+}
+
+// Two copies of this package in one process (ESM beside a bundled one) must know each other's errors.
+const BRAND = Symbol.for('nestjs-grid.GridError');
+
+/**
+ * The one error class of the grid. `message` is the bare text; the code stands in `code` and at the start of
+ * `toString()` only.
+ */
+export class GridError extends Error {
+  static {
+    Object.defineProperty(this.prototype, BRAND, { value: true });
+    Object.defineProperty(this.prototype, 'name', { value: 'GridError' });
+  }
+
+  readonly code: GridCode;
+  readonly remote: boolean;
+  readonly notSent: boolean;
+  readonly peer: string | undefined;
+  readonly pattern: string | undefined;
+  readonly reason: GridReason | undefined;
+  readonly details: unknown;
+
+  constructor(code: GridCode, message: string, facts: GridErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.code = code;
+    this.remote = facts.remote ?? false;
+    this.notSent = facts.notSent ?? false;
+    this.peer = facts.peer;
+    this.pattern = facts.pattern;
+    this.reason = facts.reason;
+    this.details = facts.details;
+  }
+
+  /** True for a GridError of any copy of this package, also across realms. */
+  static is(value: unknown): value is GridError {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
+
+  /** This error with more facts known, for example the peer and the pattern that only the layer above can tell. */
+  with(facts: GridErrorFacts & { message?: string }): GridError {
+    const merged: GridErrorFacts = {
+      remote: this.remote,
+      notSent: this.notSent,
+      peer: this.peer,
+      pattern: this.pattern,
+      reason: this.reason,
+      details: this.details,
+      cause: this.cause,
+      ...facts,
+    };
+    const copy = new GridError(this.code, facts.message ?? this.message, merged);
+    if (this.stack !== undefined && facts.message === undefined) copy.stack = this.stack;
+    return copy;
+  }
+
+  override toString(): string {
+    return `${this.code}: ${this.message}`;
+  }
+}
+
+/**
+ * The gate through which every foreign error passes: a GridError stays itself, an AbortError becomes CANCELLED, a
+ * TimeoutError DEADLINE_EXCEEDED, anything else `fallback`. The original is kept as `cause`.
+ */
+export function toGridError(foreign: unknown, fallback: GridCode = 'UNKNOWN'): GridError {
+  if (GridError.is(foreign)) return foreign;
+  // not instanceof: errors of another realm (vm contexts, jest) are native errors all the same
+  const name = types.isNativeError(foreign) || foreign instanceof DOMException ? foreign.name : '';
+  if (name === 'AbortError') return new GridError('CANCELLED', 'context canceled', { cause: foreign });
+  if (name === 'TimeoutError')
+    return new GridError('DEADLINE_EXCEEDED', 'context deadline exceeded', { cause: foreign });
+  return new GridError(fallback, textOf(foreign), { cause: foreign });
+}
+
+/** A text for anything that can be thrown, getters that throw included. */
+export function textOf(foreign: unknown): string {
+  try {
+    if (types.isNativeError(foreign)) return foreign.message || foreign.name;
+    if (typeof foreign === 'string') return foreign;
+    if (
+      typeof foreign === 'object' &&
+      foreign !== null &&
+      'message' in foreign &&
+      typeof foreign.message === 'string'
+    ) {
+      return foreign.message;
+    }
+    return `a ${foreign === null ? 'null' : typeof foreign} was thrown: ${String(foreign)}`;
+  } catch {
+    return 'something without a readable text was thrown';
+  }
+}
+
+/** True iff the call ended because the connection to the peer was lost or was not there (spec §9). */
+export function isDisconnected(error: unknown): error is GridError {
+  return (
+    GridError.is(error) &&
+    error.code === 'UNAVAILABLE' &&
+    (error.reason === 'disconnected' || error.reason === 'not-connected')
+  );
+}

@@ -1,0 +1,70 @@
+import type { GridCode } from '../errors/index.js';
+
+export type CallDirection = 'outgoing' | 'incoming';
+export type CallKind = 'request' | 'stream';
+
+/** Messages that a rule of the protocol tells to ignore. They are counted, never answered, never logged one by one. */
+export type DropKind = 'late-answer' | 'unknown-call' | 'excess-credit' | 'late-result' | 'after-end' | 'odd-op';
+
+/** A stream whose both ends wait for the other to read. */
+export interface BlockedStream {
+  readonly direction: CallDirection;
+  readonly handler: number;
+  /** For at least so many milliseconds. */
+  readonly forMs: number;
+  /** Messages that wait at this end until the application takes them. */
+  readonly unreadHere: number;
+  /** Messages that the other end's application has not taken. */
+  readonly unreadThere: number;
+}
+
+/** One open stream, as of now, seen from this end. */
+export interface StreamFlow {
+  readonly direction: CallDirection;
+  readonly handler: number;
+  /** Messages that this end may send before it gets a credit back. */
+  readonly credits: number;
+  /** This end cannot send: it waits for a credit. */
+  readonly starved: boolean;
+  /** Messages that came and that the application has not taken. */
+  readonly unread: number;
+}
+
+/** What a mux tells of its calls. Must not throw and must be cheap: it runs on the hot path. */
+export interface MuxObserver {
+  callOpened(direction: CallDirection, kind: CallKind, handler: number): void;
+  /** `code` is undefined for a call that ended well. */
+  callEnded(
+    direction: CallDirection,
+    kind: CallKind,
+    handler: number,
+    code: GridCode | undefined,
+    durationMs: number,
+  ): void;
+  /** Bytes of one payload, handed to the connection or come from it. */
+  payloadSent(direction: CallDirection, kind: CallKind, handler: number, bytes: number): void;
+  payloadReceived(direction: CallDirection, kind: CallKind, handler: number, bytes: number): void;
+  dropped(what: DropKind): void;
+  /** At most once per stream. */
+  streamBlocked(stream: BlockedStream): void;
+}
+
+/** What a connection tells of its socket. */
+export interface ConnectionObserver extends MuxObserver {
+  frameSent(bytes: number): void;
+  frameReceived(bytes: number): void;
+  /** Round trip of the connection's own ping. */
+  pinged(roundTripMs: number): void;
+}
+
+export const silentObserver: ConnectionObserver = Object.freeze({
+  callOpened() {},
+  callEnded() {},
+  payloadSent() {},
+  payloadReceived() {},
+  dropped() {},
+  streamBlocked() {},
+  frameSent() {},
+  frameReceived() {},
+  pinged() {},
+});

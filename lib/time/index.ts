@@ -1,0 +1,2 @@
+export { systemClock, type Clock, type Timer } from './clock.js';
+export { Rota } from './rota.js';
