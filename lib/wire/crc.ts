@@ -1,0 +1,21 @@
+import { xxh3Low } from './xxh3.js';
+
+/** Bytes of the CRC at the end of a message with `Flag.Crc`, little-endian (wire spec §2). */
+export const CRC_BYTES = 4;
+
+/** The low 32 bits of XXH3 (64 bit, seed 0) of [start, end), unsigned. All CRCs are made by this one function. */
+export function crcOf(bytes: Uint8Array, start: number, end: number): number {
+  return xxh3Low(bytes, start, end) >>> 0;
+}
+
+export function putCrc(target: Uint8Array, at: number, crc: number): number {
+  target[at] = crc;
+  target[at + 1] = crc >>> 8;
+  target[at + 2] = crc >>> 16;
+  target[at + 3] = crc >>> 24;
+  return at + CRC_BYTES;
+}
+
+export function crcAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
+}

@@ -1,0 +1,35 @@
+export { decodeCapacity, encodeCapacity, type CapacityBody } from './capacity-body.js';
+export {
+  decodeConnectRequest,
+  decodeConnectResponse,
+  encodeConnectRequest,
+  encodeConnectResponse,
+  LEAST_MAX,
+  MOST_EXT,
+  type Abilities,
+  type ConnectRequest,
+  type ConnectResponse,
+} from './connect-body.js';
+export { CRC_BYTES, crcOf } from './crc.js';
+export { activeExtensions, EXTENSIONS, type Dialect, type Extension } from './dialect.js';
+export { decodeErrorText, encodeErrorText } from './error-text.js';
+export { Flag } from './flag.js';
+export {
+  decodeFrame,
+  encodeItemHeader,
+  encodeMergedHeader,
+  ITEM_HEADER_MAX,
+  itemHeaderSize,
+  MERGED_HEADER_MAX,
+} from './frame.js';
+export { CONNECTION_MUX_ID, type Message, type Metadata, type MuxId } from './message.js';
+export { encodeMessage, maxEncodedSize, type DecodeRules } from './message-codec.js';
+export { METADATA_BYTES, metadataSize } from './metadata.js';
+export { decodeMuxConnectError, encodeMuxConnectError } from './mux-connect-error.js';
+export { FIRST_OP, LAST_OP, Op, type OpName } from './op.js';
+export { decodePing, decodePong, encodePing, encodePong, type PingBody, type PongBody } from './ping-body.js';
+export { parseJson } from './safe-json.js';
+export { SUBROUTE_BYTES, subrouteId, subrouteKey } from './subroute.js';
+export { closeCodeOf, violation } from './violation.js';
+export { unixMs, wireTimeOf, type WireTime } from './wire-time.js';
+export { xxh3_64 } from './xxh3.js';

@@ -1,0 +1,179 @@
+import { GridError } from '../errors/index.js';
+import { CRC_BYTES, crcAt, crcOf, putCrc } from './crc.js';
+import type { Extension } from './dialect.js';
+import { Flag } from './flag.js';
+import { CONNECTION_MUX_ID, type Message, type Metadata, type MuxId } from './message.js';
+import { decodeMetadata, encodeMetadata, metadataSize } from './metadata.js';
+import type { MsgpackReader } from './msgpack-reader.js';
+import { MAX_HEADER_BYTES, MAX_UINT_BYTES, putBinHeader, putUint } from './msgpack-writer.js';
+import { FIRST_OP, LAST_OP, Op } from './op.js';
+import { SUBROUTE_BYTES } from './subroute.js';
+import { crcMismatch, tooManyBytes, violation } from './violation.js';
+
+/** What decides whether bytes from a peer are allowed. */
+export interface DecodeRules {
+  /** The connection's active extensions: the others' flags are unknown flags. Empty until the handshake is done. */
+  readonly extensions: ReadonlySet<Extension>;
+  /** Largest payload in bytes (`limits.messageBytes`); past it close code 1009. */
+  readonly messageBytes: number;
+  /** Most messages in one Merged (`limits.frameMessages`). */
+  readonly frameMessages: number;
+}
+
+/** What an op is about: its muxId is 0, not 0, or either (wire spec §2, §8). */
+type Scope = 'connection' | 'call' | 'either';
+
+const SCOPES: Readonly<Record<Op, Scope>> = {
+  [Op.Connect]: 'connection',
+  [Op.ConnectResponse]: 'connection',
+  [Op.Ping]: 'either',
+  [Op.Pong]: 'either',
+  [Op.ConnectMux]: 'call',
+  [Op.MuxConnectError]: 'call',
+  [Op.DisconnectClientMux]: 'call',
+  [Op.DisconnectServerMux]: 'call',
+  [Op.MuxClientMsg]: 'call',
+  [Op.MuxServerMsg]: 'call',
+  [Op.UnblockSrvMux]: 'call',
+  [Op.UnblockClMux]: 'call',
+  [Op.AckMux]: 'call',
+  [Op.Request]: 'call',
+  [Op.Response]: 'call',
+  [Op.Disconnect]: 'connection',
+  [Op.Merged]: 'connection',
+};
+
+/** "a MessagePack array of exactly 7 (`0x97`)" (wire spec §2). */
+const ARRAY_OF_7 = 0x97;
+const UINT8 = 0xff;
+const UINT32 = 0xffff_ffff;
+
+const V1_FLAGS = Flag.Crc | Flag.Eof | Flag.Stateless | Flag.PayloadIsErr | Flag.PayloadIsZero | Flag.Subroute;
+
+/** array, muxId, seq, deadlineMs, handler, op, flags, payload header, subroute id, CRC */
+const MAX_FIXED_BYTES = 1 + MAX_UINT_BYTES + 5 + 5 + 2 + 1 + 2 + MAX_HEADER_BYTES + SUBROUTE_BYTES + CRC_BYTES;
+
+/** The smallest message: the array, six fields of one byte each, an empty payload of two. */
+export const MIN_MESSAGE_BYTES = 9;
+
+/** A cheap upper bound of what `encodeMessage` writes, in bytes. Throws as `metadataSize` does. */
+export function maxEncodedSize(message: Message): number {
+  const size = MAX_FIXED_BYTES + (message.payload?.length ?? 0);
+  return message.metadata === undefined ? size : size + metadataSize(message.metadata);
+}
+
+/**
+ * Writes one message with its metadata, subroute id and CRC as its flags say, and returns where it ends. The payload
+ * is copied. `target` must have room for `maxEncodedSize(message)` from `offset` on.
+ */
+export function encodeMessage(message: Message, target: Uint8Array, offset: number): number {
+  const { flags, payload } = message;
+  target[offset] = ARRAY_OF_7;
+  let at = putUint(target, offset + 1, message.muxId);
+  at = putUint(target, at, message.seq);
+  at = putUint(target, at, message.deadlineMs);
+  at = putUint(target, at, message.handler);
+  at = putUint(target, at, message.op);
+  at = putUint(target, at, flags);
+  at = putBinHeader(target, at, payload?.length ?? 0);
+  if (payload !== undefined) at = putBytes(target, at, payload);
+  if (flags & Flag.Metadata) at = encodeMetadata(message.metadata ?? missing('metadata'), target, at);
+  if (flags & Flag.Subroute) at = putBytes(target, at, message.subroute ?? missing('a subroute id'));
+  return flags & Flag.Crc ? putCrc(target, at, crcOf(target, offset, at)) : at;
+}
+
+/**
+ * Reads the one message that fills the reader's range; of a Merged only its head, the items follow. Every rule of wire
+ * spec §2 and §11 that concerns one message alone is checked. Throws a `GridError` and nothing else.
+ */
+export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Message {
+  const { bytes, at: start } = reader;
+  if (reader.byte() !== ARRAY_OF_7) throw violation('a message is an array of 7');
+  const muxId = reader.uint64('muxId');
+  const seq = reader.uint(UINT32, 'seq');
+  const deadlineMs = reader.uint(UINT32, 'deadlineMs');
+  const handler = reader.uint(UINT8, 'handler');
+  const op = opOf(reader.uint(UINT8, 'op'), muxId);
+  const flags = reader.uint(UINT8, 'flags');
+  if ((flags & ~V1_FLAGS) !== 0) checkExtensionFlags(op, flags, rules.extensions);
+  const payloadBytes = reader.binHeader('payload');
+  if (payloadBytes > rules.messageBytes) throw tooManyBytes(payloadBytes, rules.messageBytes);
+  let payload: Uint8Array | undefined;
+  if (payloadBytes > 0) payload = reader.view(payloadBytes);
+  else if (flags & Flag.PayloadIsZero) payload = EMPTY;
+
+  let subroute: Uint8Array | undefined;
+  let metadata: Metadata | undefined;
+  let metadataBytes: number | undefined;
+  if (op === Op.Merged) {
+    if (deadlineMs + handler + flags + payloadBytes !== 0) throw violation('Merged with more than a count');
+  } else {
+    // the trailers stand at the end of the range: what is before them belongs to the metadata or to nobody
+    if (flags & Flag.Crc) {
+      cutTrailer(reader, CRC_BYTES);
+      if (crcOf(bytes, start, reader.end) !== crcAt(bytes, reader.end)) throw crcMismatch();
+    }
+    if (flags & Flag.Subroute) {
+      cutTrailer(reader, SUBROUTE_BYTES);
+      subroute = new Uint8Array(bytes.buffer, bytes.byteOffset + reader.end, SUBROUTE_BYTES);
+    }
+    if (flags & Flag.Metadata) {
+      const metadataStart = reader.at;
+      metadata = decodeMetadata(reader);
+      metadataBytes = reader.at - metadataStart;
+    }
+    reader.finish('a message');
+  }
+  return { muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes };
+}
+
+const EMPTY = new Uint8Array(0);
+
+function cutTrailer(reader: MsgpackReader, bytes: number): void {
+  if (reader.remaining < bytes) throw violation('a trailer is missing that the flags promise');
+  reader.end -= bytes;
+}
+
+function opOf(number: number, muxId: MuxId): Op {
+  if (number < FIRST_OP || number > LAST_OP) throw violation(`unknown op ${number}`);
+  const op = number as Op;
+  const scope = SCOPES[op];
+  if (scope === 'call' ? muxId === CONNECTION_MUX_ID : scope === 'connection' && muxId !== CONNECTION_MUX_ID) {
+    throw violation(`op ${op} with muxId ${muxId}`);
+  }
+  return op;
+}
+
+/** An extension's flag is known only where the extension is active, and only on the messages that it names. */
+function checkExtensionFlags(op: Op, flags: number, extensions: ReadonlySet<Extension>): void {
+  if (flags & Flag.Metadata && !(extensions.has('meta') && carriesMetadata(op, flags))) {
+    throw violation(`unknown flag METADATA on op ${op}`);
+  }
+  if (flags & Flag.Many && !(extensions.has('upgrade') && op === Op.Request)) {
+    throw violation(`unknown flag MANY on op ${op}`);
+  }
+}
+
+function carriesMetadata(op: Op, flags: number): boolean {
+  switch (op) {
+    case Op.Request:
+    case Op.ConnectMux:
+    case Op.Response:
+    case Op.MuxConnectError:
+      return true;
+    default:
+      return op === Op.MuxServerMsg && (flags & Flag.Eof) !== 0;
+  }
+}
+
+function missing(what: string): never {
+  throw new GridError('INTERNAL', `the flags of a message promise ${what}, but it has none`);
+}
+
+function putBytes(target: Uint8Array, at: number, bytes: Uint8Array): number {
+  const { length } = bytes;
+  // a call of set costs more than these few stores
+  if (length > 48) target.set(bytes, at);
+  else for (let i = 0; i < length; i++) target[at + i] = bytes[i]!;
+  return at + length;
+}
