@@ -1,0 +1,76 @@
+import type { GridError } from '../errors/index.js';
+import type { CallKind, MuxObserver, StreamFlow } from '../observe/index.js';
+import type { Clock, Rota } from '../time/index.js';
+import type { Dialect, Message, MuxId, Op } from '../wire/index.js';
+import type { BlockWatch } from './block-watch.js';
+import type { Emitter } from './emitter.js';
+import type { HeldBytes } from './held-bytes.js';
+import type { HandlerStream } from './handler-stream.js';
+import type { CallerStream } from './caller-stream.js';
+import type { MuxIntervals, MuxLimits } from './limits.js';
+import type { PayloadCap } from './payload-cap.js';
+
+/** What every call of a mux is handed: never the mux itself. */
+export interface CallPorts {
+  readonly emitter: Emitter;
+  readonly clock: Clock;
+  readonly observer: MuxObserver;
+  readonly limits: MuxLimits;
+  readonly intervals: MuxIntervals;
+  readonly dialect: Dialect;
+  readonly payloadCap: PayloadCap;
+  /** Streams of both directions, either end's, that are looked at now and then. */
+  readonly blockWatches: Rota<BlockWatch>;
+}
+
+/** What a call of ours asks its mux. */
+export interface OutgoingPorts extends CallPorts {
+  /** Streams of ours that are pinged. */
+  readonly pings: Rota<CallerStream>;
+  /** The stream that a request became takes its place. */
+  replace(muxId: MuxId, call: OutgoingCall): void;
+  /** The call is over. */
+  release(muxId: MuxId): void;
+}
+
+/** What a call of the peer asks its mux. */
+export interface IncomingPorts extends CallPorts {
+  /** Streams of the peer that must be pinged by it. */
+  readonly silence: Rota<HandlerStream>;
+  /** Payloads of the peer's calls and their unread input. */
+  readonly held: HeldBytes;
+  /** The stream that a request became takes its place. */
+  replace(muxId: MuxId, call: IncomingCall): void;
+  /** The call is over on the wire; its muxId is free. */
+  release(muxId: MuxId, call: IncomingCall): void;
+  /** Why no further stream may run now, undefined while one may. */
+  refuseStream(): GridError | undefined;
+  handlerStarted(kind: CallKind): void;
+  /** The handler has really ended, maybe long after the call. */
+  handlerEnded(kind: CallKind): void;
+  /** The handler of a stream has ended and the stream is over on the wire: the end of one may wait for a credit. */
+  streamGone(): void;
+}
+
+/** A call of ours, as the mux's table knows it. */
+export interface OutgoingCall {
+  /** Of a stream. @internal */
+  readonly flow?: StreamFlow;
+  /** A message for it, of one of the ops that go to a caller. @internal */
+  receive(message: Message): void;
+  /** The connection has ended: nothing can be sent. @internal */
+  drop(error: GridError): void;
+}
+
+/** A call of the peer, as the mux's table knows it. */
+export interface IncomingCall {
+  readonly openedAt: number;
+  /** Of a stream. @internal */
+  readonly flow?: StreamFlow;
+  /** False: a message of this op is answered as for an unknown call (spec §11, `upgrade`). @internal */
+  takes(op: Op): boolean;
+  /** A message for it, of one of the ops that it takes. @internal */
+  receive(message: Message): void;
+  /** The connection has ended: nothing can be sent. @internal */
+  drop(error: GridError): void;
+}

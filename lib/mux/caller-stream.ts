@@ -1,0 +1,268 @@
+import { failureOfText, GridError, TEXT } from '../errors/index.js';
+import type { StreamFlow } from '../observe/index.js';
+import type { Timer } from '../time/index.js';
+import {
+  decodeCapacity,
+  decodeErrorText,
+  decodeMuxConnectError,
+  decodePong,
+  Flag,
+  Op,
+  type Message,
+  type Metadata,
+  type MuxId,
+} from '../wire/index.js';
+import { BlockWatch } from './block-watch.js';
+import { wireDeadline, type StreamInit } from './call-init.js';
+import type { OutgoingCall, OutgoingPorts } from './call-ports.js';
+import { failureOf, ownMetadata, refusalOf } from './error-metadata.js';
+import { Inbound } from './inbound.js';
+import { oversizeMetadata } from './metadata-cap.js';
+import { Outbound } from './outbound.js';
+import { Sequence } from './sequence.js';
+
+const EMPTY = new Uint8Array(0);
+const NO_INPUT =
+  'the handler takes no input: its inCapacity is 0, or its host does not announce it and the call needs the option inCapacity';
+
+/** A stream of ours, at the caller: what goes to the handler is `input`, what comes from it is `output`. */
+export class CallerStream implements OutgoingCall {
+  readonly input: Outbound;
+  readonly output: Inbound;
+  /** Called once when the call is over on the wire; items may still wait in `output`. */
+  onOver: ((error: GridError | undefined) => void) | undefined;
+  /** What the handler gave along with its end; known when `onOver` is called. */
+  responseMetadata: Metadata | undefined;
+
+  private readonly sent = new Sequence();
+  private readonly received = new Sequence();
+  private readonly openedAt: number;
+  private lastSign: number;
+  private deadline: Timer | undefined;
+  private blockWatch: BlockWatch | undefined;
+  private pings = 0;
+  private position = 0;
+  private state: 'open' | 'over' = 'open';
+
+  private constructor(
+    private readonly ports: OutgoingPorts,
+    private readonly muxId: MuxId,
+    private readonly handler: number,
+    timeoutMs: number | undefined,
+    private readonly inCapacity: number,
+    outCapacity: number | undefined,
+  ) {
+    this.openedAt = this.lastSign = ports.clock.now();
+    this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, {
+      unreadBytes: ports.limits.unreadBytes,
+      overrun: () => new GridError('RESOURCE_EXHAUSTED', TEXT.responseBlocked, { reason: 'limit' }),
+      grant: () => ports.emitter.send(Op.UnblockSrvMux, muxId, this.sent.take(), 0, undefined),
+    });
+    this.input = new Outbound({
+      outbox: ports.emitter.outbox,
+      emit: (payload) => {
+        ports.observer.payloadSent('outgoing', 'stream', handler, payload.length);
+        ports.emitter.send(Op.MuxClientMsg, muxId, this.sent.take(), 0, payload);
+      },
+      emitEnd: () => ports.emitter.send(Op.MuxClientMsg, muxId, this.sent.take(), Flag.Eof, undefined),
+      refuse: (payload) => ports.payloadCap.check(payload),
+      onRefused: (error) => this.cancel(error),
+      onExcess: () => ports.observer.dropped('excess-credit'),
+      endCostsCredit: false,
+    });
+    if (timeoutMs !== undefined) {
+      this.deadline = ports.clock.setTimer(timeoutMs, () =>
+        this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)),
+      );
+    }
+    // a stream that ends by its deadline before the second ping would be due needs none (spec §8)
+    if (timeoutMs === undefined || timeoutMs > ports.intervals.streamPingMs) ports.pings.add(this);
+    ports.observer.callOpened('outgoing', 'stream', handler);
+  }
+
+  /** @internal */
+  static open(ports: OutgoingPorts, muxId: MuxId, init: StreamInit, metadata: Metadata | undefined): CallerStream {
+    const stream = new CallerStream(ports, muxId, init.handler, init.timeoutMs, init.inCapacity ?? 0, init.outCapacity);
+    if (init.payload) ports.observer.payloadSent('outgoing', 'stream', init.handler, init.payload.length);
+    stream.position = ports.emitter.open(Op.ConnectMux, muxId, {
+      deadlineMs: wireDeadline(init.timeoutMs),
+      handler: init.handler,
+      flags: (init.input ? 0 : Flag.Eof) | (init.payload?.length === 0 ? Flag.PayloadIsZero : 0),
+      payload: init.payload,
+      subroute: init.subroute,
+      metadata,
+    });
+    stream.sent.take();
+    if (!init.input) stream.input.close('ended');
+    return stream;
+  }
+
+  /**
+   * The stream that a request with MANY became; the AckMux that says so is handed to `receive` next (spec §11).
+   * @internal
+   */
+  static upgraded(
+    ports: OutgoingPorts,
+    muxId: MuxId,
+    handler: number,
+    timeoutMs: number | undefined,
+    position: number,
+  ): CallerStream {
+    const stream = new CallerStream(ports, muxId, handler, timeoutMs, 0, undefined);
+    stream.position = position;
+    stream.sent.take();
+    stream.input.close('ended');
+    return stream;
+  }
+
+  /** For statistics. */
+  get flow(): StreamFlow {
+    const { input, output, handler } = this;
+    return { direction: 'outgoing', handler, credits: input.credits, starved: input.starved, unread: output.available };
+  }
+
+  get over(): boolean {
+    return this.state === 'over';
+  }
+
+  /** Ends the stream now: the handler is told, `output` ends with the error after the items already received. */
+  cancel(error: GridError): void {
+    if (this.state === 'over') return;
+    if (this.ports.emitter.outbox.withdraw(this.position)) {
+      this.finish(error.with({ notSent: true }));
+      return;
+    }
+    this.ports.emitter.send(Op.DisconnectServerMux, this.muxId, 0, 0, undefined);
+    this.finish(error);
+  }
+
+  /** @internal */
+  receive(message: Message): void {
+    this.lastSign = this.ports.clock.now();
+    switch (message.op) {
+      case Op.AckMux:
+        if (this.inOrder(message)) this.handleAck(message);
+        return;
+      case Op.MuxServerMsg:
+        if (this.inOrder(message)) this.handleItem(message);
+        return;
+      case Op.UnblockClMux:
+        if (this.inOrder(message)) this.input.grant();
+        return;
+      case Op.DisconnectClientMux:
+        this.finish(
+          failureOfText(message.flags & Flag.PayloadIsErr ? decodeErrorText(message.payload) : TEXT.terminated),
+        );
+        return;
+      case Op.MuxConnectError:
+        this.finish(refusalOf(decodeMuxConnectError(message.payload), message.metadata));
+        return;
+      case Op.Pong:
+        this.handlePong(message);
+        return;
+      default:
+        this.ports.observer.dropped('odd-op');
+    }
+  }
+
+  /** @internal */
+  drop(error: GridError): void {
+    this.finish(error.with({ notSent: !this.ports.emitter.outbox.isHanded(this.position) }));
+  }
+
+  /**
+   * Its turn in the round of pings has come.
+   * @internal
+   */
+  ping(): void {
+    const { clock, intervals, emitter, pings } = this.ports;
+    if (clock.now() - this.lastSign > 2 * intervals.streamPingMs) {
+      this.cancel(new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
+      return;
+    }
+    this.pings++;
+    emitter.send(Op.Ping, this.muxId, this.sent.take(), 0, undefined);
+    pings.add(this);
+  }
+
+  private handleAck(message: Message): void {
+    let { inCapacity } = this;
+    if (message.payload && this.ports.dialect.extensions.has('capacity')) {
+      const capacity = decodeCapacity(message.payload);
+      inCapacity = capacity.in;
+      this.output.capacity = capacity.out;
+    }
+    if (inCapacity > 0 || this.input.closed) {
+      this.input.open(inCapacity);
+      if (!this.input.closed) this.watch();
+      return;
+    }
+    // the handler takes no input: it is told the end of it, write() fails and the call goes on (spec §11, `capacity`)
+    this.ports.emitter.send(Op.MuxClientMsg, this.muxId, this.sent.take(), Flag.Eof, undefined);
+    this.input.close(new GridError('FAILED_PRECONDITION', NO_INPUT));
+  }
+
+  private watch(): void {
+    this.blockWatch ??= new BlockWatch(this.ports, {
+      direction: 'outgoing',
+      handler: this.handler,
+      inbound: this.output,
+      outbound: this.input,
+      moves: () => this.sent.count - this.pings,
+    });
+  }
+
+  private handleItem(message: Message): void {
+    if (message.flags & Flag.Eof) {
+      this.handleEnd(message);
+      return;
+    }
+    const payload = message.payload ?? EMPTY;
+    this.ports.observer.payloadReceived('outgoing', 'stream', this.handler, payload.length);
+    const overrun = this.output.push(payload);
+    if (overrun) this.cancel(overrun);
+  }
+
+  private handleEnd(message: Message): void {
+    const oversize = oversizeMetadata(message);
+    if (oversize) {
+      this.finish(oversize);
+      return;
+    }
+    this.responseMetadata = ownMetadata(message.metadata);
+    if (message.flags & Flag.PayloadIsErr) {
+      this.finish(failureOf(decodeErrorText(message.payload), message.metadata));
+      return;
+    }
+    if (message.payload) {
+      this.ports.observer.payloadReceived('outgoing', 'stream', this.handler, message.payload.length);
+      this.output.append(message.payload);
+    }
+    this.finish(undefined);
+  }
+
+  private handlePong(message: Message): void {
+    const pong = decodePong(message.payload);
+    if (pong.notFound || pong.error) this.finish(failureOfText(TEXT.terminated));
+  }
+
+  private inOrder(message: Message): boolean {
+    if (this.received.mismatch(message.seq) === undefined) return true;
+    this.cancel(new GridError('DATA_LOSS', TEXT.outOfSequence, { reason: 'protocol' }));
+    return false;
+  }
+
+  private finish(error: GridError | undefined): void {
+    if (this.state === 'over') return;
+    this.state = 'over';
+    this.deadline?.cancel();
+    this.ports.pings.remove(this);
+    this.blockWatch?.stop();
+    this.ports.release(this.muxId);
+    const age = this.ports.clock.now() - this.openedAt;
+    this.ports.observer.callEnded('outgoing', 'stream', this.handler, error?.code, age);
+    this.input.close(error ?? 'ended');
+    this.output.finish(error);
+    this.onOver?.(error);
+  }
+}

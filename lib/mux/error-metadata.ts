@@ -1,0 +1,91 @@
+import { failureOfText, GridError, isGridCode, refusalOfText } from '../errors/index.js';
+import { METADATA_BYTES, metadataSize, parseJson, type Metadata } from '../wire/index.js';
+
+/** The metadata key under which an error answer carries more than its text (wire spec §11, `error`). */
+export const GRID_ERROR_KEY = 'grid-error';
+
+/**
+ * The metadata of an error answer. Where 8,192 bytes do not hold it all, the details go first, then the application's
+ * own metadata, then the message is cut to a prefix.
+ */
+export function errorMetadata(error: GridError, own: Metadata | undefined): Metadata {
+  const { code, message } = error;
+  const bare = JSON.stringify({ code, message });
+  const full = error.details === undefined ? bare : (jsonOf({ code, message, details: error.details }) ?? bare);
+  for (const metadata of [
+    { ...own, [GRID_ERROR_KEY]: full },
+    { ...own, [GRID_ERROR_KEY]: bare },
+    { [GRID_ERROR_KEY]: bare },
+  ]) {
+    if (metadataSize(metadata) <= METADATA_BYTES) return metadata;
+  }
+  return { [GRID_ERROR_KEY]: longestPrefix(code, message) };
+}
+
+/** Found by halving: how long a prefix becomes depends on how much of it JSON has to escape. */
+function longestPrefix(code: string, message: string): string {
+  let fits = JSON.stringify({ code, message: '' });
+  for (let low = 0, high = message.length; low < high;) {
+    const middle = (low + high + 1) >>> 1;
+    const attempt = JSON.stringify({ code, message: message.slice(0, middle) });
+    if (metadataSize({ [GRID_ERROR_KEY]: attempt }) > METADATA_BYTES) high = middle - 1;
+    else {
+      low = middle;
+      fits = attempt;
+    }
+  }
+  return fits;
+}
+
+/** Details are the application's: cyclic ones, a bigint or a getter that throws must not cost the error its code. */
+function jsonOf(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The error of a refusal: its handler never ran. */
+export function refusalOf(text: string, metadata: Metadata | undefined): GridError {
+  return refined(refusalOfText(text), metadata);
+}
+
+/** The error of an error answer or of an error end. */
+export function failureOf(text: string, metadata: Metadata | undefined): GridError {
+  return refined(failureOfText(text), metadata);
+}
+
+/** What the peer says of the error beside its text. Anything but an object with a string `code` is as if absent. */
+function refined(byText: GridError, metadata: Metadata | undefined): GridError {
+  const said = parsed(metadata?.[GRID_ERROR_KEY]);
+  if (said === undefined) return byText;
+  const code = isGridCode(said.code) ? said.code : 'UNKNOWN';
+  return new GridError(code, byText.message, {
+    remote: true,
+    notSent: byText.notSent,
+    // the protocol's own texts tell the finer cause
+    reason: code === byText.code ? byText.reason : undefined,
+    details: said.details,
+  });
+}
+
+function parsed(json: string | undefined): { code: string; details?: unknown } | undefined {
+  if (json === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = parseJson(json);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || !('code' in value) || typeof value.code !== 'string')
+    return undefined;
+  return { code: value.code, details: 'details' in value ? value.details : undefined };
+}
+
+/** What the application at the other end gave along with its answer; undefined where it gave nothing. */
+export function ownMetadata(metadata: Metadata | undefined): Metadata | undefined {
+  if (metadata === undefined || !(GRID_ERROR_KEY in metadata)) return metadata;
+  const { [GRID_ERROR_KEY]: _error, ...own } = metadata;
+  return Object.keys(own).length === 0 ? undefined : own;
+}

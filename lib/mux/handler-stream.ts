@@ -1,0 +1,304 @@
+import { GridError, failureOfText, sequenceMismatch, TEXT } from '../errors/index.js';
+import type { StreamFlow } from '../observe/index.js';
+import type { Timer } from '../time/index.js';
+import { decodeErrorText, encodeCapacity, Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
+import { BlockWatch } from './block-watch.js';
+import type { IncomingCall, IncomingPorts } from './call-ports.js';
+import type { CallHandler } from './handler.js';
+import { emptyInbound, Inbound } from './inbound.js';
+import { Outbound } from './outbound.js';
+import { Sequence } from './sequence.js';
+
+const EMPTY = new Uint8Array(0);
+
+/**
+ * A stream of the peer, at the handler side: what the caller sends is `input`, what goes to it is `output`. Whoever
+ * handles it calls `output.end` or `output.fail` once, after an abort too: that is how the mux counts the handlers
+ * that really ended.
+ */
+export class HandlerStream implements IncomingCall {
+  readonly handler: number;
+  /** The subroute id as hex. */
+  readonly subroute: string | undefined;
+  readonly payload: Uint8Array | undefined;
+  /** What the caller sent along. */
+  readonly metadata: Metadata | undefined;
+  /** On the mux's clock; undefined: the caller gave none. */
+  readonly deadlineAt: number | undefined;
+  readonly openedAt: number;
+  readonly input: Inbound;
+  readonly output: Outbound;
+  /** Called once when the call is aborted: cancelled, past its deadline, disconnected, ended by the protocol. */
+  onAbort: ((error: GridError) => void) | undefined;
+
+  private readonly muxId: MuxId;
+  private readonly sent = new Sequence();
+  private readonly received = new Sequence();
+  private readonly outCapacity: number;
+  private readonly inCapacity: number;
+  private deadline: Timer | undefined;
+  private blockWatch: BlockWatch | undefined;
+  private abortedBy: GridError | undefined;
+  private onWire: 'open' | 'over' = 'open';
+  private handlerEnded = false;
+
+  private constructor(
+    private readonly ports: IncomingPorts,
+    opening: Message,
+    subroute: string | undefined,
+    callee: CallHandler,
+    deadlineAt: number | undefined,
+    takesInput: boolean,
+  ) {
+    const { muxId } = opening;
+    this.muxId = muxId;
+    this.handler = opening.handler;
+    this.subroute = subroute;
+    this.payload = opening.payload;
+    this.metadata = opening.metadata;
+    this.openedAt = ports.clock.now();
+    this.deadlineAt = deadlineAt;
+    this.inCapacity = takesInput ? callee.inCapacity : 0;
+    this.outCapacity = Math.max(1, callee.outCapacity);
+    // the opening message was the caller's number 0
+    this.received.mismatch(opening.seq);
+    this.input = takesInput
+      ? new Inbound(this.inCapacity, {
+          unreadBytes: ports.limits.unreadBytes,
+          held: ports.held,
+          overrun: () =>
+            new GridError('FAILED_PRECONDITION', this.inCapacity === 0 ? TEXT.noInput : TEXT.handlerBlocked, {
+              reason: 'protocol',
+            }),
+          grant: () => ports.emitter.send(Op.UnblockClMux, muxId, this.sent.take(), 0, undefined),
+        })
+      : emptyInbound();
+    this.output = new Outbound({
+      outbox: ports.emitter.outbox,
+      emit: (payload) => {
+        ports.observer.payloadSent('incoming', 'stream', this.handler, payload.length);
+        ports.emitter.send(Op.MuxServerMsg, muxId, this.sent.take(), 0, payload);
+      },
+      emitEnd: (error, metadata) => this.endOnWire(error, metadata),
+      refuse: (payload) => ports.payloadCap.check(payload),
+      onRefused: (error) => this.output.finish(error),
+      onExcess: () => ports.observer.dropped('excess-credit'),
+      onFinished: () => this.countEnd(),
+      endCostsCredit: true,
+    });
+    if (deadlineAt !== undefined) {
+      this.deadline = ports.clock.setTimer(Math.max(0, deadlineAt - this.openedAt), () =>
+        this.endByProtocol(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)),
+      );
+    }
+    if (deadlineAt === undefined || deadlineAt - this.openedAt > ports.intervals.streamSilenceMs) {
+      ports.silence.add(this);
+    }
+    ports.held.add(this.payload?.length ?? 0);
+    ports.handlerStarted('stream');
+    ports.observer.callOpened('incoming', 'stream', this.handler);
+  }
+
+  /** @internal */
+  static accept(
+    ports: IncomingPorts,
+    opening: Message,
+    subroute: string | undefined,
+    callee: CallHandler,
+  ): HandlerStream {
+    const deadlineAt = opening.deadlineMs > 0 ? ports.clock.now() + opening.deadlineMs : undefined;
+    const stream = new HandlerStream(ports, opening, subroute, callee, deadlineAt, true);
+    if (opening.payload) stream.countInput(opening.payload);
+    if (opening.flags & Flag.Eof) stream.input.finish(undefined);
+    else if (stream.inCapacity > 0) stream.watch();
+    return stream;
+  }
+
+  /**
+   * The stream that a request with MANY becomes: its input counts as ended (spec §11).
+   * @internal
+   */
+  static upgraded(
+    ports: IncomingPorts,
+    opening: Message,
+    subroute: string | undefined,
+    callee: CallHandler,
+    deadlineAt: number | undefined,
+  ): HandlerStream {
+    return new HandlerStream(ports, opening, subroute, callee, deadlineAt, false);
+  }
+
+  /** For statistics. */
+  get flow(): StreamFlow {
+    const { input, output, handler } = this;
+    return {
+      direction: 'incoming',
+      handler,
+      credits: output.credits,
+      starved: output.starved,
+      unread: input.available,
+    };
+  }
+
+  /** Set when the call was aborted. */
+  get aborted(): GridError | undefined {
+    return this.abortedBy;
+  }
+
+  /**
+   * Tells the caller that the stream is accepted, and opens the output.
+   * @internal
+   */
+  acknowledge(): void {
+    const { dialect, emitter } = this.ports;
+    const capacity = dialect.extensions.has('capacity')
+      ? encodeCapacity({ in: this.inCapacity, out: this.outCapacity })
+      : undefined;
+    emitter.send(Op.AckMux, this.muxId, this.sent.take(), 0, capacity);
+    this.output.open(this.outCapacity);
+  }
+
+  /** @internal */
+  takes(): boolean {
+    return true;
+  }
+
+  /** @internal */
+  receive(message: Message): void {
+    switch (message.op) {
+      case Op.MuxClientMsg:
+        if (this.inOrder(message)) this.handleInput(message);
+        return;
+      case Op.UnblockSrvMux:
+        if (this.inOrder(message)) this.output.grant();
+        return;
+      case Op.Ping:
+        if (this.inOrder(message)) this.handlePing(message);
+        return;
+      case Op.DisconnectServerMux:
+        this.abort(new GridError('CANCELLED', TEXT.cancelled, { remote: true }));
+        return;
+      default:
+        this.ports.observer.dropped('odd-op');
+    }
+  }
+
+  /** @internal */
+  drop(error: GridError): void {
+    this.abort(error);
+  }
+
+  /**
+   * The caller has not pinged in time (spec §8).
+   * @internal
+   */
+  silent(): void {
+    this.endByProtocol(new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
+  }
+
+  private handleInput(message: Message): void {
+    if (this.input.end) {
+      this.endByProtocol(new GridError('FAILED_PRECONDITION', TEXT.noInput, { reason: 'protocol' }));
+      return;
+    }
+    if (message.flags & Flag.Eof) {
+      if (message.flags & Flag.PayloadIsErr) {
+        this.input.finish(failureOfText(decodeErrorText(message.payload)));
+        return;
+      }
+      if (message.payload) {
+        this.countInput(message.payload);
+        this.input.append(message.payload);
+      }
+      this.input.finish(undefined);
+      return;
+    }
+    const payload = message.payload ?? EMPTY;
+    this.countInput(payload);
+    const overrun = this.input.push(payload);
+    if (overrun) this.endByProtocol(overrun);
+  }
+
+  private countInput(payload: Uint8Array): void {
+    this.ports.observer.payloadReceived('incoming', 'stream', this.handler, payload.length);
+  }
+
+  private handlePing(message: Message): void {
+    if (this.deadlineAt === undefined || this.deadlineAt - this.openedAt > this.ports.intervals.streamSilenceMs) {
+      this.ports.silence.add(this);
+    }
+    this.ports.emitter.pong(message, false);
+  }
+
+  private inOrder(message: Message): boolean {
+    const want = this.received.mismatch(message.seq);
+    if (want === undefined) return true;
+    this.endByProtocol(new GridError('DATA_LOSS', sequenceMismatch(want, message.seq), { reason: 'protocol' }));
+    return false;
+  }
+
+  /** Ends the call with an error that waits for no credit (spec §6), and aborts the handler. */
+  private endByProtocol(error: GridError): void {
+    if (this.onWire === 'over') return;
+    this.sendEnd(error, undefined);
+    this.abort(error);
+  }
+
+  private watch(): void {
+    this.blockWatch = new BlockWatch(this.ports, {
+      direction: 'incoming',
+      handler: this.handler,
+      inbound: this.input,
+      outbound: this.output,
+      moves: () => this.sent.count,
+    });
+  }
+
+  private endOnWire(error: GridError | undefined, metadata: Metadata | undefined): void {
+    this.sendEnd(error, metadata);
+    this.leaveWire(error);
+    this.input.finish(error ?? new GridError('CANCELLED', 'the handler has ended'));
+  }
+
+  /** The end message, and the goodbye that always follows it (spec §6, H13). */
+  private sendEnd(error: GridError | undefined, metadata: Metadata | undefined): void {
+    const { emitter } = this.ports;
+    const seq = this.sent.take();
+    if (error) emitter.sendError(Op.MuxServerMsg, this.muxId, seq, error, metadata);
+    else emitter.sendLast(Op.MuxServerMsg, this.muxId, seq, undefined, metadata);
+    emitter.send(Op.DisconnectClientMux, this.muxId, 0, 0, undefined);
+  }
+
+  private abort(error: GridError): void {
+    if (this.onWire === 'over') return;
+    this.abortedBy = error;
+    this.leaveWire(error);
+    this.output.close(error);
+    this.input.finish(error);
+    this.onAbort?.(error);
+  }
+
+  private leaveWire(error: GridError | undefined): void {
+    this.onWire = 'over';
+    this.deadline?.cancel();
+    this.ports.silence.remove(this);
+    this.blockWatch?.stop();
+    this.ports.release(this.muxId, this);
+    if (this.handlerEnded) this.countGone();
+    const age = this.ports.clock.now() - this.openedAt;
+    this.ports.observer.callEnded('incoming', 'stream', this.handler, error?.code, age);
+  }
+
+  private countEnd(): void {
+    if (this.handlerEnded) return;
+    this.handlerEnded = true;
+    this.ports.handlerEnded('stream');
+    if (this.onWire === 'over') this.countGone();
+  }
+
+  private countGone(): void {
+    this.ports.held.free(this.payload?.length ?? 0);
+    this.input.unaccount();
+    this.ports.streamGone();
+  }
+}

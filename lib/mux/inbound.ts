@@ -1,0 +1,151 @@
+import { GridError, TEXT } from '../errors/index.js';
+import { unshared, type HeldBytes } from './held-bytes.js';
+
+/** How one direction of a call ended: cleanly, or with an error. */
+export interface End {
+  readonly error: GridError | undefined;
+}
+
+export interface InboundPorts {
+  readonly unreadBytes: number;
+  /** The peer's account, at the handler side. */
+  readonly held?: HeldBytes;
+  /** What a message beyond the capacity means at this end: "handler blocked" or "response blocked". */
+  readonly overrun: () => GridError;
+  /** Gives one credit back to the peer. */
+  readonly grant: () => void;
+}
+
+/**
+ * One direction's arriving messages, for one reader. Items wait here until the application takes them, and only then
+ * does their credit go back. The end is kept beside the queue, never in it and never pushed through it, so that it
+ * always arrives, and always after the items (B16, H2, H12).
+ */
+export class Inbound {
+  /** Called when an item or the end has arrived. */
+  onReady: (() => void) | undefined;
+
+  /**
+   * Messages that may wait unread: the capacity that both ends know, or the cap where none is known.
+   * @internal
+   */
+  capacity: number;
+
+  private items: Uint8Array[] = [];
+  private head = 0;
+  private bytes = 0;
+  private ended: End | undefined;
+  private discarded = false;
+  private held: HeldBytes | undefined;
+
+  constructor(
+    capacity: number,
+    private readonly ports: InboundPorts,
+  ) {
+    this.capacity = capacity;
+    this.held = ports.held;
+  }
+
+  /** Items that wait to be taken. */
+  get available(): number {
+    return this.items.length - this.head;
+  }
+
+  /** The peer has no credit left: as many messages as it may send wait to be taken. */
+  get full(): boolean {
+    return this.ended === undefined && this.available >= this.capacity;
+  }
+
+  /** Set when the end has arrived; it counts once `available` is 0. */
+  get end(): End | undefined {
+    return this.ended;
+  }
+
+  /** The next item, its credit going back to the sender; undefined when none is there now. */
+  take(): Uint8Array | undefined {
+    const item = this.items[this.head];
+    if (item === undefined) return undefined;
+    this.bytes -= item.length;
+    this.held?.free(item.length);
+    this.head++;
+    if (this.head === this.items.length) {
+      this.items = [];
+      this.head = 0;
+    } else if (this.head >= 1024) {
+      this.items = this.items.slice(this.head);
+      this.head = 0;
+    }
+    if (!this.ended) this.ports.grant();
+    return item;
+  }
+
+  /** The reader has gone: drops what waits and what will come, without giving credits. */
+  discard(): void {
+    this.discarded = true;
+    this.unaccount();
+    this.items = [];
+    this.head = 0;
+    this.bytes = 0;
+    this.onReady = undefined;
+  }
+
+  /**
+   * From the wire. An error says that the peer sent more than it may, and the call has to end with it.
+   * @internal
+   */
+  push(payload: Uint8Array): GridError | undefined {
+    if (this.ended || this.discarded) return undefined;
+    if (this.available >= this.capacity) return this.ports.overrun();
+    if (this.bytes + payload.length > this.ports.unreadBytes) {
+      return new GridError('RESOURCE_EXHAUSTED', `more than unreadBytes (${this.ports.unreadBytes}) wait unread`, {
+        reason: 'limit',
+      });
+    }
+    const refusal = this.held?.refusal(payload.length);
+    if (refusal) return refusal;
+    this.append(payload);
+    this.onReady?.();
+    return undefined;
+  }
+
+  /**
+   * The last item of a message that also ends the direction: no credit is asked for it.
+   * @internal
+   */
+  append(payload: Uint8Array): void {
+    if (this.ended || this.discarded) return;
+    this.items.push(unshared(payload));
+    this.bytes += payload.length;
+    this.held?.add(payload.length);
+  }
+
+  /**
+   * Nobody will read any more: what is left is garbage soon, and no longer the peer's.
+   * @internal
+   */
+  unaccount(): void {
+    this.held?.free(this.bytes);
+    this.held = undefined;
+  }
+
+  /**
+   * Ends the direction; the first end counts.
+   * @internal
+   */
+  finish(error: GridError | undefined): void {
+    if (this.ended) return;
+    this.ended = { error };
+    this.onReady?.();
+  }
+}
+
+/** A direction in which nothing ever comes: the input of a handler that takes none. */
+export function emptyInbound(): Inbound {
+  const inbound = new Inbound(0, {
+    unreadBytes: 0,
+    overrun: () => new GridError('FAILED_PRECONDITION', TEXT.noInput, { reason: 'protocol' }),
+    grant: () => {},
+  });
+  inbound.finish(undefined);
+  return inbound;
+}

@@ -1,0 +1,196 @@
+import { GridError, REQUESTS_ONLY, TEXT, toGridError } from '../errors/index.js';
+import type { CallKind, StreamFlow } from '../observe/index.js';
+import { Rota } from '../time/index.js';
+import { Flag, Op, subrouteKey, violation, type Message, type MuxId } from '../wire/index.js';
+import type { CallPorts, IncomingCall, IncomingPorts } from './call-ports.js';
+import { CancelRate } from './cancel-rate.js';
+import { HeldBytes, unsharedOpening } from './held-bytes.js';
+import type { CallHandler, HandlerDirectory } from './handler.js';
+import { HandlerStream } from './handler-stream.js';
+import { IncomingRequest } from './incoming-request.js';
+import { oversizeMetadata } from './metadata-cap.js';
+
+/** The calls that the peer made and that are not over, and who handles them. */
+export class IncomingCalls {
+  private readonly calls = new Map<MuxId, IncomingCall>();
+  private readonly handlersRunning: Record<CallKind, number> = { request: 0, stream: 0 };
+  /** Streams that are open on the wire or whose handler has not ended. */
+  private streams = 0;
+  private readonly cancelRate: CancelRate;
+  private readonly ports: IncomingPorts;
+
+  /** `accepting` tells why no new calls are taken now, undefined while they are. */
+  constructor(
+    ports: CallPorts,
+    private readonly handlers: HandlerDirectory,
+    private readonly accepting: () => GridError | undefined,
+  ) {
+    const { clock, limits, intervals } = ports;
+    this.cancelRate = new CancelRate(clock, limits.cancelsPerSecond);
+    this.ports = {
+      ...ports,
+      silence: new Rota<HandlerStream>(clock, intervals.streamSilenceMs, (stream) => stream.silent()),
+      held: new HeldBytes(limits.heldBytes),
+      replace: (muxId, call) => this.calls.set(muxId, call),
+      release: (muxId, call) => {
+        if (this.calls.get(muxId) === call) this.calls.delete(muxId);
+      },
+      refuseStream: () => this.overload('stream'),
+      handlerStarted: (kind) => {
+        this.handlersRunning[kind]++;
+        if (kind === 'stream') this.streams++;
+      },
+      handlerEnded: (kind) => this.handlersRunning[kind]--,
+      streamGone: () => this.streams--,
+    };
+  }
+
+  get size(): number {
+    return this.calls.size;
+  }
+
+  /** The open streams. */
+  flows(): StreamFlow[] {
+    return [...this.calls.values()].map(({ flow }) => flow).filter((flow) => flow !== undefined);
+  }
+
+  /** Handlers that have not really ended yet, those of calls that are long over included. */
+  get running(): number {
+    return this.handlersRunning.request + this.handlersRunning.stream;
+  }
+
+  acceptRequest(message: Message): void {
+    const { emitter } = this.ports;
+    const subroute = this.callee(message);
+    const handler = this.find(message, subroute);
+    if (!handler) return;
+    const streamOnly = handler.onRequest === undefined;
+    if (streamOnly && !(message.flags & Flag.Many)) {
+      emitter.refuse(message, new GridError('FAILED_PRECONDITION', TEXT.streamsOnly));
+      return;
+    }
+    const refusal = this.overload(streamOnly ? 'stream' : 'request') ?? handler.admit?.();
+    if (refusal) {
+      emitter.refuse(message, refusal);
+      return;
+    }
+    const request = new IncomingRequest(this.ports, unsharedOpening(message), subroute, handler);
+    this.calls.set(message.muxId, request);
+    if (handler.onRequest) run(request, handler.onRequest, (error) => request.fail(error));
+    else if (handler.onStream) {
+      const stream = request.upgrade();
+      run(stream, handler.onStream, (error) => stream.output.fail(error));
+    }
+  }
+
+  acceptStream(message: Message): void {
+    const { emitter } = this.ports;
+    const subroute = this.callee(message);
+    if (message.flags & Flag.Stateless) {
+      emitter.refuse(message, new GridError('FAILED_PRECONDITION', TEXT.stateless));
+      return;
+    }
+    const handler = this.find(message, subroute);
+    if (!handler) return;
+    if (!handler.onStream) {
+      // the text is the protocol's; a peer with the extension `error` learns that the handler is there
+      emitter.refuse(message, unknownHandler(message, subroute).with({ details: REQUESTS_ONLY }));
+      return;
+    }
+    const refusal = this.overload('stream') ?? handler.admit?.();
+    if (refusal) {
+      emitter.refuse(message, refusal);
+      return;
+    }
+    const stream = HandlerStream.accept(this.ports, unsharedOpening(message), subroute, handler);
+    this.calls.set(message.muxId, stream);
+    stream.acknowledge();
+    run(stream, handler.onStream, (error) => stream.output.fail(error));
+  }
+
+  /** A message for a call of the peer that runs. */
+  receive(message: Message): void {
+    const { emitter, observer } = this.ports;
+    const call = this.calls.get(message.muxId);
+    if (call?.takes(message.op)) {
+      call.receive(message);
+      return;
+    }
+    observer.dropped('unknown-call');
+    if (message.op === Op.Ping) {
+      emitter.pong(message, true);
+    } else if (message.op === Op.MuxClientMsg && !(message.flags & Flag.Eof)) {
+      emitter.send(Op.DisconnectClientMux, message.muxId, 0, 0, undefined);
+    }
+  }
+
+  /** The caller has gone. The error says that it opens and cancels calls faster than it may. */
+  cancel(message: Message): GridError | undefined {
+    const call = this.calls.get(message.muxId);
+    if (call && this.cancelRate.exceededBy(call)) {
+      const text = `more than cancelsPerSecond (${this.ports.limits.cancelsPerSecond}) of calls just opened`;
+      return new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' });
+    }
+    this.receive(message);
+    return undefined;
+  }
+
+  /** The connection has ended. */
+  drop(error: GridError): void {
+    for (const call of this.calls.values()) call.drop(error);
+    this.ports.silence.clear();
+  }
+
+  /** Checks the muxId of an opening message, and tells its subroute. */
+  private callee(message: Message): string | undefined {
+    if (this.calls.has(message.muxId)) throw violation(`muxId ${message.muxId} is in use`);
+    return message.subroute && subrouteKey(message.subroute);
+  }
+
+  /** The handler of an opening message; without one, or while none may start, the call is refused. */
+  private find(message: Message, subroute: string | undefined): CallHandler | undefined {
+    const { emitter } = this.ports;
+    const handler = message.handler === 0 ? undefined : this.handlers.find(message.handler, subroute);
+    const refusal =
+      this.accepting() ??
+      oversizeMetadata(message) ??
+      (handler ? undefined : unknownHandler(message, subroute)) ??
+      (emitter.outbox.congested ? congested() : undefined) ??
+      this.ports.held.refusal(message.payload?.length ?? 0);
+    if (!refusal) return handler;
+    emitter.refuse(message, refusal);
+    return undefined;
+  }
+
+  /**
+   * Handlers count until they have really ended: a caller that cancels makes no room for more of them. Streams count
+   * until their end is sent too: one that never gives the credit for it makes no room either.
+   */
+  private overload(kind: CallKind): GridError | undefined {
+    const name = kind === 'request' ? 'runningRequests' : 'openStreams';
+    const cap = this.ports.limits[name];
+    if ((kind === 'request' ? this.handlersRunning.request : this.streams) < cap) return undefined;
+    return new GridError('RESOURCE_EXHAUSTED', `too many calls: the limit ${name} is ${cap}`, { reason: 'limit' });
+  }
+}
+
+/** A handler's entry point that throws fails its one call. */
+function run<C>(call: C, entry: (call: C) => void, fail: (error: GridError) => void): void {
+  try {
+    entry(call);
+  } catch (fault) {
+    fail(toGridError(fault, 'INTERNAL'));
+  }
+}
+
+function congested(): GridError {
+  const text = 'too many bytes wait to be written to the caller (limits.queuedBytes)';
+  return new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' });
+}
+
+/** Spec §5 and §7: the ID, or the whole subroute id in hex. */
+function unknownHandler(message: Message, subroute: string | undefined): GridError {
+  const which = subroute ?? String(message.handler);
+  const text = message.handler === 0 ? TEXT.invalidHandler : `${TEXT.invalidHandler} for type: ${which}`;
+  return new GridError('UNIMPLEMENTED', text);
+}

@@ -1,0 +1,178 @@
+import { GridError, TEXT } from '../errors/index.js';
+import type { Timer } from '../time/index.js';
+import { Flag, Op, type Message, type Metadata } from '../wire/index.js';
+import type { IncomingCall, IncomingPorts } from './call-ports.js';
+import type { CallHandler } from './handler.js';
+import { HandlerStream } from './handler-stream.js';
+
+type State =
+  | { readonly kind: 'running' }
+  /** Answered, or handed on to a stream: nothing is left to do here. */
+  | { readonly kind: 'ended' }
+  /** Over for the peer; the handler may still run. */
+  | { readonly kind: 'aborted'; readonly error: GridError };
+
+/**
+ * A single request of the peer. Whoever handles it calls `respond`, `fail` or `upgrade` once, after an abort too: that
+ * is how the mux counts the handlers that really ended.
+ */
+export class IncomingRequest implements IncomingCall {
+  readonly handler: number;
+  /** The subroute id as hex. */
+  readonly subroute: string | undefined;
+  readonly payload: Uint8Array | undefined;
+  /** What the caller sent along. */
+  readonly metadata: Metadata | undefined;
+  /** On the mux's clock; undefined: the caller gave none. */
+  readonly deadlineAt: number | undefined;
+  /** The caller takes a stream as the answer too. */
+  readonly many: boolean;
+  readonly openedAt: number;
+
+  private state: State = { kind: 'running' };
+  private timer: Timer | undefined;
+  private abortListener: ((error: GridError) => void) | undefined;
+
+  /** @internal */
+  constructor(
+    private readonly ports: IncomingPorts,
+    private readonly opening: Message,
+    subroute: string | undefined,
+    private readonly callee: CallHandler,
+  ) {
+    this.handler = opening.handler;
+    this.subroute = subroute;
+    // an empty request arrives as "none" (spec §5)
+    this.payload = opening.payload?.length === 0 ? undefined : opening.payload;
+    this.metadata = opening.metadata;
+    this.many = (opening.flags & Flag.Many) !== 0;
+    this.openedAt = ports.clock.now();
+    this.deadlineAt = opening.deadlineMs > 0 ? this.openedAt + opening.deadlineMs : undefined;
+    ports.held.add(this.payload?.length ?? 0);
+    ports.handlerStarted('request');
+    ports.observer.callOpened('incoming', 'request', this.handler);
+    if (this.payload) ports.observer.payloadReceived('incoming', 'request', this.handler, this.payload.length);
+  }
+
+  /** Set when the caller has gone: cancelled, past its deadline or disconnected. */
+  get aborted(): GridError | undefined {
+    return this.state.kind === 'aborted' ? this.state.error : undefined;
+  }
+
+  get onAbort(): ((error: GridError) => void) | undefined {
+    return this.abortListener;
+  }
+
+  /** Called once when the call is aborted. The deadline is watched only from here on: most handlers end long before. */
+  set onAbort(listener: ((error: GridError) => void) | undefined) {
+    this.abortListener = listener;
+    if (!listener || this.timer || this.state.kind !== 'running') return;
+    const bound = this.bound();
+    if (bound === undefined) return;
+    this.timer = this.ports.clock.setTimer(Math.max(0, bound - this.ports.clock.now()), () =>
+      this.abort(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)),
+    );
+  }
+
+  /**
+   * Answers. undefined = no result, an empty array = an empty result. A result later than the deadline is dropped, and
+   * so is metadata towards a peer that knows none.
+   */
+  respond(payload: Uint8Array | undefined, metadata?: Metadata): void {
+    const refusal = this.ports.payloadCap.check(payload);
+    this.answer(refusal, payload, metadata);
+  }
+
+  /** Answers with an error. */
+  fail(error: GridError, metadata?: Metadata): void {
+    this.answer(error, undefined, metadata);
+  }
+
+  /**
+   * Goes on as a stream, which takes over the duty to end. Only for a call with `many`.
+   * @throws GridError RESOURCE_EXHAUSTED past `limits.openStreams`: the request is still to be answered.
+   */
+  upgrade(): HandlerStream {
+    if (!this.many || this.state.kind === 'ended') {
+      throw new GridError('FAILED_PRECONDITION', 'upgrade() of a request that cannot become a stream');
+    }
+    const refusal = this.ports.refuseStream();
+    if (refusal) throw refusal;
+    const { aborted } = this;
+    this.timer?.cancel();
+    this.state = { kind: 'ended' };
+    this.ports.observer.callEnded('incoming', 'request', this.handler, aborted?.code, this.age());
+    const stream = HandlerStream.upgraded(this.ports, this.opening, this.subroute, this.callee, this.deadlineAt);
+    this.countEnd();
+    if (aborted) stream.drop(aborted);
+    else {
+      this.ports.replace(this.opening.muxId, stream);
+      stream.acknowledge();
+    }
+    return stream;
+  }
+
+  /** @internal */
+  takes(op: Op): boolean {
+    return op === Op.DisconnectServerMux;
+  }
+
+  /** @internal */
+  receive(_cancel: Message): void {
+    // without the extension a caller's cancel is its own business: the answer is still due (spec §5)
+    if (!this.ports.dialect.extensions.has('cancel')) this.ports.observer.dropped('odd-op');
+    else this.abort(new GridError('CANCELLED', TEXT.cancelled, { remote: true }));
+  }
+
+  /** @internal */
+  drop(error: GridError): void {
+    this.abort(error);
+  }
+
+  private answer(error: GridError | undefined, payload: Uint8Array | undefined, metadata: Metadata | undefined): void {
+    if (this.state.kind === 'ended') return;
+    const { state } = this;
+    this.state = { kind: 'ended' };
+    this.timer?.cancel();
+    this.countEnd();
+    if (state.kind === 'aborted') return;
+    const bound = this.bound();
+    if (bound !== undefined && this.ports.clock.now() > bound) {
+      this.ports.observer.dropped('late-result');
+    } else if (error) {
+      this.ports.emitter.sendError(Op.Response, this.opening.muxId, this.opening.seq, error, metadata);
+    } else {
+      if (payload) this.ports.observer.payloadSent('incoming', 'request', this.handler, payload.length);
+      this.ports.emitter.sendLast(Op.Response, this.opening.muxId, this.opening.seq, payload, metadata);
+    }
+    this.over(error);
+  }
+
+  private abort(error: GridError): void {
+    if (this.state.kind !== 'running') return;
+    this.state = { kind: 'aborted', error };
+    this.timer?.cancel();
+    this.over(error);
+    this.abortListener?.(error);
+  }
+
+  private over(error: GridError | undefined): void {
+    this.ports.release(this.opening.muxId, this);
+    this.ports.observer.callEnded('incoming', 'request', this.handler, error?.code, this.age());
+  }
+
+  private countEnd(): void {
+    this.ports.held.free(this.payload?.length ?? 0);
+    this.ports.handlerEnded('request');
+  }
+
+  /** A MANY without a deadline has this time for its first answer; what comes of it then has none (spec §11). */
+  private bound(): number | undefined {
+    if (this.deadlineAt !== undefined || !this.many) return this.deadlineAt;
+    return this.openedAt + this.ports.intervals.requestTimeoutMs;
+  }
+
+  private age(): number {
+    return this.ports.clock.now() - this.openedAt;
+  }
+}

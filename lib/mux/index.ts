@@ -1,0 +1,13 @@
+export { wireDeadline, type CallInit, type StreamInit } from './call-init.js';
+export { CallerStream } from './caller-stream.js';
+export type { CallHandler, HandlerDirectory } from './handler.js';
+export { GRID_ERROR_KEY } from './error-metadata.js';
+export { HandlerStream } from './handler-stream.js';
+export { Inbound, type End } from './inbound.js';
+export { IncomingRequest } from './incoming-request.js';
+export type { MuxIntervals, MuxLimits } from './limits.js';
+export { Mux, type MuxPorts } from './mux.js';
+export { Outbound } from './outbound.js';
+export type { Outbox } from './outbox.js';
+export { OutgoingRequest, type RequestListener } from './outgoing-request.js';
+export { MESSAGE_OVERHEAD } from './payload-cap.js';

@@ -1,0 +1,33 @@
+import { GridError } from '../errors/index.js';
+import { METADATA_BYTES, metadataSize, type Message, type Metadata } from '../wire/index.js';
+import type { CallInit } from './call-init.js';
+
+/**
+ * The metadata of an opening message (wire spec §11, `meta`). Trace context is only a help: where it cannot travel, it is
+ * left out.
+ * @throws GridError with `notSent`: FAILED_PRECONDITION for metadata that the peer cannot carry, INVALID_ARGUMENT for too
+ * much of it.
+ */
+export function openingMetadata({ metadata, traceContext }: CallInit, carried: boolean): Metadata | undefined {
+  if (metadata !== undefined && !carried) {
+    const text = 'the peer takes no metadata: it lacks the extension meta';
+    throw new GridError('FAILED_PRECONDITION', text, { notSent: true });
+  }
+  const bytes = metadata === undefined ? 0 : metadataSize(metadata);
+  if (bytes > METADATA_BYTES) {
+    throw new GridError('INVALID_ARGUMENT', tooLarge(bytes), { reason: 'limit', notSent: true });
+  }
+  if (traceContext === undefined || !carried) return metadata;
+  const both = { ...traceContext, ...metadata };
+  return metadataSize(both) > METADATA_BYTES ? metadata : both;
+}
+
+/** The error for metadata that was received and is too large. */
+export function oversizeMetadata(message: Message): GridError | undefined {
+  if (message.metadataBytes === undefined || message.metadataBytes <= METADATA_BYTES) return undefined;
+  return new GridError('RESOURCE_EXHAUSTED', tooLarge(message.metadataBytes), { reason: 'limit' });
+}
+
+function tooLarge(bytes: number): string {
+  return `metadata of ${bytes} bytes is over the ${METADATA_BYTES} bytes that a message may carry`;
+}

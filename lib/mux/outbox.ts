@@ -1,0 +1,21 @@
+import type { Message } from '../wire/index.js';
+
+/**
+ * Where a mux puts its messages: the write queue of a connection, or the other mux of an in-memory pair. `send`
+ * never blocks, never throws and never calls back into the mux before it returned.
+ */
+export interface Outbox {
+  /**
+   * Takes the message over; its payload's bytes are copied before this returns, so the caller may reuse them.
+   * Order is kept. The returned position is what `withdraw` and `isHanded` ask by; positions only grow.
+   */
+  send(message: Message): number;
+  /** Takes back a message that was not handed to the socket yet. True: the peer will never see it. */
+  withdraw(position: number): boolean;
+  /** True iff the message was handed to the socket: the peer may have seen it. */
+  isHanded(position: number): boolean;
+  /** True while more than `limits.queuedBytes` wait to be written. */
+  readonly congested: boolean;
+  /** Calls `resume` once when `congested` has become false; the returned function forgets it. */
+  onDrain(resume: () => void): () => void;
+}

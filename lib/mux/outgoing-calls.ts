@@ -1,0 +1,90 @@
+import { GridError, TEXT } from '../errors/index.js';
+import type { StreamFlow } from '../observe/index.js';
+import { Rota } from '../time/index.js';
+import { decodePong, Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
+import type { CallInit, StreamInit } from './call-init.js';
+import type { CallPorts, OutgoingCall, OutgoingPorts } from './call-ports.js';
+import { CallerStream } from './caller-stream.js';
+import { openingMetadata } from './metadata-cap.js';
+import { MuxIds } from './mux-ids.js';
+import { OutgoingRequest, type RequestListener } from './outgoing-request.js';
+
+/** The calls that this end made and that are not over. */
+export class OutgoingCalls {
+  private readonly calls = new Map<MuxId, OutgoingCall>();
+  private readonly ids: MuxIds;
+  private readonly ports: OutgoingPorts;
+
+  constructor(ports: CallPorts) {
+    this.ids = new MuxIds(ports.clock.random());
+    this.ports = {
+      ...ports,
+      pings: new Rota<CallerStream>(ports.clock, ports.intervals.streamPingMs, (stream) => stream.ping()),
+      replace: (muxId, call) => this.calls.set(muxId, call),
+      release: (muxId) => this.calls.delete(muxId),
+    };
+  }
+
+  get size(): number {
+    return this.calls.size;
+  }
+
+  /** The open streams. */
+  flows(): StreamFlow[] {
+    return [...this.calls.values()].map(({ flow }) => flow).filter((flow) => flow !== undefined);
+  }
+
+  /** @throws GridError with `notSent`, see `Mux.openRequest`. */
+  openRequest(init: CallInit, listener: RequestListener): OutgoingRequest {
+    const { muxId, metadata } = this.admit(init);
+    const request = new OutgoingRequest(this.ports, muxId, init, metadata, listener);
+    this.calls.set(muxId, request);
+    return request;
+  }
+
+  /** @throws GridError with `notSent`, see `Mux.openRequest`. */
+  openStream(init: StreamInit): CallerStream {
+    const { muxId, metadata } = this.admit(init);
+    const stream = CallerStream.open(this.ports, muxId, init, metadata);
+    this.calls.set(muxId, stream);
+    return stream;
+  }
+
+  /**
+   * A message for a call of ours. Where the call is unknown and this is not its end, `tellUnknown` tells the peer's
+   * handler that nobody listens (spec §6, H1).
+   */
+  receive(message: Message, tellUnknown?: Op): void {
+    const call = this.calls.get(message.muxId);
+    if (call) {
+      call.receive(message);
+      return;
+    }
+    this.ports.observer.dropped(message.op === Op.Response ? 'late-answer' : 'unknown-call');
+    if (tellUnknown === undefined || message.flags & Flag.Eof) return;
+    if (message.op === Op.Pong && decodePong(message.payload).notFound) return;
+    this.ports.emitter.send(tellUnknown, message.muxId, 0, 0, undefined);
+  }
+
+  /** The connection has ended. */
+  drop(error: GridError): void {
+    for (const call of this.calls.values()) call.drop(error);
+    this.ports.pings.clear();
+  }
+
+  /** Looks at a call before anything of it is made. */
+  private admit(init: CallInit): { muxId: MuxId; metadata: Metadata | undefined } {
+    const { payloadCap, emitter, dialect } = this.ports;
+    if (init.timeoutMs !== undefined && init.timeoutMs < 1) {
+      throw new GridError('DEADLINE_EXCEEDED', TEXT.deadline, { notSent: true });
+    }
+    const refusal = payloadCap.check(init.payload);
+    if (refusal) throw refusal.with({ notSent: true });
+    if (emitter.outbox.congested) {
+      const text = 'too many bytes wait to be written to the peer (limits.queuedBytes)';
+      throw new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit', notSent: true });
+    }
+    const metadata = openingMetadata(init, dialect.extensions.has('meta'));
+    return { muxId: this.ids.next(this.calls), metadata };
+  }
+}
