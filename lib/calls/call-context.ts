@@ -1,0 +1,143 @@
+import { GridError } from '../errors/index.js';
+import type { Clock } from '../time/index.js';
+import { METADATA_BYTES, metadataSize, type Metadata } from '../wire/index.js';
+import type { ParentCall } from './call-options.js';
+import type { HandlerSpec } from './handler-spec.js';
+
+/** What a context needs of its call: a request or a stream of the mux. */
+export interface AbortableCall {
+  readonly deadlineAt: number | undefined;
+  readonly aborted: GridError | undefined;
+  readonly metadata: Metadata | undefined;
+  onAbort: ((error: GridError) => void) | undefined;
+}
+
+/** What all contexts of one handler for one peer share. */
+export interface ContextFacts {
+  /** Origin of the host that called. */
+  readonly peer: string;
+  readonly handlerId: number;
+  /** The handler's static subroute. */
+  readonly subroute: string | undefined;
+  /** For texts: the pattern as it was registered. */
+  readonly pattern: string;
+  readonly clock: Clock;
+}
+
+/** What a handler knows of the call that it answers. */
+export class CallContext<In = unknown> implements ParentCall {
+  private controller: AbortController | undefined;
+  private abortedBy: GridError | undefined;
+  private reader: AsyncIterable<unknown> | undefined;
+  private answerMetadata: Record<string, string> | undefined;
+
+  /**
+   * @internal
+   * @param openInput Makes the reader of the caller's messages, for a handler that takes input.
+   */
+  constructor(
+    private readonly facts: ContextFacts,
+    private readonly call: AbortableCall,
+    private readonly openInput?: () => AsyncIterable<unknown>,
+  ) {}
+
+  /** Origin of the host that called. */
+  get peer(): string {
+    return this.facts.peer;
+  }
+
+  get handlerId(): number {
+    return this.facts.handlerId;
+  }
+
+  get subroute(): string | undefined {
+    return this.facts.subroute;
+  }
+
+  /** The handler's pattern, for texts. */
+  get pattern(): string {
+    return this.facts.pattern;
+  }
+
+  /**
+   * Aborted with the call's GridError when the caller cancels, the deadline passes, the connection is lost or this
+   * host shuts down. Of an event never: it was answered before it ran.
+   */
+  get signal(): AbortSignal {
+    if (this.controller === undefined) {
+      this.controller = new AbortController();
+      const error = this.abortedBy ?? this.call.aborted;
+      if (error) this.controller.abort(error);
+      // who answers the call listens already, and hands the abort on
+      else this.call.onAbort ??= (late) => this.abort(late);
+    }
+    return this.controller.signal;
+  }
+
+  /** When the caller gives up, on this host's clock; undefined: never. */
+  get deadline(): Date | undefined {
+    const { deadlineAt } = this.call;
+    if (deadlineAt === undefined) return undefined;
+    return new Date(this.facts.clock.date() + deadlineAt - this.facts.clock.now());
+  }
+
+  /**
+   * The caller's messages, decoded, for one reader. Cut input throws the call's error: it never looks like its end. A
+   * credit goes back to the caller as each message is taken; not reading at all is fine.
+   * @throws GridError FAILED_PRECONDITION for a handler that takes no input.
+   */
+  get input(): AsyncIterable<In> {
+    this.reader ??= this.openInput?.();
+    // what the contract says of it, or nothing
+    if (this.reader) return this.reader as AsyncIterable<In>;
+    throw new GridError('FAILED_PRECONDITION', `handler ${this.pattern} takes no input: give it an inCapacity`);
+  }
+
+  /** What the caller sent along; empty where the connection cannot carry it. */
+  getMetadata(): Metadata {
+    return this.call.metadata ?? NONE;
+  }
+
+  /**
+   * Sent with the answer or the end of the stream, where the connection can carry it.
+   * @throws GridError INTERNAL for what is no string, RESOURCE_EXHAUSTED past 8,192 bytes in all.
+   */
+  setResponseMetadata(key: string, value: string): void {
+    // no prototype: any key is just a key
+    const metadata = Object.assign(Object.create(null) as Record<string, string>, this.answerMetadata);
+    metadata[key] = value;
+    checkResponseMetadata(metadata, key, value);
+    this.answerMetadata = metadata;
+  }
+
+  /** @internal */
+  get responseMetadata(): Metadata | undefined {
+    return this.answerMetadata;
+  }
+
+  /** @internal */
+  abort(error: GridError): void {
+    this.abortedBy = error;
+    this.controller?.abort(error);
+  }
+}
+
+const NONE: Metadata = Object.freeze({});
+/** With the flag u a pair is one character, which is no surrogate. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/** Here and not at the answer: it is the handler's mistake, and the caller must get an answer all the same. */
+function checkResponseMetadata(metadata: Metadata, key: unknown, value: unknown): void {
+  const call = 'setResponseMetadata()';
+  if (![key, value].every((text) => typeof text === 'string' && !LONE_SURROGATE.test(text))) {
+    throw new GridError('INTERNAL', `${call}: key and value must be strings that UTF-8 can hold`);
+  }
+  const bytes = metadataSize(metadata);
+  if (bytes <= METADATA_BYTES) return;
+  const text = `${call}: metadata of ${bytes} bytes is over the ${METADATA_BYTES} bytes that an answer may carry`;
+  throw new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' });
+}
+
+export function contextFacts(peer: string, { route }: HandlerSpec, clock: Clock): ContextFacts {
+  return { peer, handlerId: route.handler, subroute: route.subroute, pattern: route.name, clock };
+}

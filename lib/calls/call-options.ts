@@ -1,0 +1,146 @@
+import type { Observable } from 'rxjs';
+import type { Readable } from 'node:stream';
+import { GridError, TEXT } from '../errors/index.js';
+import type { Clock } from '../time/index.js';
+import type { Codec } from './codec.js';
+import { cancelled, onAbort } from './signal-watch.js';
+
+/** The call inside which another one is made: a `GridContext`, a `CallContext`. */
+export interface ParentCall {
+  readonly signal: AbortSignal;
+  readonly deadline: Date | undefined;
+  /** What came with the call. */
+  getMetadata?(): Readonly<Record<string, string>>;
+}
+
+export interface CallOptions {
+  /** Milliseconds for the whole call, 1 to 2^32-1. Default: 60,000 for requests, none for streams. */
+  readonly timeoutMs?: number;
+  /** The same as a point in time; the earlier of all that are given counts. */
+  readonly deadline?: Date;
+  /** Cancels the call: CANCELLED, with the signal's reason as `cause`. */
+  readonly signal?: AbortSignal;
+  /** Travels to the handler; over 8,192 bytes: INVALID_ARGUMENT, a peer that cannot carry it: FAILED_PRECONDITION. */
+  readonly metadata?: Record<string, string>;
+  /** The same for a trace (`traceparent` and the like): left out where it cannot travel, never a reason to fail. */
+  readonly traceContext?: Record<string, string>;
+  /** Called once with what the handler set as response metadata, where the peer can carry it. */
+  readonly onMetadata?: (metadata: Record<string, string>) => void;
+  /** Default: the contract's, else the grid's. */
+  readonly codec?: Codec;
+  /**
+   * Checks by the contract's schemas at this side too: payload and input before they are sent (INVALID_ARGUMENT), what
+   * comes back before it is given (INTERNAL), each with the paths in `details`. Default false.
+   */
+  readonly validate?: boolean;
+  /** A call made inside a handler inherits its deadline, its signal and, where no other is given, its trace context. */
+  readonly parent?: ParentCall;
+}
+
+/**
+ * What input can be taken from. Iterables and Readables are pulled, one value per credit. Values of an Observable wait
+ * for credit, at most 1,024 of them; one more ends the call with RESOURCE_EXHAUSTED.
+ */
+export type InputSource<In> = Iterable<In> | AsyncIterable<In> | Observable<In> | Readable;
+
+export interface StreamOptions<In = unknown> extends CallOptions {
+  /** The caller's messages; without it they are given by `write()`. */
+  readonly input?: InputSource<In>;
+  /** The handler's capacity for input; needed only towards peers that do not announce it. */
+  readonly inCapacity?: number;
+  /** The handler's capacity for output; needed only towards peers that do not announce it. */
+  readonly outCapacity?: number;
+}
+
+/**
+ * Looks at the options before anything of the call is made; gives the milliseconds that it has, undefined where
+ * neither the options nor the parent bound it.
+ * @throws GridError with `notSent`: INVALID_ARGUMENT for what is no time, DEADLINE_EXCEEDED where less than 1 ms is
+ * left, CANCELLED where a signal is aborted already.
+ */
+export function checkOptions(options: CallOptions, clock: Clock): number | undefined {
+  const left = timeLeft(options, clock);
+  for (const signal of [options.signal, options.parent?.signal]) {
+    if (signal?.aborted) throw cancelled(signal.reason).with({ notSent: true });
+  }
+  return left;
+}
+
+/** Calls `cancel` once when the caller's signal or the parent's aborts; the returned function forgets both. */
+export function watchSignals(options: CallOptions, cancel: (error: GridError) => void): (() => void) | undefined {
+  const { signal } = options;
+  const outer = options.parent?.signal;
+  const forget = signal && onAbort(signal, () => cancel(cancelled(signal.reason)));
+  if (outer === undefined || outer === signal) return forget;
+  const forgetOuter = onAbort(outer, () => cancel(cancelled(outer.reason)));
+  return forget
+    ? () => {
+        forget();
+        forgetOuter();
+      }
+    : forgetOuter;
+}
+
+/** Deadlines travel in 32 bits (wire spec §2): about 49 days. */
+const LONGEST_MS = 0xffff_ffff;
+
+/** The earliest of `timeoutMs`, `deadline` and the parent's deadline. */
+function timeLeft(options: CallOptions, clock: Clock): number | undefined {
+  const { timeoutMs, deadline, parent } = options;
+  let left = Infinity;
+  if (timeoutMs !== undefined) {
+    if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
+      throw new GridError('INVALID_ARGUMENT', `timeoutMs must be a number of milliseconds, not ${String(timeoutMs)}`, {
+        notSent: true,
+      });
+    }
+    left = Math.min(timeoutMs, LONGEST_MS);
+  }
+  if (deadline !== undefined) left = Math.min(left, untilDate(deadline, clock));
+  if (parent?.deadline !== undefined) left = Math.min(left, untilDate(parent.deadline, clock));
+  if (left < 1) throw new GridError('DEADLINE_EXCEEDED', TEXT.deadline, { notSent: true });
+  return left === Infinity ? undefined : left;
+}
+
+function untilDate(deadline: Date, clock: Clock): number {
+  const left = deadline.getTime() - clock.date();
+  if (Number.isNaN(left)) {
+    throw new GridError('INVALID_ARGUMENT', 'deadline must be a valid Date', { notSent: true });
+  }
+  return left;
+}
+
+/**
+ * The metadata that the caller gave explicitly; undefined where it gave none.
+ * @throws GridError INVALID_ARGUMENT for values that are no strings.
+ */
+export function explicitMetadata({ metadata }: CallOptions): Record<string, string> | undefined {
+  if (metadata === undefined) return undefined;
+  const entries = Object.entries(metadata);
+  const wrong = entries.find(([, value]) => typeof value !== 'string');
+  if (wrong) {
+    throw new GridError('INVALID_ARGUMENT', `metadata ${JSON.stringify(wrong[0])} must be a string`, { notSent: true });
+  }
+  return entries.length === 0 ? undefined : metadata;
+}
+
+/** What W3C trace context is made of. */
+const TRACE_KEYS = ['traceparent', 'tracestate', 'baggage'] as const;
+
+/** The trace that the call is part of: the one it was given, else that of the handler inside which it is made. */
+export function traceContextOf({ traceContext, parent }: CallOptions): Record<string, string> | undefined {
+  if (traceContext !== undefined) return traceContext;
+  const metadata = parent?.getMetadata?.();
+  if (metadata?.traceparent === undefined) return undefined;
+  const inherited = TRACE_KEYS.map((key) => [key, metadata[key]]).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(inherited) as Record<string, string>;
+}
+
+/** Hands response metadata to who asked for it, before the call settles. What that throws is not the call's. */
+export function tellMetadata(
+  options: CallOptions | undefined,
+  metadata: Readonly<Record<string, string>> | undefined,
+): void {
+  const onMetadata = options?.onMetadata;
+  if (onMetadata && metadata) queueMicrotask(() => onMetadata({ ...metadata }));
+}

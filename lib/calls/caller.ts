@@ -1,0 +1,237 @@
+import { Observable } from 'rxjs';
+import { GridError, toGridError } from '../errors/index.js';
+import type { CallInit, Mux } from '../mux/index.js';
+import type { Clock } from '../time/index.js';
+import { named, unsendable } from './call-error.js';
+import {
+  checkOptions,
+  explicitMetadata,
+  tellMetadata,
+  traceContextOf,
+  watchSignals,
+  type CallOptions,
+  type StreamOptions,
+} from './call-options.js';
+import { encodeOptional, type Codec } from './codec.js';
+import type { Contract } from './contract.js';
+import { checkSent } from './contract-check.js';
+import { FailedCall } from './failed-call.js';
+import type { GridCall } from './grid-call.js';
+import { intercepted, type CallInterceptor, type OutgoingCall } from './intercept.js';
+import { inputSource, OpenCall } from './open-call.js';
+import { joinSubroute, type Pattern } from './pattern.js';
+import { PendingRequest } from './pending-request.js';
+import { SentCall } from './sent-call.js';
+import { cancelled } from './signal-watch.js';
+import { discardResult } from './source.js';
+import { Targets, type Target } from './target.js';
+
+export interface CallerPorts {
+  /** Origin of the host that is called. */
+  readonly origin: string;
+  /** The mux of the connection that stands now. @throws GridError UNAVAILABLE, reason `not-connected`, `notSent`. */
+  readonly line: () => Mux;
+  /** The grid's default. */
+  readonly codec: Codec;
+  readonly clock: Clock;
+  /** Looked at for each call: hooks may come and go. */
+  readonly interceptors: readonly CallInterceptor[];
+  /** Prefix of each pattern's subroute. */
+  readonly subroute?: string | undefined;
+}
+
+/** Makes calls to one peer. All that goes wrong is a GridError with `peer` and, once it is known, `pattern`. */
+export class Caller {
+  private readonly targets: Targets;
+
+  constructor(private readonly ports: CallerPorts) {
+    this.targets = new Targets(ports.subroute);
+  }
+
+  /** The same peer under a (further) prefix. @throws GridError INVALID_ARGUMENT for an empty part. */
+  subroute(...parts: string[]): Caller {
+    const own = joinSubroute(parts);
+    const prefix = this.ports.subroute;
+    return new Caller({ ...this.ports, subroute: prefix === undefined ? own : `${prefix}/${own}` });
+  }
+
+  /** One answer; `undefined` where the handler gave none. Never throws: all that goes wrong rejects. */
+  request(to: Pattern | Contract, payload?: unknown, options?: CallOptions): Promise<unknown> {
+    if (this.ports.interceptors.length === 0) return this.openRequest(to, payload, options);
+    return this.interceptedRequest('request', to, payload, options);
+  }
+
+  /** Resolves when the peer has the event; its handlers run after that. */
+  async emit(event: Pattern | Contract, payload?: unknown, options?: CallOptions): Promise<void> {
+    if (this.ports.interceptors.length === 0) await this.openRequest(event, payload, options);
+    else await this.interceptedRequest('event', event, payload, options);
+  }
+
+  /**
+   * Starts a stream at once. What fails later, a missing connection included, shows at the call.
+   * @throws GridError INVALID_ARGUMENT for a wrong pattern, option or payload.
+   */
+  stream(to: Pattern | Contract, payload?: unknown, options: StreamOptions = {}): GridCall {
+    if (this.ports.interceptors.length === 0) return this.openStream(to, payload, options);
+    const call = this.outgoing('stream', this.target(to), payload, options);
+    return intercepted(this.ports.interceptors, 'stream', call, (changed) =>
+      this.openStream(to, changed.payload, changed.options),
+    );
+  }
+
+  /** One answer or many. Cold: each subscription makes a call, unsubscribing cancels it. No result is `undefined`. */
+  send(to: Pattern | Contract, payload?: unknown, options?: CallOptions): Observable<unknown> {
+    const { interceptors } = this.ports;
+    return new Observable((subscriber) => {
+      if (interceptors.length === 0) return this.openSend(to, payload, options).subscribe(subscriber);
+      const call = this.outgoing('send', this.target(to), payload, options ?? {});
+      return intercepted(interceptors, 'send', call, (changed) =>
+        this.openSend(to, changed.payload, changed.options),
+      ).subscribe(subscriber);
+    });
+  }
+
+  private async interceptedRequest(
+    kind: 'request' | 'event',
+    to: Pattern | Contract,
+    payload: unknown,
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    const call = this.outgoing(kind, this.target(to), payload, options);
+    return intercepted(this.ports.interceptors, 'request', call, (changed) =>
+      this.openRequest(to, changed.payload, changed.options),
+    );
+  }
+
+  private openRequest(to: Pattern | Contract, payload: unknown, options: CallOptions | undefined): Promise<unknown> {
+    const { origin, clock } = this.ports;
+    return new Promise((resolve, reject) => {
+      let target: Target | undefined;
+      try {
+        target = this.target(to);
+        if (target.contract?.kind === 'stream') throw wrongKind(target);
+        const timeoutMs = options && checkOptions(options, clock);
+        const codec = this.codecOf(target, options);
+        const mux = this.ports.line();
+        const pending = new PendingRequest(resolve, reject, codec, origin, target, options);
+        const bytes = encoded(codec, payload, target, options);
+        const request = mux.openRequest(callInit(target, bytes, timeoutMs, options), pending);
+        pending.forget = options && watchSignals(options, (error) => request.cancel(error));
+      } catch (fault) {
+        reject(this.failure(fault, target));
+      }
+    });
+  }
+
+  private openSend(to: Pattern | Contract, payload: unknown, options: CallOptions | undefined): Observable<unknown> {
+    return new Observable((subscriber) => {
+      let target: Target | undefined;
+      try {
+        target = this.target(to);
+        const timeoutMs = options && checkOptions(options, this.ports.clock);
+        const codec = this.codecOf(target, options);
+        const mux = this.ports.line();
+        const sent = new SentCall(subscriber, codec, this.ports.origin, target, options);
+        const bytes = encoded(codec, payload, target, options);
+        const request = mux.openRequest(callInit(target, bytes, timeoutMs, options), sent);
+        const forget = options && watchSignals(options, (error) => sent.cancel(request, error));
+        return () => {
+          forget?.();
+          sent.leave(request, () => cancelled(undefined));
+        };
+      } catch (fault) {
+        subscriber.error(this.failure(fault, target));
+        return undefined;
+      }
+    });
+  }
+
+  private openStream(to: Pattern | Contract, payload: unknown, options: StreamOptions): GridCall {
+    const target = this.target(to);
+    if (target.contract?.kind === 'request') throw named(wrongKind(target), this.ports.origin, target);
+    try {
+      const timeoutMs = checkOptions(options, this.ports.clock);
+      const codec = this.codecOf(target, options);
+      const contract = target.contract?.kind === 'stream' ? target.contract : undefined;
+      const inCapacity = options.inCapacity ?? (contract?.inCapacity || undefined);
+      const outCapacity = options.outCapacity ?? contract?.outCapacity;
+      checkCapacity('inCapacity', inCapacity, 0);
+      checkCapacity('outCapacity', outCapacity, 1);
+      const takesInput = options.input !== undefined || (inCapacity ?? 0) > 0;
+      const init = callInit(target, encoded(codec, payload, target, options), timeoutMs, options);
+      const input = options.input === undefined ? undefined : inputSource(options.input);
+      const stream = this.ports.line().openStream({ ...init, input: takesInput, inCapacity, outCapacity });
+      let forget: (() => void) | undefined;
+      const onOver = (): void => {
+        forget?.();
+        tellMetadata(options, stream.responseMetadata);
+      };
+      const call = new OpenCall(stream, { peer: this.ports.origin, target, codec, options, takesInput, onOver }, input);
+      if (!stream.over) forget = watchSignals(options, (error) => stream.cancel(error));
+      return call;
+    } catch (fault) {
+      // nobody will read it: a file that stands open is closed
+      discardResult(options.input);
+      const error = this.failure(fault, target);
+      if (error.code === 'INVALID_ARGUMENT') throw error;
+      return new FailedCall(error);
+    }
+  }
+
+  private outgoing(kind: OutgoingCall['kind'], target: Target, payload: unknown, options: StreamOptions): OutgoingCall {
+    return { kind, peer: this.ports.origin, pattern: target.name, payload, options };
+  }
+
+  private target(to: Pattern | Contract): Target {
+    try {
+      return this.targets.of(to);
+    } catch (fault) {
+      throw this.failure(fault, undefined);
+    }
+  }
+
+  private codecOf(target: Target, options: CallOptions | undefined): Codec {
+    return options?.codec ?? target.codec ?? this.ports.codec;
+  }
+
+  private failure(fault: unknown, target: Target | undefined): GridError {
+    const error = toGridError(fault, 'INTERNAL');
+    return target ? named(error, this.ports.origin, target) : error.with({ peer: this.ports.origin });
+  }
+}
+
+function callInit(
+  { handler, subroute }: Target,
+  payload: Uint8Array | undefined,
+  timeoutMs: number | undefined,
+  options: CallOptions | undefined,
+): CallInit {
+  const metadata = options && explicitMetadata(options);
+  return { handler, subroute, payload, timeoutMs, metadata, traceContext: options && traceContextOf(options) };
+}
+
+function encoded(
+  codec: Codec,
+  payload: unknown,
+  target: Target,
+  options: CallOptions | undefined,
+): Uint8Array | undefined {
+  try {
+    checkSent('payload', payload, target, options);
+    return encodeOptional(codec, payload);
+  } catch (thrown) {
+    throw unsendable(thrown, 'the payload').with({ notSent: true });
+  }
+}
+
+function wrongKind({ name, contract }: Target): GridError {
+  const advice = contract?.kind === 'stream' ? 'a stream: call stream()' : 'a request: call request()';
+  return new GridError('INVALID_ARGUMENT', `${name} is ${advice}`, { notSent: true });
+}
+
+function checkCapacity(option: string, value: number | undefined, least: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
+  throw new GridError('INVALID_ARGUMENT', `${option} must be an integer of at least ${least}, not ${String(value)}`, {
+    notSent: true,
+  });
+}

@@ -1,0 +1,89 @@
+import { GridError } from '../errors/index.js';
+import { parseJson } from '../wire/index.js';
+
+/**
+ * Turns values into payload bytes and back. Both functions may throw: that one call fails then.
+ *
+ * `decode` is given a view of received memory which nothing writes to any more; it may keep the view. What `encode`
+ * returns is copied before the call that sends it returns to the application's turn, or is never changed by the codec.
+ */
+export interface Codec<T = unknown> {
+  encode(value: T): Uint8Array;
+  decode(bytes: Uint8Array): T;
+}
+
+/** A value that carries no payload at all: an absent request payload, a request without a result. */
+export function encodeOptional(codec: Codec, value: unknown): Uint8Array | undefined {
+  return value === undefined ? undefined : codec.encode(value);
+}
+
+/** The value of a payload that may be absent: `undefined` then, whatever the codec. */
+export function decodeOptional(codec: Codec, payload: Uint8Array | undefined): unknown {
+  return payload === undefined ? undefined : codec.decode(payload);
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** Payloads as they are. Takes any Uint8Array; gives a Buffer that is a view of the received memory, nothing copied. */
+export function bytes(): Codec<Uint8Array> {
+  return BYTES;
+}
+
+const BYTES: Codec<Uint8Array> = Object.freeze({
+  encode(value: Uint8Array): Uint8Array {
+    // ArrayBuffer.isView and not instanceof: byte arrays of another realm are as good
+    if (!ArrayBuffer.isView(value) || value.BYTES_PER_ELEMENT !== 1) {
+      throw new GridError('INVALID_ARGUMENT', `codec bytes() takes a Uint8Array or Buffer, not ${kindOf(value)}`);
+    }
+    return value;
+  },
+  decode: asBuffer,
+});
+
+/**
+ * JSON in UTF-8. `undefined` is written as no bytes at all, so that it round trips as a stream message too.
+ * What JSON cannot hold is JSON's own business: `undefined` properties vanish, Dates become strings. A key `__proto__`
+ * is not read.
+ */
+export function json(): Codec {
+  return JSON_CODEC;
+}
+
+const JSON_CODEC: Codec = Object.freeze({
+  encode(value: unknown): Uint8Array {
+    if (value === undefined) return EMPTY;
+    const text = JSON.stringify(value) as string | undefined;
+    if (text === undefined) throw new GridError('INVALID_ARGUMENT', `codec json() cannot hold ${kindOf(value)}`);
+    return Buffer.from(text, 'utf8');
+  },
+  decode(payload: Uint8Array): unknown {
+    return payload.length === 0 ? undefined : parseJson(asBuffer(payload).toString('utf8'));
+  },
+});
+
+/** Strings as UTF-8. Bytes that are not UTF-8 are refused, not replaced. */
+export function text(): Codec<string> {
+  return TEXT_CODEC;
+}
+
+// ignoreBOM: a byte order mark is a character like any other
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+const TEXT_CODEC: Codec<string> = Object.freeze({
+  encode(value: string): Uint8Array {
+    if (typeof value !== 'string') {
+      throw new GridError('INVALID_ARGUMENT', `codec text() takes a string, not ${kindOf(value)}`);
+    }
+    return Buffer.from(value, 'utf8');
+  },
+  decode: (payload: Uint8Array): string => strictUtf8.decode(payload),
+});
+
+/** The same memory as a Buffer. */
+export function asBuffer(view: Uint8Array): Buffer {
+  return Buffer.isBuffer(view) ? view : Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+}
+
+function kindOf(value: unknown): string {
+  return value === null ? 'null' : Array.isArray(value) ? 'an array' : `a value of type ${typeof value}`;
+}

@@ -1,0 +1,41 @@
+import { Readable } from 'node:stream';
+import { throwError, type Observable } from 'rxjs';
+import type { GridError } from '../errors/index.js';
+import type { GridCall } from './grid-call.js';
+
+/** A stream that could not even be opened: no connection, no time left. It is over from the start. */
+export class FailedCall implements GridCall {
+  readonly done: Promise<void>;
+
+  constructor(private readonly error: GridError) {
+    this.done = rejected(error);
+  }
+
+  write(): Promise<void> {
+    return rejected(this.error);
+  }
+
+  end(): void {}
+
+  cancel(): void {}
+
+  [Symbol.asyncIterator](): AsyncIterator<never> {
+    return { next: () => Promise.reject(this.error) };
+  }
+
+  toObservable(): Observable<never> {
+    return throwError(() => this.error);
+  }
+
+  toReadable(): Readable {
+    return Readable.from(this, { objectMode: true });
+  }
+}
+
+/** A rejection that nobody has to look at. */
+export function rejected(error: GridError): Promise<never> {
+  const promise = Promise.reject(error);
+  // marks it as handled: who does await it still gets the error
+  promise.catch(() => {});
+  return promise;
+}

@@ -1,0 +1,54 @@
+import { GridError } from '../errors/index.js';
+import type { HandlerSpec } from './handler-spec.js';
+
+/** Lets so many calls of one handler run at a time, and so many wait for their turn. */
+export class Gate {
+  private running = 0;
+  private readonly waiting = new Set<() => void>();
+
+  constructor(
+    private readonly concurrency: number,
+    private readonly queue: number,
+  ) {}
+
+  /** True: neither a place nor a seat in the queue is free. */
+  get full(): boolean {
+    return this.running >= this.concurrency && this.waiting.size >= this.queue;
+  }
+
+  /**
+   * Calls `start` once a place is free, now or later; each start is followed by one `leave`. The returned function
+   * gives the seat in the queue up: true if `start` will never be called. Calls beyond the queue are kept all the
+   * same: it was `full` that had to be asked.
+   */
+  enter(start: () => void): () => boolean {
+    if (this.running < this.concurrency) {
+      this.running++;
+      start();
+    } else {
+      this.waiting.add(start);
+    }
+    return () => this.waiting.delete(start);
+  }
+
+  leave(): void {
+    const [next] = this.waiting;
+    if (next === undefined) {
+      this.running--;
+      return;
+    }
+    this.waiting.delete(next);
+    next();
+  }
+}
+
+/** The gate of a handler that has a `concurrency`. */
+export function gateOf({ concurrency, queue = 0 }: HandlerSpec): Gate | undefined {
+  return concurrency === undefined ? undefined : new Gate(concurrency, queue);
+}
+
+/** The refusal of a call for which a handler has no place, before anything of it runs. */
+export function admission(gate: Gate, { route, concurrency, queue = 0 }: HandlerSpec): () => GridError | undefined {
+  const text = `handler ${route.name} is busy: concurrency ${concurrency}, queue ${queue}`;
+  return () => (gate.full ? new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }) : undefined);
+}

@@ -1,0 +1,140 @@
+import { GridError } from '../errors/index.js';
+import type { CallHandler, HandlerDirectory } from '../mux/index.js';
+import type { GridLogger } from '../observe/index.js';
+import type { Clock } from '../time/index.js';
+import { subrouteId, subrouteKey } from '../wire/index.js';
+import type { Answer, PatternPorts } from './answer.js';
+import { EventAnswer } from './event-answer.js';
+import type { HandlerSpec } from './handler-spec.js';
+import type { HandlerInterceptor } from './intercept-handler.js';
+import { MessageAnswer } from './message-answer.js';
+import { MAX_HANDLER_ID, PATTERN_HANDLER_ID } from './pattern.js';
+
+export interface HandlerTablePorts {
+  readonly clock: Clock;
+  readonly logger: GridLogger;
+}
+
+/**
+ * All handlers of one grid, found by ID and subroute. A mux looks them up through the view of its peer: `for`.
+ */
+export class HandlerTable {
+  /** Handlers without a subroute by ID, the others by their subroute id as hex, which holds the ID too. */
+  private readonly answers = new Map<number | string, Answer>();
+  /** Removed ones too, as long as they run. */
+  private readonly events = new Set<EventAnswer>();
+
+  private readonly interceptors: HandlerInterceptor[] = [];
+  private readonly ports: PatternPorts;
+
+  constructor(ports: HandlerTablePorts) {
+    this.ports = { ...ports, interceptors: this.interceptors };
+  }
+
+  /** Patterns that have a handler. */
+  get size(): number {
+    return this.answers.size;
+  }
+
+  /** Events that were answered and whose handlers still run: the muxes know nothing of them, a drain waits for them. */
+  get runningEvents(): number {
+    let running = 0;
+    for (const event of this.events) running += event.running;
+    return running;
+  }
+
+  /**
+   * Registers a handler; the returned function removes it (calls that run go on).
+   * @throws GridError INVALID_ARGUMENT for a handler ID out of range, ALREADY_EXISTS for a second handler of one
+   * pattern, naming both. Events share a pattern with other events only.
+   */
+  add(spec: HandlerSpec): () => void {
+    verify(spec);
+    const key = keyOf(spec);
+    const taken = this.answers.get(key);
+    if (taken === undefined) return this.place(key, spec);
+    if (!(taken instanceof EventAnswer) || spec.kind !== 'event') {
+      throw new GridError('ALREADY_EXISTS', twice(spec, taken.spec));
+    }
+    taken.join(spec);
+    return () => this.removeEvent(key, taken, spec);
+  }
+
+  /** A hook around all handlers; the returned function takes it away. Calls that run keep it. */
+  intercept(interceptor: HandlerInterceptor): () => void {
+    this.interceptors.push(interceptor);
+    return () => {
+      const index = this.interceptors.indexOf(interceptor);
+      if (index >= 0) this.interceptors.splice(index, 1);
+    };
+  }
+
+  /** What a mux to one peer looks handlers up in. `peer` gives the peer's origin; it is asked when a call comes. */
+  for(peer: () => string): HandlerDirectory {
+    const bound = new WeakMap<Answer, CallHandler>();
+    return {
+      find: (handler, subroute) => {
+        const answer = this.answers.get(subroute ?? handler);
+        if (answer === undefined) return undefined;
+        let callee = bound.get(answer);
+        if (callee === undefined) bound.set(answer, (callee = answer.for(peer())));
+        return callee;
+      },
+    };
+  }
+
+  private place(key: number | string, spec: HandlerSpec): () => void {
+    if (spec.kind !== 'event') {
+      const answer = new MessageAnswer(spec, this.ports);
+      this.answers.set(key, answer);
+      return () => this.drop(key, answer);
+    }
+    for (const old of this.events) if (old.idle) this.events.delete(old);
+    const event = new EventAnswer(spec, this.ports);
+    this.events.add(event);
+    this.answers.set(key, event);
+    return () => this.removeEvent(key, event, spec);
+  }
+
+  private removeEvent(key: number | string, event: EventAnswer, spec: HandlerSpec): void {
+    if (event.leave(spec)) this.drop(key, event);
+  }
+
+  private drop(key: number | string, answer: Answer): void {
+    if (this.answers.get(key) === answer) this.answers.delete(key);
+  }
+}
+
+function keyOf({ route: { handler, subroute, name } }: HandlerSpec): number | string {
+  const allowed = Number.isInteger(handler) && handler >= 1 && handler <= MAX_HANDLER_ID;
+  if (!allowed && !(handler === PATTERN_HANDLER_ID && subroute !== undefined)) {
+    throw new GridError(
+      'INVALID_ARGUMENT',
+      `${name}: handler ID ${handler} must be an integer from 1 to ${MAX_HANDLER_ID}`,
+    );
+  }
+  return subroute === undefined ? handler : subrouteKey(subrouteId(handler, subroute));
+}
+
+function twice(second: HandlerSpec, first: HandlerSpec): string {
+  const owners = [first.owner, second.owner].filter((owner) => owner !== undefined);
+  const where = owners.length > 0 ? ` (${owners.join(' and ')})` : '';
+  if ((first.kind === 'event') !== (second.kind === 'event')) {
+    return `${second.route.name} is registered as an event and as a message${where}: one pattern is one or the other`;
+  }
+  return `two handlers for ${second.route.name}${where}`;
+}
+
+/** Options that are numbers, with the least that each may be. */
+const LEAST = { inCapacity: 0, outCapacity: 1, outBuffer: 0, concurrency: 1, queue: 0 } as const;
+
+function verify(spec: HandlerSpec): void {
+  for (const [option, least] of Object.entries(LEAST) as Array<[keyof typeof LEAST, number]>) {
+    const value = spec[option];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
+    throw new GridError(
+      'INVALID_ARGUMENT',
+      `${spec.route.name}: ${option} ${value} must be an integer of at least ${least}`,
+    );
+  }
+}

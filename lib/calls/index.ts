@@ -1,0 +1,37 @@
+export { CallContext } from './call-context.js';
+export { type CallOptions, type InputSource, type ParentCall, type StreamOptions } from './call-options.js';
+export { Caller, type CallerPorts } from './caller.js';
+export { bytes, json, text, type Codec } from './codec.js';
+export {
+  defineRequest,
+  defineStream,
+  isContract,
+  type AnswerOf,
+  type Contract,
+  type ContractHandler,
+  type PayloadArgs,
+  type PayloadOf,
+  type RequestContract,
+  type SendableContract,
+  type StreamArgs,
+  type StreamContract,
+} from './contract.js';
+export type { GridCall } from './grid-call.js';
+export { HandlerTable, type HandlerTablePorts } from './handler-table.js';
+export { type HandlerFunction, type HandlerKind, type HandlerSpec } from './handler-spec.js';
+export type { HandlerEnd, HandlerInterceptor, IncomingCall } from './intercept-handler.js';
+export type { AnyCallInterceptor, CallInterceptor, KindInterceptor, OutgoingCall } from './intercept.js';
+export { msgpack, type MsgpackOptions } from './msgpack.js';
+export {
+  joinSubroute,
+  MAX_HANDLER_ID,
+  normalisedPattern,
+  PATTERN_HANDLER_ID,
+  resolvePattern,
+  type Pattern,
+  type PatternObject,
+  type Route,
+  type RoutePattern,
+} from './pattern.js';
+export { isAsyncIterable, isReadable, isThenable } from './result-kind.js';
+export type { InputOf, OutputOf, StandardSchema } from './standard-schema.js';

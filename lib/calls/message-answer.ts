@@ -1,0 +1,107 @@
+import type { GridError } from '../errors/index.js';
+import type { CallHandler, HandlerStream, IncomingRequest } from '../mux/index.js';
+import type { Answer, AnswerPorts, PatternPorts } from './answer.js';
+import { contextFacts, type CallContext, type ContextFacts } from './call-context.js';
+import { admission, gateOf, type Gate } from './gate.js';
+import { failureOf } from './handler-failure.js';
+import { DEFAULT_OUT_CAPACITY, type HandlerSpec } from './handler-spec.js';
+import { InterceptedHandler } from './intercept-handler.js';
+import { inOwnContext } from './own-context.js';
+import { RequestAnswer } from './request-answer.js';
+import { isThenable } from './result-kind.js';
+import { checked } from './standard-schema.js';
+import { StreamAnswer } from './stream-answer.js';
+
+/** Answers the requests and streams of one pattern. */
+export class MessageAnswer implements Answer, AnswerPorts {
+  private readonly gate: Gate | undefined;
+
+  constructor(
+    readonly spec: HandlerSpec,
+    private readonly ports: PatternPorts,
+  ) {
+    this.gate = gateOf(spec);
+  }
+
+  for(peer: string): CallHandler {
+    const { kind, inCapacity = 0, outCapacity = DEFAULT_OUT_CAPACITY } = this.spec;
+    const facts = contextFacts(peer, this.spec, this.ports.clock);
+    return {
+      inCapacity,
+      outCapacity,
+      ...(this.gate && { admit: admission(this.gate, this.spec) }),
+      ...(kind !== 'stream' && { onRequest: (call: IncomingRequest) => this.acceptRequest(call, facts) }),
+      ...(kind !== 'request' && { onStream: (call: HandlerStream) => this.acceptStream(call, facts) }),
+    };
+  }
+
+  readonly run = (payload: unknown, context: CallContext): unknown => {
+    const { payloadSchema, run } = this.spec;
+    if (payloadSchema === undefined) return run(payload, context);
+    const value = checked(payloadSchema, payload, 'the payload');
+    return isThenable(value) ? value.then((late) => run(late, context)) : run(value, context);
+  };
+
+  readonly errorOf = (thrown: unknown): GridError => failureOf(thrown, this.spec, this.ports.logger);
+
+  readonly ended = (): void => this.gate?.leave();
+
+  private start(kind: 'request' | 'stream', answerOf: (ports: AnswerPorts) => StartingAnswer): void {
+    const { interceptors, logger } = this.ports;
+    if (interceptors.length === 0) {
+      answerOf(this).start();
+      return;
+    }
+    const { spec, run, errorOf } = this;
+    const ended = (error: GridError | undefined): void => {
+      intercepted.ended(error);
+      this.ended();
+    };
+    const answer = answerOf({ spec, run, errorOf, ended });
+    const intercepted = new InterceptedHandler(
+      { kind, context: answer.context },
+      { interceptors, logger, run: () => answer.start(), fail: (thrown) => answer.fail(thrown) },
+    );
+    intercepted.start();
+  }
+
+  private acceptRequest(call: IncomingRequest, facts: ContextFacts): void {
+    const start = (): void =>
+      inOwnContext(() => this.start('request', (ports) => new RequestAnswer(call, facts, ports)));
+    if (this.gate) waitFor(this.gate, call, start, (error) => call.fail(error));
+    else start();
+  }
+
+  private acceptStream(call: HandlerStream, facts: ContextFacts): void {
+    const start = (): void => inOwnContext(() => this.start('stream', (ports) => StreamAnswer.to(call, facts, ports)));
+    if (this.gate) waitFor(this.gate, call, start, (error) => call.output.fail(error));
+    else start();
+  }
+}
+
+/** A call that is about to be answered. */
+interface StartingAnswer {
+  readonly context: CallContext;
+  start(): void;
+  /** In place of `start`. */
+  fail(thrown: unknown): void;
+}
+
+/** Starts a call once its turn has come; one that is aborted before never starts. */
+function waitFor(
+  gate: Gate,
+  call: IncomingRequest | HandlerStream,
+  start: () => void,
+  giveUp: (error: GridError) => void,
+): void {
+  let waits = true;
+  const leaveQueue = gate.enter(() => {
+    waits = false;
+    call.onAbort = undefined;
+    start();
+  });
+  if (!waits) return;
+  call.onAbort = (error) => {
+    if (leaveQueue()) giveUp(error);
+  };
+}

@@ -1,0 +1,37 @@
+import type { Subscriber } from 'rxjs';
+import type { GridError } from '../errors/index.js';
+import type { Inbound } from '../mux/index.js';
+
+export interface ObserverPorts {
+  readonly inbound: Pick<Inbound, 'take' | 'available' | 'end' | 'onReady'>;
+  readonly decode: (payload: Uint8Array) => unknown;
+  /** The error as the subscriber gets it. */
+  readonly named: (error: GridError) => GridError;
+  /** A message could not be decoded: ends the call, and gives the error for the subscriber. */
+  readonly onBroken: (thrown: unknown) => GridError;
+}
+
+/** Delivers one direction's messages to a subscriber, giving a credit back for each that was delivered. */
+export function observeMessages(ports: ObserverPorts, subscriber: Subscriber<unknown>): void {
+  const { inbound } = ports;
+  const deliver = (): void => {
+    while (!subscriber.closed) {
+      const payload = inbound.take();
+      if (payload === undefined) break;
+      let value: unknown;
+      try {
+        value = ports.decode(payload);
+      } catch (thrown) {
+        subscriber.error(ports.onBroken(thrown));
+        return;
+      }
+      subscriber.next(value);
+    }
+    const { end } = inbound;
+    if (subscriber.closed || end === undefined) return;
+    if (end.error) subscriber.error(ports.named(end.error));
+    else subscriber.complete();
+  };
+  inbound.onReady = deliver;
+  deliver();
+}

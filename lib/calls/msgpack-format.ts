@@ -1,0 +1,19 @@
+/** Values may be nested this deep; hostile payloads are deeper, and so are cycles. */
+export const MAX_DEPTH = 512;
+
+/** The standard timestamp extension. */
+export const TIMESTAMP_EXT = -1;
+/** What Go's msgp makes of a `time.Time`: int64 seconds, int32 nanoseconds. Read only. */
+export const GO_TIME_EXT = 5;
+
+/** Extensions of `msgpack({ structured: true })`, which only this library reads. */
+export const StructuredExt = Object.freeze({
+  /** No content. */
+  Undefined: 0x55,
+  /** A sign byte (0 or 1) and the magnitude, big-endian. */
+  Bigint: 0x42,
+  /** Key, value, key, value, … */
+  Map: 0x4d,
+  /** The members. */
+  Set: 0x53,
+} as const);

@@ -1,0 +1,252 @@
+import { GridError } from '../errors/index.js';
+import { TIMESTAMP_EXT } from './msgpack-format.js';
+
+/** Memory that values are written into one after the other; what was written is never written again. */
+const SLAB_BYTES = 32 * 1024;
+/** A slab with less room than this is not begun upon. */
+const LEAST_ROOM = 1024;
+/** Strings up to this length are written by a loop: cheaper than the call into the runtime. */
+const SHORT_STRING = 24;
+const NO_SLAB = Buffer.alloc(0);
+const TWO_32 = 2 ** 32;
+
+/** Writes the parts of one MessagePack value after the other into memory that grows with it. */
+export class MsgpackSlab {
+  private slab = NO_SLAB;
+  /** Where the value that is being written begins, and how far it is. */
+  private start = 0;
+  private at = 0;
+
+  /** Begins a value. */
+  begin(): void {
+    if (this.slab.length < this.at + LEAST_ROOM) {
+      this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.at = 0;
+    }
+    this.start = this.at;
+  }
+
+  /** Ends the value: its bytes, which nothing changes any more. */
+  end(): Uint8Array {
+    const bytes = this.slab.subarray(this.start, this.at);
+    this.letGo();
+    return bytes;
+  }
+
+  /** Forgets the value. */
+  abandon(): void {
+    this.at = this.start;
+    this.letGo();
+  }
+
+  /** Bytes of the value so far. */
+  get length(): number {
+    return this.at - this.start;
+  }
+
+  /** Leaves so many bytes for a header that is known later. */
+  skip(bytes: number): void {
+    this.room(bytes);
+    this.at += bytes;
+  }
+
+  putNumber(value: number): void {
+    if (!Number.isSafeInteger(value)) {
+      this.room(9);
+      this.slab[this.at] = 0xcb;
+      this.at = this.slab.writeDoubleBE(value, this.at + 1);
+    } else if (value >= 0) {
+      this.putUint(value);
+    } else {
+      this.putNegative(value);
+    }
+  }
+
+  private putUint(value: number): void {
+    this.room(9);
+    const { slab } = this;
+    if (value < 0x80) {
+      slab[this.at++] = value;
+    } else if (value <= 0xff) {
+      slab[this.at++] = 0xcc;
+      slab[this.at++] = value;
+    } else if (value <= 0xffff) {
+      slab[this.at++] = 0xcd;
+      slab[this.at++] = value >>> 8;
+      slab[this.at++] = value;
+    } else if (value < TWO_32) {
+      this.headerAt(this.at, 0xce, value);
+      this.at += 5;
+    } else {
+      this.headerAt(this.at, 0xcf, Math.floor(value / TWO_32));
+      this.at = slab.writeUInt32BE(value % TWO_32, this.at + 5);
+    }
+  }
+
+  private putNegative(value: number): void {
+    this.room(9);
+    const { slab } = this;
+    if (value >= -0x20) {
+      slab[this.at++] = value & 0xff;
+    } else if (value >= -0x80) {
+      slab[this.at++] = 0xd0;
+      slab[this.at++] = value & 0xff;
+    } else if (value >= -0x8000) {
+      slab[this.at] = 0xd1;
+      this.at = slab.writeInt16BE(value, this.at + 1);
+    } else if (value >= -0x8000_0000) {
+      slab[this.at] = 0xd2;
+      this.at = slab.writeInt32BE(value, this.at + 1);
+    } else {
+      slab[this.at] = 0xd3;
+      this.at = slab.writeBigInt64BE(BigInt(value), this.at + 1);
+    }
+  }
+
+  /** A bigint as an integer like any other. */
+  putInt64(value: bigint): void {
+    if (value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)) {
+      this.putNumber(Number(value));
+      return;
+    }
+    this.room(9);
+    if (value > 0n && value < 2n ** 64n) {
+      this.slab[this.at] = 0xcf;
+      this.at = this.slab.writeBigUInt64BE(value, this.at + 1);
+    } else if (value < 0n && value >= -(2n ** 63n)) {
+      this.slab[this.at] = 0xd3;
+      this.at = this.slab.writeBigInt64BE(value, this.at + 1);
+    } else {
+      throw unfit('a bigint of more than 64 bits');
+    }
+  }
+
+  putDate(date: Date): void {
+    const ms = date.getTime();
+    if (Number.isNaN(ms)) throw unfit('an invalid Date');
+    const seconds = Math.floor(ms / 1000);
+    const nanos = (ms - seconds * 1000) * 1e6;
+    this.room(15);
+    const { slab } = this;
+    if (seconds >= 0 && seconds < TWO_32 && nanos === 0) {
+      slab[this.at] = 0xd6;
+      slab.writeInt8(TIMESTAMP_EXT, this.at + 1);
+      this.at = slab.writeUInt32BE(seconds, this.at + 2);
+      return;
+    }
+    // 96 bits: seconds before 1970 and after 2106 too
+    slab[this.at] = 0xc7;
+    slab[this.at + 1] = 12;
+    slab.writeInt8(TIMESTAMP_EXT, this.at + 2);
+    slab.writeUInt32BE(nanos, this.at + 3);
+    this.at = slab.writeBigInt64BE(BigInt(seconds), this.at + 7);
+  }
+
+  putString(text: string): void {
+    const { length } = text;
+    if (length <= SHORT_STRING && this.putShort(text)) return;
+    const bytes = Buffer.byteLength(text);
+    this.room(5 + bytes);
+    if (bytes <= 0x1f) this.slab[this.at++] = 0xa0 | bytes;
+    else this.putLength(bytes, 0xd9);
+    this.at += this.slab.write(text, this.at, bytes, 'utf8');
+  }
+
+  /** Short ASCII text by a loop; false, nothing written, for any other. */
+  private putShort(text: string): boolean {
+    const { length } = text;
+    this.room(1 + SHORT_STRING);
+    const { slab, at } = this;
+    for (let i = 0; i < length; i++) {
+      const unit = text.charCodeAt(i);
+      if (unit >= 0x80) return false;
+      slab[at + 1 + i] = unit;
+    }
+    slab[at] = 0xa0 | length;
+    this.at = at + 1 + length;
+    return true;
+  }
+
+  putBin(bytes: Uint8Array): void {
+    this.room(5);
+    this.putLength(bytes.length, 0xc4);
+    this.putBytes(bytes);
+  }
+
+  putBytes(bytes: Uint8Array): void {
+    this.room(bytes.length);
+    this.slab.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
+  /** A tag of three, for 8, 16 and 32 bits, and the length. */
+  private putLength(length: number, tag8: number): void {
+    const { slab } = this;
+    if (length <= 0xff) {
+      slab[this.at++] = tag8;
+      slab[this.at++] = length;
+    } else if (length <= 0xffff) {
+      slab[this.at] = tag8 + 1;
+      this.at = slab.writeUInt16BE(length, this.at + 1);
+    } else {
+      this.headerAt(this.at, tag8 + 2, length);
+      this.at += 5;
+    }
+  }
+
+  putCount(count: number, fix: number, tag16: number): void {
+    this.room(5);
+    if (count <= 0x0f) {
+      this.slab[this.at++] = fix | count;
+    } else if (count <= 0xffff) {
+      this.slab[this.at] = tag16;
+      this.at = this.slab.writeUInt16BE(count, this.at + 1);
+    } else {
+      this.headerAt(this.at, tag16 + 1, count);
+      this.at += 5;
+    }
+  }
+
+  /** A byte at a place that was skipped. */
+  byteAt(offset: number, byte: number): void {
+    this.slab[this.start + offset] = byte;
+  }
+
+  /** A tag and 32 bits at a place that was skipped. */
+  wordAt(offset: number, tag: number, value: number): void {
+    this.headerAt(this.start + offset, tag, value);
+  }
+
+  putByte(byte: number): void {
+    this.room(1);
+    this.slab[this.at++] = byte;
+  }
+
+  /** A tag and 32 bits, in room that is there. */
+  private headerAt(at: number, tag: number, value: number): void {
+    this.slab[at] = tag;
+    this.slab.writeUInt32BE(value, at + 1);
+  }
+
+  /** Makes sure of so many bytes: moves what is written of this value to a larger slab where there are less. */
+  private room(bytes: number): void {
+    if (this.at + bytes <= this.slab.length) return;
+    const written = this.at - this.start;
+    const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * written, written + bytes + LEAST_ROOM));
+    this.slab.copy(larger, 0, this.start, this.at);
+    this.slab = larger;
+    this.start = 0;
+    this.at = written;
+  }
+
+  /** One large value must not keep its memory for good. */
+  private letGo(): void {
+    if (this.slab.length <= SLAB_BYTES) return;
+    this.slab = NO_SLAB;
+    this.at = 0;
+  }
+}
+
+export function unfit(what: string): GridError {
+  return new GridError('INVALID_ARGUMENT', `codec msgpack() cannot hold ${what}`);
+}

@@ -1,0 +1,139 @@
+import { GridError } from '../errors/index.js';
+import type { Outbound } from '../mux/index.js';
+import type { Codec } from './codec.js';
+import type { Sink, Source } from './source.js';
+
+export interface OutflowPorts {
+  readonly outbound: Outbound;
+  readonly codec: Pick<Codec, 'encode'>;
+  /** Values that may wait for credit. */
+  readonly outBuffer: number;
+  /** One value is pulled before its credit is there, so that the end, which needs none, is seen at once (H5). */
+  readonly ahead?: boolean;
+  /** Everything is sent and the source has ended. */
+  readonly onEnd: () => void;
+  /** Everything before it is sent; then the source threw this, or one of its values could not be sent. */
+  readonly onFail: (thrown: unknown) => void;
+  /** The direction was closed under it. Who learns of it in another way needs none. */
+  readonly onClosed?: () => void;
+}
+
+/** Values on their way into one direction of a stream: as many as there are credits, the others wait here. */
+export class Outflow implements Sink {
+  private source: Source | undefined;
+  private waiting: Uint8Array[] = [];
+  private head = 0;
+  /** What follows the waiting values. */
+  private last: (() => void) | undefined;
+  private over = false;
+
+  constructor(private readonly ports: OutflowPorts) {
+    ports.outbound.onReady = () => this.flush();
+  }
+
+  /** Takes the source over: it is resumed each time a credit is there. */
+  attach(source: Source): void {
+    this.source = source;
+    source.sink = this;
+    this.flush();
+  }
+
+  isReady(): boolean {
+    return !this.over && this.last === undefined && this.depth === 0 && (this.ports.ahead || this.ports.outbound.ready);
+  }
+
+  value(value: unknown): void {
+    if (this.over || this.last) return;
+    let payload: Uint8Array;
+    try {
+      payload = this.ports.codec.encode(value);
+    } catch (thrown) {
+      this.breakOff(new UnsendableValue(thrown));
+      return;
+    }
+    if (this.depth === 0 && this.ports.outbound.ready) this.send(payload);
+    // one place at least: a value that was pulled in time may meet a connection that is congested by now
+    else if (this.depth < Math.max(1, this.ports.outBuffer)) this.waiting.push(payload);
+    else this.breakOff(overflow(this.ports.outBuffer));
+  }
+
+  end(): void {
+    this.finish(this.ports.onEnd);
+  }
+
+  fail(thrown: unknown): void {
+    this.finish(() => this.ports.onFail(thrown));
+  }
+
+  /** The call is over: drops what waits and stops the source. `stopped` is called once its code has really ended. */
+  stop(stopped: () => void): void {
+    this.over = true;
+    this.waiting = [];
+    this.head = 0;
+    this.ports.outbound.onReady = undefined;
+    if (this.source) this.source.stop(stopped);
+    else stopped();
+  }
+
+  private get depth(): number {
+    return this.waiting.length - this.head;
+  }
+
+  /** Stops the source by an error of ours. */
+  private breakOff(error: unknown): void {
+    this.source?.stop(() => {});
+    this.fail(error);
+  }
+
+  private finish(last: () => void): void {
+    if (this.over || this.last) return;
+    this.last = last;
+    this.flush();
+  }
+
+  private flush(): void {
+    if (this.ports.onClosed && this.ports.outbound.closed && !this.over) {
+      this.ports.onClosed();
+      return;
+    }
+    while (!this.over && this.depth > 0 && this.ports.outbound.ready) {
+      const payload = this.waiting[this.head++]!;
+      if (this.head === this.waiting.length) {
+        this.waiting = [];
+        this.head = 0;
+      }
+      this.send(payload);
+    }
+    if (this.over || this.depth > 0) return;
+    if (this.last === undefined) {
+      this.source?.resume();
+      return;
+    }
+    this.over = true;
+    this.last();
+  }
+
+  private send(payload: Uint8Array): void {
+    try {
+      this.ports.outbound.send(payload);
+    } catch (thrown) {
+      this.waiting = [];
+      this.head = 0;
+      this.last = undefined;
+      this.breakOff(thrown);
+    }
+  }
+}
+
+/** A value that the codec would not take: what the codec threw is no word of the application for its caller. */
+export class UnsendableValue {
+  constructor(readonly thrown: unknown) {}
+}
+
+function overflow(outBuffer: number): GridError {
+  return new GridError(
+    'RESOURCE_EXHAUSTED',
+    `the Observable is faster than its consumer: more than outBuffer (${outBuffer}) values wait`,
+    { reason: 'limit' },
+  );
+}

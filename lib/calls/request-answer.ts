@@ -1,0 +1,172 @@
+import { GridError, TEXT, toGridError } from '../errors/index.js';
+import type { HandlerStream, IncomingRequest } from '../mux/index.js';
+import type { Metadata } from '../wire/index.js';
+import type { AnswerPorts } from './answer.js';
+import { CallContext, type ContextFacts } from './call-context.js';
+import { decodeOptional, encodeOptional } from './codec.js';
+import { DEFAULT_OUT_CAPACITY } from './handler-spec.js';
+import { unreadable } from './message-reader.js';
+import { UnsendableValue } from './outflow.js';
+import { isThenable } from './result-kind.js';
+import { discardResult, sourceOf, type Sink, type Source } from './source.js';
+import { StreamAnswer } from './stream-answer.js';
+
+/**
+ * The answer to one request: exactly one value. Where the caller takes a stream too (MANY), the first value is held
+ * until `setImmediate`; a result that is complete by then is a Response, any other goes on as a stream.
+ */
+export class RequestAnswer implements Sink {
+  readonly context: CallContext;
+  private source: Source | undefined;
+  private held: { readonly value: unknown } | undefined;
+  private decision: NodeJS.Immediate | undefined;
+  private over = false;
+
+  constructor(
+    private readonly call: IncomingRequest,
+    facts: ContextFacts,
+    private readonly ports: AnswerPorts,
+  ) {
+    this.context = new CallContext(facts, call, (ports.spec.inCapacity ?? 0) > 0 ? noInput : undefined);
+  }
+
+  start(): void {
+    let payload: unknown;
+    try {
+      payload = decodeOptional(this.ports.spec.codec, this.call.payload);
+    } catch (thrown) {
+      this.fail(unreadable(thrown, 'the payload'));
+      return;
+    }
+    let result: unknown;
+    try {
+      result = this.ports.run(payload, this.context);
+    } catch (thrown) {
+      this.fail(thrown);
+      return;
+    }
+    this.settle(result);
+  }
+
+  isReady(): boolean {
+    return !this.over;
+  }
+
+  value(value: unknown): void {
+    if (this.over) return;
+    if (this.held === undefined) {
+      this.hold(value);
+    } else if (this.call.many) {
+      this.upgrade()?.value(value);
+    } else {
+      this.source?.stop(() => {});
+      this.fail(new GridError('FAILED_PRECONDITION', TEXT.streamsOnly));
+    }
+  }
+
+  end(): void {
+    if (!this.over) this.respond(this.held?.value);
+  }
+
+  fail(thrown: unknown): void {
+    if (this.over) return;
+    const { aborted } = this.call;
+    // what a handler throws because it was aborted is nobody's failure
+    if (aborted) this.refuse(aborted);
+    // the value that came before the error must not be lost
+    else if (this.held && this.call.many) this.upgrade()?.fail(thrown);
+    else this.refuse(this.ports.errorOf(thrown), this.context.responseMetadata);
+  }
+
+  private settle(result: unknown): void {
+    try {
+      if (isThenable(result)) {
+        Promise.resolve(result).then(
+          (late) => this.settle(late),
+          (thrown: unknown) => this.fail(thrown),
+        );
+        return;
+      }
+      const { aborted } = this.call;
+      if (aborted) {
+        discardResult(result);
+        this.refuse(aborted);
+        return;
+      }
+      this.source = sourceOf(result, this);
+      if (this.source === undefined) {
+        this.respond(result);
+        return;
+      }
+    } catch (thrown) {
+      this.fail(thrown);
+      return;
+    }
+    this.call.onAbort = (error) => this.abort(error);
+    this.source.resume();
+  }
+
+  private hold(value: unknown): void {
+    this.held = { value };
+    if (!this.call.many) return;
+    // to see whether a generator ends here, one more value has to be asked for: it needs a second credit
+    const { outCapacity = DEFAULT_OUT_CAPACITY } = this.ports.spec;
+    if (outCapacity < 2) this.upgrade();
+    else this.decision = setImmediate(() => this.upgrade());
+  }
+
+  /** Goes on as a stream, which takes source and held value over. */
+  private upgrade(): Sink | undefined {
+    const { source, held } = this;
+    if (this.over || !source) return undefined;
+    let stream: HandlerStream;
+    try {
+      stream = this.call.upgrade();
+    } catch (refused) {
+      source.stop(() => {});
+      this.refuse(toGridError(refused));
+      return undefined;
+    }
+    this.close();
+    return StreamAnswer.continued(stream, this.context, this.ports, source, held?.value);
+  }
+
+  private respond(value: unknown): void {
+    let payload: Uint8Array | undefined;
+    try {
+      payload = encodeOptional(this.ports.spec.codec, value);
+    } catch (thrown) {
+      this.refuse(this.ports.errorOf(new UnsendableValue(thrown)));
+      return;
+    }
+    this.finish(undefined, () => this.call.respond(payload, this.context.responseMetadata));
+  }
+
+  private abort(error: GridError): void {
+    this.context.abort(error);
+    if (this.over) return;
+    this.close();
+    this.source?.stop(() => {
+      this.call.fail(error);
+      this.ports.ended(error);
+    });
+  }
+
+  private refuse(error: GridError, metadata?: Metadata): void {
+    this.finish(error, () => this.call.fail(error, metadata));
+  }
+
+  private finish(error: GridError | undefined, answer: () => void): void {
+    this.close();
+    answer();
+    this.ports.ended(error);
+  }
+
+  private close(): void {
+    this.over = true;
+    if (this.decision) clearImmediate(this.decision);
+  }
+}
+
+/** A request has no input; a handler that takes it from streams finds it ended. */
+async function* noInput(): AsyncGenerator<never, undefined> {}

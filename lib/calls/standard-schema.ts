@@ -1,0 +1,44 @@
+import { GridError, textOf } from '../errors/index.js';
+
+/** Any schema of zod, valibot, arktype, …: the Standard Schema interface, version 1 (https://standardschema.dev). */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly '~standard': {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+interface SchemaIssue {
+  readonly message: string;
+  readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
+}
+
+type SchemaResult<Output> =
+  { readonly value: Output; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] };
+
+/** What goes into a schema: the caller's type. */
+export type InputOf<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input'];
+/** What comes out of a schema. */
+export type OutputOf<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output'];
+
+/**
+ * The checked value, a promise of it for schemas that take their time.
+ * @throws GridError INVALID_ARGUMENT with the paths.
+ */
+export function checked(schema: StandardSchema, value: unknown, what: string): unknown {
+  const result = schema['~standard'].validate(value);
+  return 'then' in result ? result.then((late) => unwrap(late, what)) : unwrap(result, what);
+}
+
+function unwrap(result: SchemaResult<unknown>, what: string): unknown {
+  if (!result.issues) return result.value;
+  const issues = result.issues.map((issue) => ({ path: pathOf(issue), message: textOf(issue) }));
+  const list = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
+  throw new GridError('INVALID_ARGUMENT', `${what} does not fit the contract: ${list}`, { details: issues });
+}
+
+function pathOf(issue: SchemaIssue): string {
+  return (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+}

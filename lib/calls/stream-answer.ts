@@ -1,0 +1,156 @@
+import type { GridError } from '../errors/index.js';
+import type { HandlerStream } from '../mux/index.js';
+import type { AnswerPorts } from './answer.js';
+import { CallContext, type ContextFacts } from './call-context.js';
+import { decodeOptional } from './codec.js';
+import { DEFAULT_OUT_BUFFER } from './handler-spec.js';
+import { MessageReader, onlyOnce, unreadable } from './message-reader.js';
+import { Outflow } from './outflow.js';
+import { isThenable } from './result-kind.js';
+import { discardResult, sourceOf, type Sink, type Source } from './source.js';
+import { checked } from './standard-schema.js';
+
+/** The answer to one stream: each value a message, then the end. */
+export class StreamAnswer {
+  private readonly flow: Outflow;
+  /** Set once the handler's result is known. */
+  private flowing = false;
+
+  private constructor(
+    private readonly stream: HandlerStream,
+    readonly context: CallContext,
+    private readonly ports: AnswerPorts,
+  ) {
+    this.flow = new Outflow({
+      outbound: stream.output,
+      codec: ports.spec.codec,
+      outBuffer: ports.spec.outBuffer ?? DEFAULT_OUT_BUFFER,
+      onEnd: () => this.finish(undefined),
+      onFail: (thrown) => this.finish(this.ports.errorOf(thrown)),
+    });
+    stream.onAbort = (error) => this.abort(error);
+  }
+
+  static to(stream: HandlerStream, facts: ContextFacts, ports: AnswerPorts): StreamAnswer {
+    return new StreamAnswer(stream, new CallContext(facts, stream, inputOf(stream, ports)), ports);
+  }
+
+  /** Goes on with a request that became a stream, its first value in hand. */
+  static continued(
+    stream: HandlerStream,
+    context: CallContext,
+    ports: AnswerPorts,
+    source: Source,
+    first: unknown,
+  ): Sink {
+    const { flow } = new StreamAnswer(stream, context, ports).take();
+    flow.value(first);
+    flow.attach(source);
+    return flow;
+  }
+
+  /** Runs the handler. */
+  start(): void {
+    if (this.stream.aborted) {
+      this.finish(this.stream.aborted);
+      return;
+    }
+    const { codec } = this.ports.spec;
+    let payload: unknown;
+    try {
+      payload = decodeOptional(codec, this.stream.payload);
+    } catch (thrown) {
+      this.fail(unreadable(thrown, 'the payload'));
+      return;
+    }
+    let result: unknown;
+    try {
+      result = this.ports.run(payload, this.context);
+    } catch (thrown) {
+      this.fail(thrown);
+      return;
+    }
+    this.settle(result);
+  }
+
+  private settle(result: unknown): void {
+    const { flow, stream } = this;
+    let source: Source | undefined;
+    try {
+      if (isThenable(result)) {
+        Promise.resolve(result).then(
+          (late) => this.settle(late),
+          (thrown: unknown) => this.onRejected(thrown),
+        );
+        return;
+      }
+      if (stream.aborted) {
+        discardResult(result);
+        this.finish(stream.aborted);
+        return;
+      }
+      source = sourceOf(result, flow);
+    } catch (thrown) {
+      this.fail(thrown);
+      return;
+    }
+    this.take();
+    if (source) {
+      flow.attach(source);
+      return;
+    }
+    // a handler that gives nothing sends nothing; `undefined` as a message comes from Observables and generators only
+    if (result !== undefined) flow.value(result);
+    flow.end();
+  }
+
+  private onRejected(thrown: unknown): void {
+    if (this.stream.aborted) this.finish(this.stream.aborted);
+    else this.fail(thrown);
+  }
+
+  /** Ends the call with what was thrown before there was a result. */
+  fail(thrown: unknown): void {
+    this.take().flow.fail(thrown);
+  }
+
+  private take(): this {
+    this.flowing = true;
+    return this;
+  }
+
+  private abort(error: GridError): void {
+    this.context.abort(error);
+    // a handler whose Promise is still pending has not ended: `settle` tells when it has
+    if (this.flowing) this.flow.stop(() => this.finish(error));
+  }
+
+  /** The handler has ended. Said to the mux after an abort too: it counts. */
+  private finish(error: GridError | undefined): void {
+    this.stream.onAbort = undefined;
+    const { responseMetadata } = this.context;
+    if (error) this.stream.output.fail(error, responseMetadata);
+    else this.stream.output.end(responseMetadata);
+    this.ports.ended(error);
+  }
+}
+
+function inputOf(stream: HandlerStream, { spec }: AnswerPorts): (() => AsyncIterable<unknown>) | undefined {
+  const { codec, inputSchema, inCapacity = 0 } = spec;
+  if (inCapacity === 0) return undefined;
+  const decode = (payload: Uint8Array): unknown => {
+    const value = codec.decode(payload);
+    return inputSchema === undefined ? value : checked(inputSchema, value, 'a message of the input');
+  };
+  return () =>
+    onlyOnce(
+      () =>
+        new MessageReader({
+          inbound: stream.input,
+          decode,
+          named: (error) => error,
+          broken: (thrown) => unreadable(thrown, 'a message of the input'),
+          onLeave: () => {},
+        }),
+    );
+}

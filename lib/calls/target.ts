@@ -1,0 +1,70 @@
+import { GridError } from '../errors/index.js';
+import { subrouteId } from '../wire/index.js';
+import type { Codec } from './codec.js';
+import { isContract, type Contract } from './contract.js';
+import { MAX_HANDLER_ID, resolvePattern, type Pattern } from './pattern.js';
+
+/** What is called, in the words of the wire. */
+export interface Target {
+  readonly handler: number;
+  /** The 32 bytes of the subroute id. */
+  readonly subroute: Uint8Array | undefined;
+  /** For texts: as the caller wrote it. */
+  readonly name: string;
+  readonly contract: Contract | undefined;
+  readonly codec: Codec | undefined;
+}
+
+/** Patterns made of strings may be many; past so many the memory starts anew. */
+const MEMORY = 4096;
+
+/** The targets of one prefix, remembered: a subroute id costs a hash. */
+export class Targets {
+  private readonly byKey = new Map<string | number, Target>();
+  private readonly byContract = new WeakMap<Contract, Target>();
+
+  constructor(private readonly prefix: string | undefined) {}
+
+  /** @throws GridError INVALID_ARGUMENT for what is no pattern. */
+  of(to: Pattern | Contract): Target {
+    if (isContract(to)) {
+      const known = this.byContract.get(to);
+      if (known) return known;
+      const target = this.ofContract(to);
+      this.byContract.set(to, target);
+      return target;
+    }
+    // objects may change after they were seen: they are remembered by what they say
+    const plain = typeof to === 'number' || typeof to === 'string';
+    const known = plain ? this.byKey.get(to) : undefined;
+    if (known) return known;
+    const target = this.ofPattern(to);
+    if (plain) this.remember(to, target);
+    return target;
+  }
+
+  private ofPattern(pattern: Pattern): Target {
+    const { handler, subroute, name } = resolvePattern(pattern, this.prefix);
+    return { handler, subroute: this.idOf(handler, subroute), name, contract: undefined, codec: undefined };
+  }
+
+  private ofContract(contract: Contract): Target {
+    const { id, name, codec } = contract;
+    if (!Number.isInteger(id) || id < 1 || id > MAX_HANDLER_ID) {
+      throw new GridError(
+        'INVALID_ARGUMENT',
+        `${name}: handler ID ${id} must be an integer from 1 to ${MAX_HANDLER_ID}`,
+      );
+    }
+    return { handler: id, subroute: this.idOf(id, this.prefix), name, contract, codec };
+  }
+
+  private idOf(handler: number, subroute: string | undefined): Uint8Array | undefined {
+    return subroute === undefined ? undefined : subrouteId(handler, subroute);
+  }
+
+  private remember(key: string | number, target: Target): void {
+    if (this.byKey.size >= MEMORY) this.byKey.clear();
+    this.byKey.set(key, target);
+  }
+}
