@@ -1,0 +1,74 @@
+import { toGridError } from '../errors/index.js';
+import {
+  decodeConnectRequest,
+  encodeConnectResponse,
+  Op,
+  violation,
+  type Abilities,
+  type ConnectRequest,
+} from '../wire/index.js';
+import { CloseCode } from './close-code.js';
+import type { Connection } from './connection.js';
+import { abilitiesOf, dialectOf, Handshake, refusal } from './handshake.js';
+import type { MessageSocket } from './message-socket.js';
+import type { ConnectionPorts } from './ports.js';
+
+/** Whether a dialer may connect. The reason says which check failed and with what values (wire spec §3). */
+export type Admission = { readonly accepted: true } | { readonly accepted: false; readonly reason: string };
+
+export interface AcceptFacts {
+  /** This host's origin. */
+  readonly local: string;
+  /** Checks host, time, token and who dials. */
+  admit(request: ConnectRequest, remoteAddress: string | undefined): Promise<Admission>;
+}
+
+/**
+ * Makes a connection of an open socket that the other end dialed: waits for its Connect, has it checked and answers,
+ * all within `limits.handshakeMs`. Whatever goes wrong, the socket is closed.
+ * @throws GridError: UNAUTHENTICATED or FAILED_PRECONDITION (refused by `admit`), INVALID_ARGUMENT (the first frame is
+ * no Connect, or much came before the answer), UNAVAILABLE (too slow, or the socket was closed), INTERNAL (`admit`
+ * failed).
+ */
+export async function acceptHandshake(
+  socket: MessageSocket,
+  facts: AcceptFacts,
+  ports: ConnectionPorts,
+): Promise<Connection> {
+  const { local } = facts;
+
+  const decide = async (request: ConnectRequest): Promise<void> => {
+    const admission = await facts.admit(request, socket.remoteAddress);
+    if (handshake.over) return;
+    const answer = { id: ports.localId, ...answeredAbilities(ports, request) };
+    if (admission.accepted) {
+      const dialect = dialectOf(ports, local, request.host, request);
+      // first the connection, then the answer: the dialer's calls may follow at once
+      handshake.open({ peer: request.host, remoteId: request.id, dialed: false, dialect }, () => {
+        handshake.send(Op.ConnectResponse, encodeConnectResponse({ ...answer, accepted: true, rejectedReason: '' }));
+      });
+    } else {
+      const rejectedReason = admission.reason;
+      handshake.send(Op.ConnectResponse, encodeConnectResponse({ ...answer, accepted: false, rejectedReason }));
+      handshake.fail(refusal(rejectedReason, false), CloseCode.Policy, 'refused');
+    }
+  };
+
+  const handshake: Handshake = new Handshake(socket, ports, socket.remoteAddress, (message) => {
+    if (message.op !== Op.Connect) throw violation(`op ${message.op} in place of Connect`);
+    const request = decodeConnectRequest(message.payload);
+    handshake.decide();
+    decide(request).catch((fault: unknown) => {
+      handshake.fail(toGridError(fault, 'INTERNAL'), CloseCode.Internal, 'the handshake failed');
+    });
+  });
+  socket.listen(handshake);
+  return await handshake.outcome;
+}
+
+/** `Ext` is answered only if the request had it, with those of its names that we can do (wire spec §11). */
+function answeredAbilities(ports: ConnectionPorts, { ext: asked }: ConnectRequest): Abilities {
+  const { ext, max } = abilitiesOf(ports);
+  if (asked === undefined || ext === undefined) return {};
+  return { ext: ext.filter((name) => asked.includes(name)), max };
+}

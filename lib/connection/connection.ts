@@ -1,0 +1,265 @@
+import { GridError, TEXT, toGridError } from '../errors/index.js';
+import { Mux } from '../mux/index.js';
+import type { Timer } from '../time/index.js';
+import {
+  closeCodeOf,
+  CONNECTION_MUX_ID,
+  decodeErrorText,
+  decodeFrame,
+  decodePing,
+  decodePong,
+  encodeErrorText,
+  encodePing,
+  encodePong,
+  Op,
+  violation,
+  type DecodeRules,
+  type Dialect,
+  type Message,
+} from '../wire/index.js';
+import { CloseCode } from './close-code.js';
+import { Heartbeat } from './heartbeat.js';
+import type { MessageSocket, MessageSocketListener } from './message-socket.js';
+import { patienceWith } from './patience.js';
+import { PingRate } from './ping-rate.js';
+import type { ConnectionPorts } from './ports.js';
+import { WriteQueue } from './write-queue.js';
+
+/** What the handshake found out. */
+export interface ConnectionFacts {
+  /** Origin of the other host. */
+  readonly peer: string;
+  /** The other process's ID, 16 bytes. */
+  readonly remoteId: Uint8Array;
+  /** True iff this end dialed. */
+  readonly dialed: boolean;
+  readonly dialect: Dialect;
+}
+
+/** The most bytes of a drain's reason (wire spec §11). */
+const DRAIN_REASON_BYTES = 1024;
+
+type State =
+  | { readonly name: 'open' }
+  /** All calls have ended; the socket is given a moment for its goodbye. */
+  | { readonly name: 'closing'; readonly error: GridError; readonly patience: Timer }
+  | { readonly name: 'closed'; readonly error: GridError };
+
+/**
+ * One socket after its handshake, with everything that lives and dies with it: the mux of its calls, the write queue
+ * and the heartbeat. A connection that ended stays ended. Nothing that the peer sends makes it throw.
+ */
+export class Connection implements MessageSocketListener {
+  readonly peer: string;
+  readonly remoteId: Uint8Array;
+  readonly dialed: boolean;
+  readonly dialect: Dialect;
+  readonly remoteAddress: string | undefined;
+  readonly mux: Mux;
+  /** Called once when the connection has ended, after all its calls have. Ended before it was set: see `closed`. */
+  onClosed: ((error: GridError, closeCode: number) => void) | undefined;
+
+  /** Called once when the peer says that it drains: it takes no new calls, and closes when the old ones are over. */
+  onPeerDraining: ((reason: string) => void) | undefined;
+
+  private state: State = { name: 'open' };
+  private peerIsDraining = false;
+  private drainSaid = false;
+  /** A ping that follows our Disconnect is not answered yet. */
+  private drainUnheard = false;
+  private readonly queue: WriteQueue;
+  private readonly heartbeat: Heartbeat;
+  private readonly pingRate: PingRate;
+  private readonly rules: DecodeRules;
+
+  constructor(
+    private readonly socket: MessageSocket,
+    facts: ConnectionFacts,
+    private readonly ports: ConnectionPorts,
+  ) {
+    const { clock, observer, handlers, limits, intervals, accepting } = ports;
+    const { dialect } = facts;
+    this.peer = facts.peer;
+    this.remoteId = facts.remoteId;
+    this.dialed = facts.dialed;
+    this.dialect = dialect;
+    this.remoteAddress = socket.remoteAddress;
+    const { messageBytes, frameMessages } = limits;
+    this.rules = { extensions: dialect.extensions, messageBytes, frameMessages };
+    const abort = (error: GridError, closeCode: number): void => this.abort(error, closeCode);
+    this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, onFatal: abort });
+    this.mux = new Mux({ outbox: this.queue, clock, handlers, observer, limits, intervals, dialect, abort, accepting });
+    this.pingRate = new PingRate(clock, limits.pingsPerSecond);
+    this.heartbeat = new Heartbeat({
+      clock,
+      pingMs: intervals.pingMs,
+      sendPing: (time) => this.sendOwn(Op.Ping, 0, intervals.pingMs, 0, encodePing({ time })),
+      onRoundTrip: (milliseconds) => observer.pinged(milliseconds),
+      onSilence: () => abort(ended(`no pong for two intervals of ${intervals.pingMs} ms`), CloseCode.Abnormal),
+    });
+  }
+
+  /** Why the connection has ended; undefined while it is open. */
+  get closed(): GridError | undefined {
+    return this.state.name === 'open' ? undefined : this.state.error;
+  }
+
+  /** Messages taken and not yet written. */
+  get queuedMessages(): number {
+    return this.queue.queuedMessages;
+  }
+
+  /** Their encoded bytes. */
+  get queuedBytes(): number {
+    return this.queue.queuedBytes;
+  }
+
+  /** The last round trip in milliseconds, undefined before the first. */
+  get lastPingMs(): number | undefined {
+    return this.heartbeat.lastPingMs;
+  }
+
+  /** Measures a round trip, in milliseconds. Rejects with UNAVAILABLE when the connection ends or has ended. */
+  ping(): Promise<number> {
+    return this.heartbeat.ping();
+  }
+
+  /** True once the peer has said that it drains. */
+  get peerDrains(): boolean {
+    return this.peerIsDraining;
+  }
+
+  /**
+   * Tells the peer that this end takes no new calls and will close (wire spec §11, `drain`). Said once, and only to a
+   * peer that understands it; the calls that are open go on.
+   */
+  drain(reason: string): void {
+    if (this.state.name !== 'open' || this.drainSaid || !this.dialect.extensions.has('drain')) return;
+    this.drainSaid = true;
+    this.sendOwn(Op.Disconnect, 0, 0, this.dialect.baseFlags, encodeErrorText(reason, DRAIN_REASON_BYTES));
+    // calls that the peer sent before it heard of the drain are refused by the time of the pong: nothing is lost unsaid
+    this.drainUnheard = true;
+    this.heartbeat.probe(() => (this.drainUnheard = false));
+    this.queue.flush();
+  }
+
+  /** True while the peer may still send calls because it has not heard of our drain. */
+  get drainPending(): boolean {
+    return this.drainUnheard;
+  }
+
+  /** A clean end: what waits is written, the peer is told why, the calls that are open end as disconnected. */
+  close(code: number, reason: string): void {
+    this.queue.flush();
+    this.end(ended(`closed: ${reason}`), code, reason);
+  }
+
+  /** An end by an error, which the peer is told as the reason. */
+  abort(error: GridError, code: number): void {
+    this.end(error, code, error.message);
+  }
+
+  onFrame(frame: Uint8Array): void {
+    if (this.state.name !== 'open') return;
+    this.ports.observer.frameReceived(frame.length);
+    try {
+      if (frame.length > this.ports.limits.frameBytes) throw frameTooBig(frame.length, this.ports.limits.frameBytes);
+      for (const message of decodeFrame(frame, this.rules)) {
+        if (message.muxId === CONNECTION_MUX_ID) this.handleOwn(message);
+        else this.mux.receive(message);
+        if (this.closed) return;
+      }
+    } catch (fault) {
+      const error = toGridError(fault, 'INTERNAL');
+      this.abort(error, error.reason === undefined ? CloseCode.Internal : closeCodeOf(error));
+    }
+  }
+
+  onViolation(code: number, reason: string): void {
+    this.abort(violation(reason), code);
+  }
+
+  onClose(code: number, reason: string): void {
+    if (this.state.name === 'open') {
+      const error = ended(`the socket was closed: ${reason === '' ? code : `${code} ${reason}`}`);
+      this.enter({ name: 'closed', error });
+      this.endCalls(error, code);
+    } else {
+      this.enter({ name: 'closed', error: this.state.error });
+    }
+  }
+
+  /** A message of the connection itself. */
+  private handleOwn(message: Message): void {
+    switch (message.op) {
+      case Op.Ping:
+        if (this.pingRate.exceeded()) {
+          const text = `more than pingsPerSecond (${this.ports.limits.pingsPerSecond}) pings`;
+          this.abort(new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }), CloseCode.Policy);
+          return;
+        }
+        const pong = encodePong({ notFound: false, time: decodePing(message.payload).time });
+        this.sendOwn(Op.Pong, message.seq, message.deadlineMs, this.dialect.baseFlags, pong);
+        return;
+      case Op.Pong:
+        this.heartbeat.handlePong(decodePong(message.payload));
+        return;
+      case Op.Disconnect:
+        this.handleDrain(message);
+        return;
+      default:
+        throw violation(`op ${message.op} on an open connection`);
+    }
+  }
+
+  private handleDrain(message: Message): void {
+    // not negotiated, or said again: ignored (wire spec §11)
+    if (!this.dialect.extensions.has('drain') || this.peerDrains) {
+      this.ports.observer.dropped('odd-op');
+      return;
+    }
+    this.peerIsDraining = true;
+    this.onPeerDraining?.(decodeErrorText(message.payload?.subarray(0, DRAIN_REASON_BYTES)));
+  }
+
+  private sendOwn(op: Op, seq: number, deadlineMs: number, flags: number, payload: Uint8Array): void {
+    this.queue.send({ muxId: CONNECTION_MUX_ID, seq, deadlineMs, handler: 0, op, flags, payload });
+  }
+
+  private end(error: GridError, code: number, reason: string): void {
+    if (this.state.name !== 'open') return;
+    if (code === CloseCode.Abnormal) {
+      this.enter({ name: 'closed', error });
+      this.socket.terminate();
+    } else {
+      this.enter({ name: 'closing', error, patience: patienceWith(this.socket, this.ports.clock) });
+      this.socket.close(code, reason);
+    }
+    this.endCalls(error, code);
+  }
+
+  private endCalls(error: GridError, code: number): void {
+    this.queue.stop();
+    this.heartbeat.stop(disconnected(error));
+    this.mux.close(disconnected(error));
+    this.onClosed?.(error, code);
+  }
+
+  private enter(next: State): void {
+    if (this.state.name === 'closing') this.state.patience.cancel();
+    this.state = next;
+  }
+}
+
+/** What the calls of a connection that ended end with (wire spec §9), whatever the cause. */
+function disconnected(cause: GridError): GridError {
+  return new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected', cause });
+}
+
+function ended(text: string): GridError {
+  return new GridError('UNAVAILABLE', text, { reason: 'disconnected' });
+}
+
+function frameTooBig(bytes: number, cap: number): GridError {
+  return new GridError('OUT_OF_RANGE', `a frame of ${bytes} bytes, limits.frameBytes is ${cap}`, { reason: 'limit' });
+}

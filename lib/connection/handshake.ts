@@ -1,0 +1,177 @@
+import { GridError, toGridError } from '../errors/index.js';
+import type { Timer } from '../time/index.js';
+import {
+  activeExtensions,
+  closeCodeOf,
+  CONNECTION_MUX_ID,
+  decodeFrame,
+  encodeMessage,
+  Flag,
+  maxEncodedSize,
+  Op,
+  violation,
+  type Abilities,
+  type Dialect,
+  type Message,
+} from '../wire/index.js';
+import { CloseCode } from './close-code.js';
+import { Connection, type ConnectionFacts } from './connection.js';
+import type { MessageSocket, MessageSocketListener } from './message-socket.js';
+import { patienceWith } from './patience.js';
+import type { ConnectionPorts } from './ports.js';
+
+type Phase =
+  /** The next frame must be the one message that this end waits for. */
+  | { readonly name: 'waiting'; readonly handle: (message: Message) => void }
+  /** The acceptor makes up its mind; what a hasty dialer sends meanwhile waits. */
+  | { readonly name: 'deciding'; readonly early: Uint8Array[]; bytes: number }
+  | { readonly name: 'open'; readonly connection: Connection }
+  | { readonly name: 'failed'; readonly patience: Timer | undefined };
+
+/** So many bytes of a dialer that does not wait for the answer are kept: nobody knows yet who it is. */
+const EARLY_BYTES = 64 * 1024;
+/** What keeping a frame costs beside its bytes. */
+const EARLY_FRAME_BYTES = 64;
+
+/**
+ * What both ends of a handshake share (wire spec §3): one message to wait for, one budget of time, one outcome. It
+ * reads the socket until the connection is made and hands on to it everything that follows, in the same turn: no frame
+ * is lost.
+ */
+export class Handshake implements MessageSocketListener {
+  /** Rejects with a GridError; the socket is being closed then. */
+  readonly outcome: Promise<Connection>;
+  private phase: Phase;
+  private readonly budget: Timer;
+  private settle!: { resolve: (connection: Connection) => void; reject: (error: GridError) => void };
+
+  constructor(
+    private readonly socket: MessageSocket,
+    private readonly ports: ConnectionPorts,
+    /** For errors: the other end's origin or address. */
+    private readonly peer: string | undefined,
+    handle: (message: Message) => void,
+  ) {
+    this.outcome = new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+    });
+    this.phase = { name: 'waiting', handle };
+    const { handshakeMs } = ports.limits;
+    this.budget = ports.clock.setTimer(handshakeMs, () => {
+      this.fail(unconnected(`no handshake within ${handshakeMs} ms (limits.handshakeMs)`), CloseCode.Policy);
+    });
+  }
+
+  get over(): boolean {
+    return this.phase.name === 'open' || this.phase.name === 'failed';
+  }
+
+  /** Frames wait from now on until `open` or `fail`. */
+  decide(): void {
+    this.enter({ name: 'deciding', early: [], bytes: 0 });
+  }
+
+  /** Makes the connection, says so by `answer`, and hands the frames that came early on to it. */
+  open(facts: ConnectionFacts, answer?: () => void): void {
+    const { phase } = this;
+    const connection = new Connection(this.socket, facts, this.ports);
+    this.enter({ name: 'open', connection });
+    this.settle.resolve(connection);
+    answer?.();
+    if (phase.name === 'deciding') for (const frame of phase.early) connection.onFrame(frame);
+  }
+
+  fail(error: GridError, closeCode: number, reason = error.message): void {
+    if (this.over) return;
+    this.enter({ name: 'failed', patience: patienceWith(this.socket, this.ports.clock) });
+    this.socket.close(closeCode, reason);
+    this.settle.reject(this.peer === undefined ? error : error.with({ peer: this.peer }));
+  }
+
+  /** Writes one of the two messages of the handshake: they carry no flags. */
+  send(op: Op, payload: Uint8Array): void {
+    const message = { muxId: CONNECTION_MUX_ID, seq: 0, deadlineMs: 0, handler: 0, op, flags: 0, payload };
+    const room = new Uint8Array(maxEncodedSize(message));
+    const frame = room.subarray(0, encodeMessage(message, room, 0));
+    this.ports.observer.frameSent(frame.length);
+    this.socket.send(frame, (error) => {
+      if (error) this.fail(unconnected(`writing failed: ${error.message}`), CloseCode.Protocol);
+    });
+  }
+
+  onFrame(frame: Uint8Array): void {
+    const { phase, ports } = this;
+    if (phase.name === 'open') {
+      phase.connection.onFrame(frame);
+      return;
+    }
+    if (phase.name === 'failed') return;
+    if (phase.name === 'deciding') {
+      phase.early.push(frame);
+      phase.bytes += frame.length + EARLY_FRAME_BYTES;
+      if (phase.bytes > EARLY_BYTES) this.fail(violation('too much before the answer to Connect'), CloseCode.Protocol);
+      return;
+    }
+    ports.observer.frameReceived(frame.length);
+    try {
+      const { messageBytes, frameMessages } = ports.limits;
+      const [message, ...more] = decodeFrame(frame, { extensions: new Set(), messageBytes, frameMessages });
+      if (message === undefined || more.length > 0) throw violation('a Merged in the handshake');
+      phase.handle(message);
+    } catch (fault) {
+      const error = toGridError(fault, 'INTERNAL');
+      this.fail(error, error.reason === undefined ? CloseCode.Internal : closeCodeOf(error));
+    }
+  }
+
+  onViolation(code: number, reason: string): void {
+    if (this.phase.name === 'open') this.phase.connection.onViolation(code, reason);
+    else this.fail(violation(reason), code);
+  }
+
+  onClose(code: number, reason: string): void {
+    if (this.phase.name === 'open') {
+      this.phase.connection.onClose(code, reason);
+      return;
+    }
+    const text = `the socket was closed during the handshake: ${reason === '' ? code : `${code} ${reason}`}`;
+    this.fail(unconnected(text), CloseCode.Normal);
+    this.enter({ name: 'failed', patience: undefined });
+  }
+
+  private enter(next: Phase): void {
+    if (next.name === 'open' || next.name === 'failed') this.budget.cancel();
+    if (this.phase.name === 'failed') this.phase.patience?.cancel();
+    this.phase = next;
+  }
+}
+
+/** What this end says of itself: nothing at all if it knows no extension, so that the bytes are those of v1. */
+export function abilitiesOf({ extensions, limits }: ConnectionPorts): Abilities {
+  return extensions.length === 0 ? {} : { ext: extensions, max: limits.frameBytes };
+}
+
+/** What both ends have agreed on, known the peer's abilities. `local` and `peer` are origins. */
+export function dialectOf(ports: ConnectionPorts, local: string, peer: string, theirs: Abilities): Dialect {
+  const crc = ports.crc === 'auto' ? !(isEncrypted(local) && isEncrypted(peer)) : ports.crc;
+  return {
+    baseFlags: crc ? Flag.Crc : 0,
+    extensions: activeExtensions(ports.extensions, theirs.ext),
+    peerMaxBytes: theirs.max ?? Infinity,
+  };
+}
+
+/** "CRC, unless both hosts are `https://` or `wss://`" (wire spec §2). */
+function isEncrypted(origin: string): boolean {
+  return origin.startsWith('https://') || origin.startsWith('wss://');
+}
+
+/** The error of a refusal. Its text is free (wire spec §3), so only what it speaks of can tell the code. */
+export function refusal(reason: string, remote: boolean): GridError {
+  const code = /token|auth|signature/i.test(reason) ? 'UNAUTHENTICATED' : 'FAILED_PRECONDITION';
+  return new GridError(code, reason === '' ? 'refused without a reason' : reason, { remote });
+}
+
+export function unconnected(text: string): GridError {
+  return new GridError('UNAVAILABLE', text, { reason: 'not-connected', notSent: true });
+}

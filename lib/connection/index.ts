@@ -1,0 +1,8 @@
+export { acceptHandshake, type AcceptFacts, type Admission } from './accept-handshake.js';
+export { CloseCode } from './close-code.js';
+export type { Connection } from './connection.js';
+export { dialHandshake, type DialFacts } from './dial-handshake.js';
+export type { ConnectionIntervals, ConnectionLimits } from './limits.js';
+export type { MessageSocket, MessageSocketListener } from './message-socket.js';
+export type { ConnectionPorts } from './ports.js';
+export { wsSocket } from './ws-socket.js';

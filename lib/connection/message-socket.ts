@@ -1,0 +1,28 @@
+/**
+ * A two-way socket of whole binary messages: a WebSocket, one end of an in-memory pair, or what a custom `dialer`
+ * brings. It is open when it is handed over.
+ */
+export interface MessageSocket {
+  /** For logs: address of the other end, as far as known. */
+  readonly remoteAddress: string | undefined;
+  /**
+   * Writes one binary message. `done` is called once: when the bytes have been handed to the system, or with the
+   * error. The frame's memory must not be changed before `done`.
+   */
+  send(frame: Uint8Array, done: (error?: Error) => void): void;
+  /** Says goodbye with a WebSocket close code (1000 to 4999) and a reason of at most 123 bytes, then closes. */
+  close(code: number, reason: string): void;
+  /** Drops the socket at once. */
+  terminate(): void;
+  /** Set exactly once, by the connection, before any frame is delivered (in the tick of the handover). */
+  listen(listener: MessageSocketListener): void;
+}
+
+export interface MessageSocketListener {
+  /** A whole binary message. The memory is the listener's from now on. */
+  onFrame(frame: Uint8Array): void;
+  /** A text message came, or the socket's own protocol was broken: `code` is the close code that it asks for. */
+  onViolation(code: number, reason: string): void;
+  /** The socket is closed, once, for whatever cause. Nothing follows. */
+  onClose(code: number, reason: string): void;
+}

@@ -1,0 +1,132 @@
+import {
+  encodeItemHeader,
+  encodeMergedHeader,
+  encodeMessage,
+  ITEM_HEADER_MAX,
+  itemHeaderSize,
+  LEAST_MAX,
+  MERGED_HEADER_MAX,
+  type Message,
+} from '../wire/index.js';
+import type { Slab } from './slab.js';
+
+/** The largest Merged that we send: what the smallest `Max` of a peer allows. */
+const MERGED_BYTES = LEAST_MAX;
+
+/** The most bytes that a frame of one message needs while it is built, beside that message. */
+const MAX_FRAMING = MERGED_HEADER_MAX + ITEM_HEADER_MAX;
+
+/**
+ * A WebSocket message in the making. Each message is encoded as it comes, as an item of a Merged (wire spec §4);
+ * the header in front is written when the frame is sealed, and a single message then goes without both.
+ */
+export class OutgoingFrame {
+  /** Where each message's item starts. */
+  private readonly starts: number[] = [];
+  private readonly base: number;
+  private end: number;
+  private withdrawn: Set<number> | undefined;
+  /** Bytes of the messages that will travel. */
+  liveBytes = 0;
+  /** Messages that will travel. */
+  live = 0;
+
+  /** Bytes that a slab must have free for a frame whose first message has at most so many. */
+  static room(bytes: number): number {
+    return Math.max(bytes + MAX_FRAMING, MERGED_BYTES);
+  }
+
+  constructor(
+    readonly slab: Slab,
+    /** Position of the first message; the others follow without a gap. */
+    readonly first: number,
+    private readonly maxMessages: number,
+  ) {
+    this.base = slab.used;
+    this.end = this.base + MERGED_HEADER_MAX;
+    slab.frames++;
+  }
+
+  /** Messages added, withdrawn ones too. */
+  get count(): number {
+    return this.starts.length;
+  }
+
+  /** Position of the last message. */
+  get last(): number {
+    return this.first + this.starts.length - 1;
+  }
+
+  /** True iff a message of at most so many bytes may join those that are here. */
+  fits(bytes: number): boolean {
+    const end = this.end + itemHeaderSize(bytes) + bytes;
+    return end - this.base <= MERGED_BYTES && this.starts.length < this.maxMessages;
+  }
+
+  /** Adds the first message, or one that fits. `bound` is its `maxEncodedSize`. */
+  add(message: Message, bound: number): void {
+    const { bytes } = this.slab;
+    const start = this.end;
+    const reserved = itemHeaderSize(bound);
+    let end = encodeMessage(message, bytes, start + reserved);
+    const length = end - start - reserved;
+    const spare = reserved - itemHeaderSize(length);
+    if (spare > 0) {
+      bytes.copyWithin(start + reserved - spare, start + reserved, end);
+      end -= spare;
+    }
+    encodeItemHeader(length, bytes, start);
+    this.starts.push(start);
+    this.end = end;
+    // the slab's next frame starts behind this one, whenever that is opened
+    this.slab.used = end;
+    this.live++;
+    this.liveBytes += length;
+  }
+
+  /** Takes a message back that is still in here; the bytes it had. 0: it is withdrawn already. */
+  withdraw(position: number): number {
+    const index = position - this.first;
+    if (this.withdrawn?.has(index)) return 0;
+    this.withdrawn ??= new Set();
+    this.withdrawn.add(index);
+    const bytes = itemLength(this.endOf(index) - this.starts[index]!);
+    this.live--;
+    this.liveBytes -= bytes;
+    return bytes;
+  }
+
+  /** The bytes to write. Nothing may be added or withdrawn any more; at least one message must be left. */
+  seal(): Uint8Array {
+    if (this.withdrawn) this.closeGaps(this.withdrawn);
+    const { bytes } = this.slab;
+    const items = this.base + MERGED_HEADER_MAX;
+    if (this.live === 1) return bytes.subarray(this.end - itemLength(this.end - items), this.end);
+    const headerEnd = encodeMergedHeader(this.live, bytes, this.base);
+    const start = items - (headerEnd - this.base);
+    bytes.copyWithin(start, this.base, headerEnd);
+    return bytes.subarray(start, this.end);
+  }
+
+  private closeGaps(withdrawn: ReadonlySet<number>): void {
+    let end = this.base + MERGED_HEADER_MAX;
+    for (let index = 0; index < this.starts.length; index++) {
+      if (withdrawn.has(index)) continue;
+      const start = this.starts[index]!;
+      const length = this.endOf(index) - start;
+      this.slab.bytes.copyWithin(end, start, start + length);
+      end += length;
+    }
+    this.end = end;
+  }
+
+  private endOf(index: number): number {
+    return this.starts[index + 1] ?? this.end;
+  }
+}
+
+/** The length of the message in an item of so many bytes, bin header included. */
+function itemLength(bytes: number): number {
+  if (bytes <= 0xff + 2) return bytes - 2;
+  return bytes <= 0xffff + 3 ? bytes - 3 : bytes - 5;
+}
