@@ -1,0 +1,161 @@
+import type { HandlerTable } from '../calls/index.js';
+import { acceptHandshake, type Admission, type ConnectionPorts, type MessageSocket } from '../connection/index.js';
+import { textOf, toGridError } from '../errors/index.js';
+import { silentObserver, type ConnectionObserver } from '../observe/index.js';
+import { unixMs, type ConnectRequest } from '../wire/index.js';
+import type { GridEvent } from './grid-event.js';
+import type { GridSettings } from './options.js';
+import type { PeerLink } from './peer-link.js';
+import type { Refusals } from './refusals.js';
+import type { TokenAuth } from './token.js';
+
+/** Clocks may differ by this much (wire spec §3). */
+export const MOST_SKEW_MS = 5 * 60 * 1_000;
+/** So much of what a stranger claims is repeated in a text. */
+const CLAIM_CHARS = 200;
+
+export interface AcceptorPorts {
+  readonly settings: GridSettings;
+  readonly auth: TokenAuth | undefined;
+  readonly refusals: Refusals;
+  readonly handlers: HandlerTable;
+  /** The link to another host; undefined for a name that is not in the list, or our own. */
+  readonly link: (host: string) => PeerLink | undefined;
+  /** Why nobody is let in now: not started, closing. */
+  readonly closedBecause: () => string | undefined;
+  readonly connection: Omit<ConnectionPorts, 'observer' | 'handlers'>;
+  readonly tell: (event: GridEvent) => void;
+}
+
+/** An incoming socket on its way in; `release` gives its place among the pending ones back. */
+export interface Entry {
+  readonly remoteAddress: string | undefined;
+  /** Counts refusals: address and claimed host. */
+  readonly refusalKey: string;
+  /** Mutual TLS: why the certificate that was shown does not stand for the host, undefined where it does. */
+  readonly whyNotCertified?: ((host: string) => string | undefined) | undefined;
+  release(): void;
+}
+
+/** Lets other hosts in: reads their Connect, checks it, answers, and hands the connection to the link of its host. */
+export class Acceptor {
+  private pending = 0;
+  private readonly sockets = new Set<MessageSocket>();
+
+  constructor(private readonly ports: AcceptorPorts) {}
+
+  /** A place among the pending handshakes, or undefined where all are taken. */
+  enter(
+    remoteAddress: string | undefined,
+    claimedHost: string,
+    whyNotCertified?: Entry['whyNotCertified'],
+  ): Entry | undefined {
+    if (this.pending >= this.ports.settings.limits.pendingHandshakes) return undefined;
+    this.pending++;
+    let inside = true;
+    return {
+      remoteAddress,
+      refusalKey: `${remoteAddress ?? ''} ${claimedHost}`,
+      whyNotCertified,
+      release: () => {
+        if (inside) this.pending--;
+        inside = false;
+      },
+    };
+  }
+
+  /** The handshake of one open socket. Never rejects: what fails is told to the peer, and logged once per address. */
+  async accept(socket: MessageSocket, entry: Entry): Promise<void> {
+    const { settings, handlers, connection } = this.ports;
+    let link: PeerLink | undefined;
+    let refused = false;
+    // whose connection it is, is known once it is admitted
+    let earlyBytes = 0;
+    const early: ConnectionObserver = { ...silentObserver, frameReceived: (bytes) => (earlyBytes += bytes) };
+    const admit = async (request: ConnectRequest): Promise<Admission> => {
+      const reason = await this.whyNot(request, entry);
+      if (reason === undefined) {
+        link = this.ports.link(request.host);
+        link?.stats.frameReceived(earlyBytes);
+        return { accepted: true };
+      }
+      refused = true;
+      this.refuse(entry, reason, request.host);
+      return { accepted: false, reason };
+    };
+    const ports: ConnectionPorts = {
+      ...connection,
+      handlers: handlers.for(() => link?.peer ?? ''),
+      get observer() {
+        return link?.stats ?? early;
+      },
+    };
+    this.sockets.add(socket);
+    try {
+      const made = await acceptHandshake(socket, { local: settings.local, admit }, ports);
+      link?.adopt(made);
+    } catch (foreign) {
+      const error = toGridError(foreign);
+      // who hung up or said nothing is no stranger yet
+      if (!refused && error.code !== 'UNAVAILABLE') this.refuse(entry, error.message, '');
+    } finally {
+      this.sockets.delete(socket);
+      entry.release();
+    }
+  }
+
+  /** Drops the sockets whose handshake is not over. */
+  close(): void {
+    for (const socket of this.sockets) socket.terminate();
+  }
+
+  /** The checks of wire spec §3, in its order; the text of the first that fails. */
+  private async whyNot(request: ConnectRequest, entry: Entry): Promise<string | undefined> {
+    const { settings, auth } = this.ports;
+    const { host } = request;
+    const closed = this.ports.closedBecause();
+    if (closed !== undefined) return closed;
+    const link = this.ports.link(host);
+    if (!link) {
+      if (host === settings.local) return `host ${claim(host)} is this host's own name`;
+      return `host ${claim(host)} is not in the list of ${settings.local}`;
+    }
+    const skew = unixMs(request.time) - settings.clock.date();
+    const skewed = whySkewed(skew);
+    if (skewed !== undefined) return skewed;
+    try {
+      await auth?.verify(request.token, { from: host, to: settings.local });
+    } catch (error) {
+      return `the token is not valid: ${textOf(error)}`;
+    }
+    const uncertified = entry.whyNotCertified?.(host);
+    if (uncertified !== undefined) return `the certificate does not stand for ${host}: ${uncertified}`;
+    if (link.dials) return `${host} must not dial ${settings.local}: ${settings.local} dials ${host}`;
+    // the grid may have been closed while the token was looked at
+    return this.ports.closedBecause();
+  }
+
+  /** Counts a refusal, tells of it, and logs it once per address. */
+  refuse(entry: Pick<Entry, 'remoteAddress' | 'refusalKey'>, reason: string, claimedHost: string): void {
+    const { refusals, settings, tell, link } = this.ports;
+    const { remoteAddress } = entry;
+    refusals.count(entry.refusalKey);
+    if (refusals.worthLogging(remoteAddress ?? '')) {
+      settings.logger.warn(`refused a connection from ${remoteAddress ?? 'an unknown address'}: ${reason}`);
+    }
+    const peer = link(claimedHost) ? claimedHost : undefined;
+    tell({ type: 'refused', direction: 'incoming', peer, remoteAddress, reason });
+  }
+}
+
+/** The words for clocks that differ too much. */
+export function whySkewed(skewMs: number): string | undefined {
+  if (Math.abs(skewMs) <= MOST_SKEW_MS) return undefined;
+  const seconds = Math.round(Math.abs(skewMs) / 1_000);
+  return `your clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} ours; at most ${MOST_SKEW_MS / 1_000} s are allowed`;
+}
+
+/** What a stranger said, safe to repeat. */
+function claim(text: string): string {
+  return JSON.stringify(text.length > CLAIM_CHARS ? `${text.slice(0, CLAIM_CHARS)}…` : text);
+}

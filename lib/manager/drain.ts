@@ -1,0 +1,28 @@
+import type { Clock } from '../time/index.js';
+import type { OpenCalls } from './grid-stats.js';
+import type { PeerLink } from './peer-link.js';
+
+/**
+ * What a drain waits for (running handlers of all connections, events, queues) tells nobody in common: it is looked at.
+ */
+const LOOK_MS = 20;
+
+/** Resolves when nothing is busy any more, or when the time is up. */
+export async function drained(isBusy: () => boolean, clock: Clock, timeoutMs: number): Promise<void> {
+  const until = clock.now() + timeoutMs;
+  while (isBusy() && clock.now() < until) {
+    const pauseMs = Math.min(LOOK_MS, until - clock.now());
+    await new Promise<void>((resolve) => clock.setTimer(pauseMs, resolve));
+  }
+}
+
+/** True while calls are open, answers wait to be written, or a peer may not have heard of the drain. */
+export function isBusy(own: OpenCalls, links: readonly PeerLink[]): boolean {
+  // of a local call the answer is still on its way when its handler has ended
+  if (own.running > 0 || own.outgoing > 0) return true;
+  return links.some(({ connection }) => {
+    if (!connection) return false;
+    const { mux, queuedMessages, drainPending } = connection;
+    return drainPending || mux.running > 0 || mux.incoming > 0 || mux.outgoing > 0 || queuedMessages > 0;
+  });
+}

@@ -1,0 +1,327 @@
+import { Buffer } from 'node:buffer';
+import { randomUUID } from 'node:crypto';
+import type { Server } from 'node:http';
+import { Subject, type Observable } from 'rxjs';
+import type { WebSocket } from 'ws';
+import {
+  Caller,
+  HandlerTable,
+  type CallContext,
+  type CallInterceptor,
+  type Contract,
+  type ContractHandler,
+  type HandlerInterceptor,
+  type Pattern,
+  type RequestContract,
+} from '../calls/index.js';
+import { CloseCode, type ConnectionPorts, type MessageSocket } from '../connection/index.js';
+import { GridError, TEXT } from '../errors/index.js';
+import { EXTENSIONS } from '../wire/index.js';
+import { Acceptor } from './acceptor.js';
+import { tokenAuthOf } from './auth.js';
+import { connectedPeers } from './connected-peers.js';
+import { Dialing, messageSocket } from './dialing.js';
+import { drained, isBusy } from './drain.js';
+import { fanOut, type FanOutOptions } from './fan-out.js';
+import type { GridEvent } from './grid-event.js';
+import { GridPeer } from './grid-peer.js';
+import { statusOf, type GridStats } from './grid-stats.js';
+import { handlerSpec, type HandleOptions } from './handle-options.js';
+import { list } from './hosts.js';
+import { LinkLog } from './link-log.js';
+import { LocalLink } from './local-link.js';
+import { OpenSockets } from './open-sockets.js';
+import type { GridOptions, GridSettings } from './options.js';
+import { OwnListener } from './own-listener.js';
+import { PeerLink } from './peer-link.js';
+import { Refusals } from './refusals.js';
+import type { Settled, SettledResults } from './settled-results.js';
+import { UpgradeGate } from './upgrade-gate.js';
+import { routeUpgrades } from './upgrade-router.js';
+import { verifyOptions } from './verify-options.js';
+import { localDials } from './who-dials.js';
+
+/**
+ * - `new`: nothing is dialed, nobody is let in.
+ * - `running`.
+ * - `draining`: no new calls of others; what runs gets `drainTimeoutMs`.
+ * - `closed`: for good.
+ */
+type Life = 'new' | 'running' | 'draining' | 'closed';
+
+/** One process's place in a grid: its links to all other hosts, its handlers, its calls. Runs without Nest. */
+export class GridManager {
+  /** Checked, with all defaults filled in. */
+  readonly options: GridSettings;
+  /** This process's origin. */
+  readonly local: string;
+  readonly name: string;
+  /** Path of the WebSocket. */
+  readonly route: string;
+  /** What this host answers. Register before `start()`, so that no peer meets a handler that is not there yet. */
+  readonly handlers: HandlerTable;
+  /** All other hosts, in the order of the list. */
+  readonly peers: readonly GridPeer[];
+  /** What happens between this host and the others; completes at the end of `close()`. */
+  readonly events: Observable<GridEvent>;
+
+  private life: Life = 'new';
+  private started: Promise<void> | undefined;
+  private closed: Promise<void> | undefined;
+  private readonly told = new Subject<GridEvent>();
+  protected readonly interceptors: CallInterceptor[] = [];
+  private readonly links = new Map<string, PeerLink>();
+  private readonly own: LocalLink;
+  private readonly byOrigin = new Map<string, GridPeer>();
+  private readonly sockets = new OpenSockets();
+  private readonly dialing: Dialing;
+  private readonly acceptor: Acceptor;
+  private readonly gate: UpgradeGate;
+  private readonly detachments = new Set<() => void>();
+  private listener: Promise<OwnListener> | undefined;
+
+  /** @throws GridError INVALID_ARGUMENT that names the option that is wrong. */
+  constructor(options: GridOptions) {
+    const settings = verifyOptions(options);
+    const { local, hosts, auth: authOption, clock, limits, intervals, logger, crc, codec } = settings;
+    this.options = settings;
+    this.local = local;
+    this.name = settings.name;
+    this.route = settings.route;
+    this.events = this.told.asObservable();
+    this.handlers = new HandlerTable({ clock, logger });
+    if (authOption === 'none')
+      logger.warn(`grid ${this.name}: auth is 'none': whoever knows a host's name may call it`);
+
+    const auth = tokenAuthOf(authOption, hosts, clock);
+    const refusals = new Refusals(clock, limits.refusedPerMinute);
+    const tell = (event: GridEvent): void => this.told.next(event);
+    const closedBecause = (): string | undefined => this.closedBecause();
+    const connection: Omit<ConnectionPorts, 'observer' | 'handlers'> = {
+      clock,
+      limits,
+      intervals,
+      crc,
+      extensions: EXTENSIONS,
+      localId: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'),
+      accepting: () => this.refusal(),
+    };
+    this.dialing = new Dialing(settings, auth, connection, this.handlers, this.sockets);
+    const link = (host: string): PeerLink | undefined => this.links.get(host);
+    const { handlers, sockets } = this;
+    this.acceptor = new Acceptor({ settings, auth, refusals, handlers, link, closedBecause, connection, tell });
+    this.gate = new UpgradeGate({ settings, auth, refusals, acceptor: this.acceptor, sockets, closedBecause });
+
+    const ownLog = new LinkLog(logger, clock, local);
+    this.own = new LocalLink(local, { clock, log: ownLog, limits, intervals, handlers: handlers.for(() => local) });
+    for (const host of hosts) {
+      if (host === local) continue;
+      const log = new LinkLog(logger, clock, host);
+      const dial = this.dialing.dial.bind(this.dialing, host);
+      this.links.set(host, new PeerLink(host, localDials(local, host), { clock, intervals, log, dial, tell }));
+    }
+    for (const link of [this.own, ...this.links.values()]) {
+      const caller = new Caller({
+        origin: link.peer,
+        line: () => link.line(),
+        codec,
+        clock,
+        interceptors: this.interceptors,
+      });
+      this.byOrigin.set(link.peer, new GridPeer(link, caller));
+    }
+    this.peers = [...this.links.keys()].map((host) => this.peer(host));
+  }
+
+  /** A host of the list, `local` included. @throws GridError INVALID_ARGUMENT for any other name. */
+  peer(origin: string): GridPeer {
+    const peer = this.byOrigin.get(origin);
+    if (peer) return peer;
+    const text = `${String(origin)} is not one of the hosts (${list(this.options.hosts)})`;
+    throw new GridError('INVALID_ARGUMENT', text, { peer: String(origin), notSent: true });
+  }
+
+  /**
+   * Registers a handler; the returned function removes it. A contract decides its kind, capacities, codec and schemas; a
+   * pattern is a request and a stream, whichever the caller asks for, unless `options.kind` says so.
+   * @throws GridError INVALID_ARGUMENT (handler ID), ALREADY_EXISTS (a second handler for it).
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what comes with a pattern only its handler knows
+  handle(to: Pattern, options: HandleOptions, run: (payload: any, context: CallContext) => unknown): () => void;
+  // last, for the compiler explains the last overload: what is typed should say what is wrong
+  handle<C extends Contract>(to: C, options: HandleOptions, run: ContractHandler<C>): () => void;
+  handle(
+    to: Pattern | Contract,
+    options: HandleOptions,
+    run: (payload: never, context: CallContext) => unknown,
+  ): () => void {
+    return this.handlers.add(handlerSpec(to, options, run, this.options.codec));
+  }
+
+  /** A hook around all outgoing calls; the returned function takes it away. The first one added is the outermost. */
+  intercept(interceptor: CallInterceptor): () => void {
+    this.interceptors.push(interceptor);
+    return () => {
+      const index = this.interceptors.indexOf(interceptor);
+      if (index >= 0) this.interceptors.splice(index, 1);
+    };
+  }
+
+  /**
+   * A hook around all handlers, those of events and of calls to this host itself included; the returned function takes
+   * it away. The first one added is the outermost.
+   */
+  interceptHandlers(interceptor: HandlerInterceptor): () => void {
+    return this.handlers.intercept(interceptor);
+  }
+
+  /** Sends an event to all other hosts (or to `peers`). Each host has its own outcome: one that is away fails alone. */
+  async broadcast(event: Pattern, payload?: unknown, options: FanOutOptions = {}): Promise<Settled<void>[]> {
+    return await fanOut(this.called(options), options, (peer, each) => peer.emit(event, payload, each)).all();
+  }
+
+  /** Makes one request to all other hosts (or to `peers`) at once; the outcomes come as they come. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a pattern answers only the caller knows
+  requestAll<Res = any>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
+  requestAll<Req, Res>(
+    to: RequestContract<Req, Res>,
+    payload: NoInfer<Req>,
+    options?: FanOutOptions,
+  ): SettledResults<Res>;
+  requestAll(to: Pattern | RequestContract, payload?: unknown, options: FanOutOptions = {}): SettledResults<unknown> {
+    return fanOut(this.called(options), options, (peer, each) => peer.request(to as Pattern, payload, each));
+  }
+
+  /**
+   * Begins: dials the hosts that this one dials, and lets the others in. Once is enough. The promise waits for
+   * `waitForPeers`; it rejects with DEADLINE_EXCEEDED when they are not there in time, the grid runs on then.
+   */
+  start(): Promise<void> {
+    if (!this.started) {
+      this.started = this.begin();
+      // who does not wait for peers need not handle that they are late
+      this.started.catch(() => {});
+    }
+    return this.started;
+  }
+
+  /**
+   * Serves the grid's route on a server of somebody else; everything else on it stays as it is. The returned function
+   * takes it back.
+   * @throws GridError ALREADY_EXISTS where another grid has the same route on this server.
+   */
+  attach(server: Server): () => void {
+    const detach = routeUpgrades(server, this.route, (request, socket, head) =>
+      this.gate.handle(request, socket, head),
+    );
+    this.detachments.add(detach);
+    return () => {
+      this.detachments.delete(detach);
+      detach();
+    };
+  }
+
+  /**
+   * Serves the grid's route on a server of its own, at the address of `local` or of the option `listen`. Rejects with
+   * FAILED_PRECONDITION when it cannot listen there.
+   */
+  async listen(): Promise<void> {
+    if (this.life === 'draining' || this.life === 'closed') throw closedGrid();
+    this.listener ??= this.openListener();
+    await this.listener;
+  }
+
+  /** Takes an open socket that another host dialed, however it got here. It is refused like any other. */
+  incoming(socket: MessageSocket | WebSocket, facts: { readonly remoteAddress?: string } = {}): void {
+    const opened = messageSocket(socket, this.sockets);
+    const closed = this.closedBecause();
+    if (closed !== undefined) return opened.close(CloseCode.Overloaded, closed);
+    const entry = this.acceptor.enter(facts.remoteAddress ?? opened.remoteAddress, '');
+    if (!entry) return opened.close(CloseCode.Overloaded, 'too many handshakes are pending');
+    void this.acceptor.accept(opened, entry);
+  }
+
+  /** Asks a `tls` function for its options again, from the next dial on. Connections that stand keep theirs. */
+  reloadTls(): void {
+    this.dialing.reloadTls();
+  }
+
+  stats(): GridStats {
+    const peers = [...this.links.values()].map(statusOf);
+    return { local: this.local, name: this.name, peers, self: this.own.counts() };
+  }
+
+  /**
+   * Ends the grid, once and for good: new calls of others are refused, running handlers get `drainTimeoutMs`, then every
+   * connection is closed with 1001. When it resolves, no socket, timer or listener of the grid is left.
+   */
+  close(): Promise<void> {
+    this.closed ??= this.end();
+    return this.closed;
+  }
+
+  private async openListener(): Promise<OwnListener> {
+    try {
+      const listener = await OwnListener.open(this.local, this.options.listen, this.options.limits.handshakeMs);
+      this.attach(listener.server);
+      return listener;
+    } catch (error) {
+      // the port may be free another time
+      this.listener = undefined;
+      throw error;
+    }
+  }
+
+  private async begin(): Promise<void> {
+    if (this.life !== 'new') throw closedGrid();
+    this.life = 'running';
+    this.own.start();
+    for (const link of this.links.values()) link.start();
+    const { count, timeoutMs } = this.options.waitForPeers;
+    if (count > 0) await connectedPeers([...this.links.values()], count, timeoutMs);
+  }
+
+  private async end(): Promise<void> {
+    const ran = this.life === 'running';
+    this.life = 'draining';
+    const reason = 'this host is shutting down';
+    for (const link of this.links.values()) link.retire(reason);
+    if (ran) {
+      this.told.next({ type: 'draining', peer: undefined, reason });
+      await drained(() => this.busy(), this.options.clock, this.options.drainTimeoutMs);
+    }
+    this.life = 'closed';
+    for (const link of this.links.values()) link.close();
+    this.own.close();
+    this.acceptor.close();
+    this.gate.close();
+    // one that could not be opened was told to who called listen(); there is nothing of it to close
+    const listener = await this.listener?.catch(() => undefined);
+    for (const detach of this.detachments) detach();
+    await Promise.all([this.sockets.empty(), listener?.close()]);
+    this.told.complete();
+  }
+
+  private busy(): boolean {
+    return this.handlers.runningEvents > 0 || isBusy(this.own.openCalls, [...this.links.values()]);
+  }
+
+  /** What an incoming call gets while none are taken. */
+  private refusal(): GridError | undefined {
+    return this.life === 'running' ? undefined : new GridError('UNAVAILABLE', TEXT.draining, { reason: 'draining' });
+  }
+
+  private closedBecause(): string | undefined {
+    if (this.life === 'running') return undefined;
+    return this.life === 'new' ? 'this host has not started yet' : 'this host is shutting down';
+  }
+
+  /** The hosts that a call to several goes to. */
+  private called({ peers }: FanOutOptions): readonly GridPeer[] {
+    return peers?.map((origin) => this.peer(origin)) ?? this.peers;
+  }
+}
+
+function closedGrid(): GridError {
+  return new GridError('FAILED_PRECONDITION', 'the grid is closed', { reason: 'closed' });
+}

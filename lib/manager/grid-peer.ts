@@ -1,0 +1,84 @@
+import { distinctUntilChanged, type Observable } from 'rxjs';
+import type {
+  Caller,
+  CallOptions,
+  GridCall,
+  Pattern,
+  PayloadArgs,
+  RequestContract,
+  StreamArgs,
+  StreamContract,
+  StreamOptions,
+} from '../calls/index.js';
+import type { Link } from './link.js';
+import type { PeerState, WaitOptions } from './peer-state.js';
+
+/** One host as its callers see it: `grid.peer(origin)`. Every error is a GridError that names the peer. */
+export class GridPeer {
+  /** The state now, and each that follows; completes when the grid is closed. */
+  readonly status: Observable<PeerState>;
+
+  constructor(
+    private readonly link: Link,
+    private readonly caller: Caller,
+  ) {
+    this.status = link.status.pipe(distinctUntilChanged());
+  }
+
+  get origin(): string {
+    return this.link.peer;
+  }
+
+  get state(): PeerState {
+    return this.link.state;
+  }
+
+  /**
+   * One request, one answer. Without `timeoutMs` or `deadline` it ends after 60 s. Not connected: rejects at once with
+   * UNAVAILABLE, reason `not-connected`, `notSent`.
+   */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a pattern answers only the caller knows
+  request<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Promise<Res>;
+  // last, for the compiler explains the last overload: what is typed should say what is wrong
+  request<Req, Res>(to: RequestContract<Req, Res>, ...args: PayloadArgs<Req>): Promise<Res>;
+  request(to: Pattern | RequestContract, payload?: unknown, options?: CallOptions): Promise<unknown> {
+    return this.caller.request(to, payload, options);
+  }
+
+  /** A stream of messages, one way or both; it starts at once and has no deadline of its own. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
+  stream<Out = any, In = any>(to: Pattern, payload?: unknown, options?: StreamOptions<In>): GridCall<In, Out>;
+  stream<Req, In, Out>(to: StreamContract<Req, In, Out>, ...args: StreamArgs<Req, In>): GridCall<In, Out>;
+  stream(to: Pattern | StreamContract, payload?: unknown, options?: StreamOptions): GridCall {
+    return this.caller.stream(to, payload, options);
+  }
+
+  /** Resolves when the peer has the event: before its handlers run. */
+  emit(event: Pattern, payload?: unknown, options?: CallOptions): Promise<void> {
+    return this.caller.emit(event, payload, options);
+  }
+
+  /** One answer or many, as Nest's `ClientProxy.send()` gives them. Cold: each subscription makes a call. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
+  send<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Observable<Res> {
+    return this.caller.send(to, payload, options) as Observable<Res>;
+  }
+
+  /** The same host under a (further) prefix of each pattern's subroute. Throws INVALID_ARGUMENT for an empty part. */
+  subroute(...parts: string[]): GridPeer {
+    return new GridPeer(this.link, this.caller.subroute(...parts));
+  }
+
+  /**
+   * Resolves when the connection stands. Rejects with DEADLINE_EXCEEDED after `timeoutMs`, CANCELLED on `signal`,
+   * UNAVAILABLE (reason `closed`) when the grid is closed.
+   */
+  waitForConnect(options?: WaitOptions): Promise<void> {
+    return this.link.waitForConnect(options);
+  }
+
+  /** Round trip of the connection in milliseconds. */
+  ping(): Promise<number> {
+    return this.link.ping();
+  }
+}

@@ -1,0 +1,18 @@
+export type { GridAuth, SecretAuth } from './auth.js';
+export type { GridEvent } from './grid-event.js';
+export type { FanOutOptions } from './fan-out.js';
+export { GridManager } from './grid-manager.js';
+export { GridPeer } from './grid-peer.js';
+export type { GridStats, OpenCalls, PeerStatus } from './grid-stats.js';
+export { specOf, type HandleOptions } from './handle-options.js';
+export { expandHosts } from './hosts.js';
+export type { LatencyBucket, LatencySummary } from './latency-histogram.js';
+export type { Link } from './link.js';
+export { LocalLink } from './local-link.js';
+export { INTERVALS, LIMITS, type GridIntervals, type GridLimits } from './limits.js';
+export type { Dialer, DialTls, GridOptions, GridSettings, ListenOptions } from './options.js';
+export type { PeerState, WaitOptions } from './peer-state.js';
+export type { HandlerStats, PeerCounts } from './peer-stats.js';
+export { SettledResults, type Settled } from './settled-results.js';
+export type { TokenAuth, TokenClaims } from './token.js';
+export { DEFAULTS, verifyOptions } from './verify-options.js';

@@ -1,0 +1,84 @@
+import type { GridError } from '../errors/index.js';
+import type { BlockedStream, GridLogger } from '../observe/index.js';
+import type { Clock } from '../time/index.js';
+
+/** A peer that stays away is named this often. */
+const REPEAT_MS = 60 * 60 * 1_000;
+
+/** The peer does not want us, and says why; one that is starting or closing (HTTP 503) is only away. */
+export function isRefusal(error: GridError): boolean {
+  return error.remote && error.code !== 'UNAVAILABLE';
+}
+
+/**
+ * What is logged of one peer. A peer that is down makes a constant number of lines however often it is dialed: one when
+ * it is lost (or at the second failure where it never was there), one with the reason of a refusal, then one an hour; and
+ * one when it is back.
+ */
+export class LinkLog {
+  private failures = 0;
+  /** When the last line about this outage was written (`clock.now()`). */
+  private lastLineAt: number | undefined;
+  private refusalTold = false;
+  private leaving = false;
+  private stolenTold = false;
+
+  constructor(
+    private readonly logger: GridLogger,
+    private readonly clock: Clock,
+    private readonly peer: string,
+  ) {}
+
+  /** The peer goes on purpose: the line about it is this one, and its end makes none. */
+  draining(reason: string): void {
+    this.leaving = true;
+    this.say(`${this.peer} is leaving: ${reason}`);
+  }
+
+  lost(error: GridError): void {
+    if (this.leaving) return;
+    this.say(`lost the connection to ${this.peer}: ${error.message}`);
+  }
+
+  /** A dial that led to nothing. */
+  failed(error: GridError): void {
+    this.failures++;
+    const dueAgain = this.lastLineAt !== undefined && this.clock.now() - this.lastLineAt >= REPEAT_MS;
+    if (isRefusal(error)) {
+      if (this.refusalTold && !dueAgain) return;
+      this.refusalTold = true;
+      this.say(`${this.peer} refuses us: ${error.message}`);
+    } else if (dueAgain || (this.lastLineAt === undefined && this.failures === 2)) {
+      this.say(`cannot reach ${this.peer}: ${error.message} (${this.failures} attempts; it is tried on)`);
+    }
+  }
+
+  connected(): void {
+    if (this.lastLineAt === undefined) this.logger.debug?.(`connected to ${this.peer}`);
+    else this.logger.log(`connected to ${this.peer} again`);
+    this.failures = 0;
+    this.leaving = false;
+    this.lastLineAt = undefined;
+    this.refusalTold = false;
+  }
+
+  /** Another process uses the name of the peer while the first one is still connected. Told once. */
+  stolen(text: string): void {
+    if (this.stolenTold) return;
+    this.stolenTold = true;
+    this.logger.warn(text);
+  }
+
+  /** Both ends of a stream wait for the other to read. Their own mistake: the link is well. */
+  blocked({ direction, handler, forMs, unreadHere, unreadThere }: BlockedStream): void {
+    const which = `stream ${handler} ${direction === 'outgoing' ? 'to' : 'from'} ${this.peer}`;
+    this.logger.warn(
+      `${which} is blocked both ways for ${forMs} ms: ${unreadHere} messages wait unread here, ${unreadThere} at the peer`,
+    );
+  }
+
+  private say(text: string): void {
+    this.lastLineAt = this.clock.now();
+    this.logger.warn(text);
+  }
+}

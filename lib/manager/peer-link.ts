@@ -1,0 +1,209 @@
+import { Buffer } from 'node:buffer';
+import { BehaviorSubject } from 'rxjs';
+import { CloseCode, type Connection } from '../connection/index.js';
+import { GridError, TEXT, toGridError } from '../errors/index.js';
+import type { Mux } from '../mux/index.js';
+import type { Clock, Timer } from '../time/index.js';
+import { ConnectWaiters } from './connect-waiters.js';
+import type { GridEvent } from './grid-event.js';
+import type { GridIntervals } from './limits.js';
+import type { Link } from './link.js';
+import { isRefusal, type LinkLog } from './link-log.js';
+import type { PeerState, WaitOptions } from './peer-state.js';
+import { PeerStats } from './peer-stats.js';
+
+/** What a link is given. */
+export interface LinkPorts {
+  readonly clock: Clock;
+  readonly intervals: GridIntervals;
+  readonly log: LinkLog;
+  /** Opens one connection to the peer; only asked where this host is the one that dials. */
+  readonly dial: (signal: AbortSignal, stats: PeerStats) => Promise<Connection>;
+  readonly tell: (event: GridEvent) => void;
+}
+
+/** What a link is about; leaving a phase cleans up what that phase owns (`enter`). */
+type Phase =
+  | { readonly at: 'idle' }
+  | { readonly at: 'dialing'; readonly abort: AbortController }
+  | { readonly at: 'pausing'; readonly timer: Timer }
+  /** The acceptor's lot: the peer dials. */
+  | { readonly at: 'waiting' }
+  | { readonly at: 'connected'; readonly connection: Connection }
+  | { readonly at: 'closed' };
+
+/** The one connection to one other host: made, replaced, lost and made again, until the grid is closed. */
+export class PeerLink implements Link {
+  readonly status = new BehaviorSubject<PeerState>('connecting');
+  readonly stats: PeerStats;
+  /** Connections after the first one. */
+  reconnects = 0;
+  private phase: Phase = { at: 'idle' };
+  private dialStartedAt = -Infinity;
+  /** No further connection is wanted: the grid drains. */
+  private retired = false;
+  /** ID of the peer's process, known since the first connection. */
+  private remoteId: Uint8Array | undefined;
+  private readonly waiters: ConnectWaiters;
+
+  constructor(
+    readonly peer: string,
+    /** True iff this host is the one of the two that dials. */
+    readonly dials: boolean,
+    private readonly ports: LinkPorts,
+  ) {
+    this.stats = new PeerStats((stream) => ports.log.blocked(stream));
+    this.waiters = new ConnectWaiters(ports.clock, peer);
+  }
+
+  get state(): PeerState {
+    return this.status.value;
+  }
+
+  get connection(): Connection | undefined {
+    return this.phase.at === 'connected' ? this.phase.connection : undefined;
+  }
+
+  /** Where calls to the peer go. Throws UNAVAILABLE: reason `not-connected`, or `draining` while the peer is. */
+  line(): Mux {
+    if (this.phase.at === 'connected') {
+      if (this.phase.connection.peerDrains) throw this.drainingError();
+      return this.phase.connection.mux;
+    }
+    throw new GridError('UNAVAILABLE', this.phase.at === 'idle' ? 'the grid is not started' : TEXT.disconnected, {
+      peer: this.peer,
+      reason: this.phase.at === 'closed' ? 'closed' : 'not-connected',
+      notSent: true,
+    });
+  }
+
+  start(): void {
+    if (this.phase.at === 'idle') this.seek(0);
+  }
+
+  async waitForConnect(options: WaitOptions = {}): Promise<void> {
+    // a peer that drains takes no calls: what is waited for is the connection after this one
+    if (this.phase.at === 'connected' && !this.phase.connection.peerDrains) return;
+    if (this.phase.at === 'closed') throw this.closedError();
+    await this.waiters.wait(options);
+  }
+
+  async ping(): Promise<number> {
+    // a peer that drains takes no calls, but its connection stands
+    if (!this.connection) this.line();
+    return await this.connection!.ping();
+  }
+
+  /** Takes a connection whose handshake is over. One that stands already is replaced: closed with 4001. */
+  adopt(connection: Connection): void {
+    if (this.phase.at === 'closed' || this.retired) return connection.close(CloseCode.GoingAway, 'this host closes');
+    const known = this.remoteId;
+    const restarted = known !== undefined && Buffer.compare(known, connection.remoteId) !== 0;
+    if (this.phase.at === 'connected' && restarted)
+      this.ports.log.stolen(this.theft(this.phase.connection, connection));
+    if (known !== undefined) this.reconnects++;
+    this.remoteId = connection.remoteId;
+    connection.onPeerDraining = (reason) => {
+      this.ports.log.draining(reason);
+      this.ports.tell({ type: 'draining', peer: this.peer, reason });
+    };
+    connection.onClosed = (error, code) => this.lose(connection, error, code);
+    this.enter({ at: 'connected', connection });
+    this.ports.log.connected();
+    if (restarted) this.ports.tell({ type: 'restarted', peer: this.peer });
+    this.ports.tell({ type: 'up', peer: this.peer, restarted });
+    this.waiters.settle();
+    // it may have ended between its handshake and now
+    if (connection.closed) this.lose(connection, connection.closed, CloseCode.Abnormal);
+  }
+
+  /** Makes no new connection from now on; the peer of one that stands is told why, and it stays until `close`. */
+  retire(reason: string): void {
+    this.retired = true;
+    if (this.phase.at === 'connected') this.phase.connection.drain(reason);
+    else this.close();
+  }
+
+  /** Ends the link for good; its connection says goodbye with 1001. */
+  close(): void {
+    if (this.phase.at === 'closed') return;
+    this.enter({ at: 'closed' });
+    this.waiters.settle(this.closedError());
+    this.status.complete();
+  }
+
+  /** The dialer dials, at once or after a pause; the acceptor waits. */
+  private seek(delayMs: number): void {
+    if (!this.dials) return this.enter({ at: 'waiting' });
+    if (delayMs <= 0) return this.dial();
+    this.enter({ at: 'pausing', timer: this.ports.clock.setTimer(delayMs, () => this.dial()) });
+  }
+
+  private dial(): void {
+    const abort = new AbortController();
+    this.dialStartedAt = this.ports.clock.now();
+    this.enter({ at: 'dialing', abort });
+    this.ports.dial(abort.signal, this.stats).then(
+      (connection) => {
+        if (abort.signal.aborted) connection.close(CloseCode.GoingAway, 'no longer wanted');
+        else this.adopt(connection);
+      },
+      (foreign: unknown) => {
+        if (abort.signal.aborted) return;
+        const error = toGridError(foreign, 'UNAVAILABLE');
+        this.ports.log.failed(error);
+        if (isRefusal(error))
+          this.ports.tell({ type: 'refused', direction: 'outgoing', peer: this.peer, reason: error.message });
+        this.seek(this.pauseMs());
+      },
+    );
+  }
+
+  /** Attempts start 1 to 2 intervals apart, counted from start to start (wire spec §3). */
+  private pauseMs(): number {
+    const { clock, intervals } = this.ports;
+    return this.dialStartedAt + intervals.redialMs * (1 + clock.random()) - clock.now();
+  }
+
+  private lose(connection: Connection, error: GridError, code: number): void {
+    if (this.phase.at !== 'connected' || this.phase.connection !== connection) return;
+    if (this.retired) return this.close();
+    // the acceptor tells with 4001 that another process goes by our name; fighting over it would cut both for ever
+    const replaced = this.dials && code === CloseCode.Replaced;
+    this.ports.log.lost(error);
+    this.seek(replaced ? this.ports.intervals.replacedMs : this.pauseMs());
+    this.ports.tell({ type: 'down', peer: this.peer, error });
+  }
+
+  /** The only writer of the phase. */
+  private enter(next: Phase): void {
+    const left = this.phase;
+    this.phase = next;
+    this.status.next(this.visible());
+    if (left.at === 'dialing' && next.at !== 'connected') left.abort.abort();
+    if (left.at === 'pausing') left.timer.cancel();
+    if (left.at === 'connected' && !left.connection.closed) {
+      if (next.at === 'connected') left.connection.close(CloseCode.Replaced, 'replaced by a newer connection');
+      else left.connection.close(CloseCode.GoingAway, 'this host closes');
+    }
+  }
+
+  private visible(): PeerState {
+    if (this.phase.at === 'connected' || this.phase.at === 'closed') return this.phase.at;
+    return this.remoteId === undefined ? 'connecting' : 'disconnected';
+  }
+
+  private closedError(): GridError {
+    return new GridError('UNAVAILABLE', 'the grid is closed', { peer: this.peer, reason: 'closed', notSent: true });
+  }
+
+  private drainingError(): GridError {
+    return new GridError('UNAVAILABLE', TEXT.draining, { peer: this.peer, reason: 'draining', notSent: true });
+  }
+
+  private theft(old: Connection, now: Connection): string {
+    const name = (connection: Connection): string =>
+      `process ${Buffer.from(connection.remoteId).toString('hex')} at ${connection.remoteAddress ?? 'an unknown address'}`;
+    return `two processes call themselves ${this.peer}: ${name(old)} is replaced by ${name(now)}`;
+  }
+}

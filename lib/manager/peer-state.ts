@@ -1,0 +1,16 @@
+/**
+ * How it stands with a peer.
+ * - `connecting`: no connection so far.
+ * - `connected`: calls can be made.
+ * - `disconnected`: the connection was lost; the dialer of the two dials on.
+ * - `closed`: this grid was closed.
+ */
+export type PeerState = 'connecting' | 'connected' | 'disconnected' | 'closed';
+
+/** How long `waitForConnect` waits. */
+export interface WaitOptions {
+  /** Ends the wait with CANCELLED. */
+  readonly signal?: AbortSignal;
+  /** Ends the wait with DEADLINE_EXCEEDED. Default: none. */
+  readonly timeoutMs?: number;
+}

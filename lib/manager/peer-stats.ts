@@ -1,0 +1,154 @@
+import type { GridCode } from '../errors/index.js';
+import type {
+  BlockedStream,
+  CallDirection,
+  CallKind,
+  ConnectionObserver,
+  DropKind,
+  StreamFlow,
+} from '../observe/index.js';
+import { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
+
+/** The calls of one handler with one peer, one way. */
+export interface HandlerStats {
+  readonly handler: number;
+  readonly direction: CallDirection;
+  readonly kind: CallKind;
+  /** Calls that are not over. */
+  readonly open: number;
+  /** Calls that ended, well or not. */
+  readonly calls: number;
+  /** Of these, the ones that ended with an error, by code. */
+  readonly errors: Readonly<Partial<Record<GridCode, number>>>;
+  /** From opening a call to its end. */
+  readonly latency: LatencySummary;
+  /** Bytes of payloads. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** Messages that may be sent on open streams before a credit comes back. */
+  readonly credits: number;
+  /** Open streams that wait for a credit to send. */
+  readonly starved: number;
+  /** Messages of open streams that came and that the application has not taken. */
+  readonly unread: number;
+}
+
+/** What was counted with one peer since the start, over all connections. */
+export interface PeerCounts {
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly framesIn: number;
+  readonly framesOut: number;
+  /** Messages ignored by a rule of the protocol. */
+  readonly dropped: Readonly<Partial<Record<DropKind, number>>>;
+  readonly handlers: readonly HandlerStats[];
+}
+
+class HandlerCount {
+  open = 0;
+  calls = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  readonly errors: Partial<Record<GridCode, number>> = {};
+  readonly latency = new LatencyHistogram();
+
+  constructor(
+    readonly handler: number,
+    readonly direction: CallDirection,
+    readonly kind: CallKind,
+  ) {}
+}
+
+/** Counts what the mux and the socket of one peer tell. */
+export class PeerStats implements ConnectionObserver {
+  private bytesIn = 0;
+  private bytesOut = 0;
+  private framesIn = 0;
+  private framesOut = 0;
+  private readonly droppedBy: Partial<Record<DropKind, number>> = {};
+  /** By handler ID, kind and direction. */
+  private readonly handlers: (HandlerCount | undefined)[] = [];
+
+  /** What cannot be counted goes to the log. */
+  constructor(readonly streamBlocked: (stream: BlockedStream) => void) {}
+
+  callOpened(direction: CallDirection, kind: CallKind, handler: number): void {
+    this.countOf(direction, kind, handler).open++;
+  }
+
+  callEnded(
+    direction: CallDirection,
+    kind: CallKind,
+    handler: number,
+    code: GridCode | undefined,
+    durationMs: number,
+  ): void {
+    const count = this.countOf(direction, kind, handler);
+    count.open--;
+    count.calls++;
+    if (code !== undefined) count.errors[code] = (count.errors[code] ?? 0) + 1;
+    count.latency.add(durationMs);
+  }
+
+  payloadSent(direction: CallDirection, kind: CallKind, handler: number, bytes: number): void {
+    this.countOf(direction, kind, handler).bytesOut += bytes;
+  }
+
+  payloadReceived(direction: CallDirection, kind: CallKind, handler: number, bytes: number): void {
+    this.countOf(direction, kind, handler).bytesIn += bytes;
+  }
+
+  dropped(what: DropKind): void {
+    this.droppedBy[what] = (this.droppedBy[what] ?? 0) + 1;
+  }
+
+  frameSent(bytes: number): void {
+    this.framesOut++;
+    this.bytesOut += bytes;
+  }
+
+  frameReceived(bytes: number): void {
+    this.framesIn++;
+    this.bytesIn += bytes;
+  }
+
+  pinged(): void {}
+
+  /** `flows`: the streams that are open now. */
+  counts(flows: readonly StreamFlow[] = []): PeerCounts {
+    return {
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      framesIn: this.framesIn,
+      framesOut: this.framesOut,
+      dropped: { ...this.droppedBy },
+      handlers: this.handlers
+        .filter((count) => count !== undefined)
+        .map(({ errors, latency, ...count }) => ({
+          ...count,
+          errors: { ...errors },
+          latency: latency.summary(),
+          ...totalOf(count.kind === 'stream' ? flows.filter((flow) => isOf(flow, count)) : []),
+        })),
+    };
+  }
+
+  private countOf(direction: CallDirection, kind: CallKind, handler: number): HandlerCount {
+    const slot = handler * 4 + (kind === 'stream' ? 2 : 0) + (direction === 'incoming' ? 1 : 0);
+    return (this.handlers[slot] ??= new HandlerCount(handler, direction, kind));
+  }
+}
+
+function isOf(flow: StreamFlow, { handler, direction }: Pick<HandlerCount, 'handler' | 'direction'>): boolean {
+  return flow.handler === handler && flow.direction === direction;
+}
+
+function totalOf(flows: readonly StreamFlow[]): Pick<HandlerStats, 'credits' | 'starved' | 'unread'> {
+  const total = { credits: 0, starved: 0, unread: 0 };
+  for (const { credits, starved, unread } of flows) {
+    total.credits += credits;
+    total.starved += starved ? 1 : 0;
+    total.unread += unread;
+  }
+  return total;
+}

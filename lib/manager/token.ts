@@ -1,0 +1,75 @@
+import { errors, jwtVerify, SignJWT } from 'jose';
+import { GridError, textOf } from '../errors/index.js';
+import type { Clock } from '../time/index.js';
+
+const ALGORITHM = 'HS256';
+/** A token lives this long (wire spec §1). */
+const LIFE_SECONDS = 15 * 60;
+
+/** Whom a token is for. */
+export interface TokenClaims {
+  /** Origin of the dialer; undefined while only the header of an upgrade request is known. */
+  readonly from: string | undefined;
+  /** Origin of the acceptor. */
+  readonly to: string;
+}
+
+/** Makes and checks the token that a dialer shows, anew for each dial (wire spec §1, §3). */
+export interface TokenAuth {
+  sign(claims: TokenClaims & { readonly from: string }): string | Promise<string>;
+  /** Throws or rejects when the token does not prove the claims. The error's text goes to the peer and into logs. */
+  verify(token: string, claims: TokenClaims): void | Promise<void>;
+}
+
+/** JWT over HMAC: `iss` is the dialer's origin, `aud` the acceptor's. The first secret signs, all verify. */
+export function secretAuth(secrets: readonly string[], hosts: readonly string[], clock: Clock): TokenAuth {
+  const keys = secrets.map((secret) => new TextEncoder().encode(secret));
+  const seconds = (): number => Math.floor(clock.date() / 1_000);
+  return {
+    async sign({ from, to }) {
+      const [key] = keys;
+      if (!key) throw new GridError('INVALID_ARGUMENT', 'auth.secret: there is none to sign with');
+      return await new SignJWT()
+        .setProtectedHeader({ alg: ALGORITHM })
+        .setIssuer(from)
+        .setAudience(to)
+        .setIssuedAt(seconds())
+        .setExpirationTime(seconds() + LIFE_SECONDS)
+        .sign(key);
+    },
+    async verify(token, claims) {
+      let failure: unknown;
+      for (const key of keys) {
+        try {
+          await jwtVerify(token, key, {
+            algorithms: [ALGORITHM],
+            issuer: claims.from ?? [...hosts],
+            audience: claims.to,
+            currentDate: new Date(clock.date()),
+            requiredClaims: ['iat', 'exp'],
+          });
+          return;
+        } catch (error) {
+          failure = error;
+          // only a foreign signature can be right under another secret
+          if (!(error instanceof errors.JWSSignatureVerificationFailed)) break;
+        }
+      }
+      throw new GridError('UNAUTHENTICATED', whyRefused(failure, claims));
+    },
+  };
+}
+
+/** What failed, in words that hold neither the token nor a secret. */
+function whyRefused(failure: unknown, claims: TokenClaims): string {
+  if (failure instanceof errors.JWSSignatureVerificationFailed) return 'it was not signed with our secret';
+  if (failure instanceof errors.JWTExpired) return 'it is expired';
+  if (failure instanceof errors.JOSEAlgNotAllowed) return `it is not signed with ${ALGORITHM}`;
+  if (failure instanceof errors.JWTClaimValidationFailed) {
+    if (failure.claim === 'aud') return `it is not made for ${claims.to}`;
+    if (failure.claim === 'iss') return `it is not made by ${claims.from ?? 'a host of the list'}`;
+    return `its claim "${failure.claim}" is missing or wrong`;
+  }
+  if (failure instanceof errors.JOSEError) return 'it is not a signed JWT';
+  return `it could not be checked (${textOf(failure)})`;
+}

@@ -1,0 +1,157 @@
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { checkServerIdentity, TLSSocket } from 'node:tls';
+import { decodeJwt } from 'jose';
+import { WebSocketServer, type ServerOptions } from 'ws';
+import { wsSocket } from '../connection/index.js';
+import { textOf } from '../errors/index.js';
+import { whySkewed, type Acceptor, type Entry } from './acceptor.js';
+import { allowHandshake } from './handshake-allowance.js';
+import type { OpenSockets } from './open-sockets.js';
+import type { GridSettings } from './options.js';
+import type { Refusals } from './refusals.js';
+import type { TokenAuth } from './token.js';
+import { answerUpgrade } from './upgrade-router.js';
+import { WS_OPTIONS } from './ws-options.js';
+
+export interface UpgradeGatePorts {
+  readonly settings: GridSettings;
+  readonly auth: TokenAuth | undefined;
+  readonly refusals: Refusals;
+  readonly acceptor: Acceptor;
+  readonly sockets: OpenSockets;
+  /** Why nobody is let in now: not started, closing. */
+  readonly closedBecause: () => string | undefined;
+}
+
+/** Looks at the upgrade requests of the grid's route before they become WebSockets (wire spec §1). */
+export class UpgradeGate {
+  private readonly server: WebSocketServer;
+  /** Sockets whose token is being looked at. */
+  private readonly waiting = new Set<Duplex>();
+
+  constructor(private readonly ports: UpgradeGatePorts) {
+    this.server = new WebSocketServer({
+      ...WS_OPTIONS,
+      noServer: true,
+      clientTracking: false,
+      maxPayload: ports.settings.limits.frameBytes,
+    } satisfies ServerOptions);
+  }
+
+  handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { settings, refusals, acceptor, closedBecause } = this.ports;
+    const { remoteAddress } = request.socket;
+    // time limits of the HTTP server are not for a socket that stays; the handshake has its own
+    if (socket instanceof Socket) socket.setTimeout(0);
+    const closed = closedBecause();
+    if (closed !== undefined) return answerUpgrade(socket, 503, closed);
+    // browsers send it, hosts do not: a page must not open sockets in the name of its reader
+    if (request.headers.origin !== undefined)
+      return answerUpgrade(socket, 403, 'requests with an Origin header are refused');
+    const token = bearerOf(request);
+    const claimedHost = this.claimedHost(token);
+    if (refusals.tooMany(`${remoteAddress ?? ''} ${claimedHost}`)) {
+      return answerUpgrade(socket, 429, `refused more than ${settings.limits.refusedPerMinute} times in this minute`);
+    }
+    const entry = acceptor.enter(remoteAddress, claimedHost, certifiedBy(request));
+    if (!entry) {
+      return answerUpgrade(socket, 503, `more than ${settings.limits.pendingHandshakes} handshakes are pending`);
+    }
+    socket.once('close', () => entry.release());
+    void this.check(request, socket, head, token, entry, claimedHost);
+  }
+
+  /** Drops the requests that are not answered yet. */
+  close(): void {
+    for (const socket of this.waiting) socket.destroy();
+    this.server.close();
+  }
+
+  private async check(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    token: string,
+    entry: Entry,
+    claimedHost: string,
+  ): Promise<void> {
+    const { settings, acceptor, sockets } = this.ports;
+    const drop = (): void => void socket.destroy();
+    socket.on('error', drop);
+    this.waiting.add(socket);
+    const timer = settings.clock.setTimer(settings.limits.handshakeMs, drop);
+    const reason = await this.whyNot(request, token);
+    timer.cancel();
+    this.waiting.delete(socket);
+    if (reason !== undefined) {
+      acceptor.refuse(entry, reason, claimedHost);
+      return answerUpgrade(socket, 401, reason);
+    }
+    this.server.handleUpgrade(request, socket, head, (ws) => {
+      socket.off('error', drop);
+      sockets.add(ws);
+      const admitted = acceptor.accept(wsSocket(ws, entry.remoteAddress), entry);
+      void admitted.finally(allowHandshake(ws, socket, (excess) => acceptor.refuse(entry, excess, claimedHost)));
+    });
+  }
+
+  private async whyNot(request: IncomingMessage, token: string): Promise<string | undefined> {
+    const { settings, auth } = this.ports;
+    const time = request.headers['x-minio-time'];
+    if (time !== undefined) {
+      const ms = typeof time === 'string' ? timeOf(time) : undefined;
+      if (ms === undefined) return 'X-Minio-Time is neither unix nanoseconds nor a time of RFC 3339';
+      const skewed = whySkewed(ms - settings.clock.date());
+      if (skewed !== undefined) return skewed;
+    }
+    if (!auth) return undefined;
+    if (token === '') return 'there is no token: an Authorization header with "Bearer" is needed';
+    try {
+      await auth.verify(token, { from: undefined, to: settings.local });
+      return undefined;
+    } catch (error) {
+      return `the token is not valid: ${textOf(error)}`;
+    }
+  }
+
+  /**
+   * The host of the list that the token names, unproven: refusals of a liar must not lock the others of its address
+   * out.
+   */
+  private claimedHost(token: string): string {
+    try {
+      const { iss = '' } = decodeJwt(token);
+      return this.ports.settings.hosts.includes(iss) ? iss : '';
+    } catch {
+      return '';
+    }
+  }
+}
+
+/** With mutual TLS the certificate of the dialer must cover the host that it claims to be. */
+function certifiedBy({ socket }: IncomingMessage): Entry['whyNotCertified'] {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const certificate = socket.getPeerCertificate();
+  return (host) => checkServerIdentity(new URL(host).hostname.replace(/^\[(.*)\]$/, '$1'), certificate)?.message;
+}
+
+function bearerOf(request: IncomingMessage): string {
+  const [, token = ''] = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '') ?? [];
+  return token;
+}
+
+/** Unix milliseconds of unix nanoseconds, or of a time of RFC 3339 (older peers). */
+function timeOf(header: string): number | undefined {
+  if (/^-?\d{1,19}$/.test(header)) return Number(BigInt(header) / 1_000_000n);
+  if (!/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/.test(header)) return undefined;
+  const ms = Date.parse(
+    header
+      .replace(/(\.\d{3})\d+/, '$1')
+      .replace(' ', 'T')
+      .toUpperCase(),
+  );
+  return Number.isNaN(ms) ? undefined : ms;
+}

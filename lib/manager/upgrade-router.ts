@@ -1,0 +1,133 @@
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { GridError } from '../errors/index.js';
+
+/** Takes an upgrade request over: answers it, or ends the socket. */
+export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+const routers = new WeakMap<Server, UpgradeRouter>();
+
+/**
+ * Gives upgrade requests of one path of the server to `handler`; the returned function takes it back. Everything else
+ * on the server stays as it was: other listeners get their upgrades, without one a WebSocket is answered with 404 and
+ * any other upgrade request (h2c) is served as the plain request that it also is.
+ * @throws GridError ALREADY_EXISTS for a path that another grid took on this server.
+ */
+export function routeUpgrades(server: Server, path: string, handler: UpgradeHandler): () => void {
+  let router = routers.get(server);
+  if (!router) routers.set(server, (router = new UpgradeRouter(server)));
+  return router.add(path, handler);
+}
+
+/**
+ * Stands in the server's `emit`. A listener alone does not do: frameworks destroy the sockets of each path that they do
+ * not know, whichever listener came first.
+ */
+class UpgradeRouter {
+  private readonly handlers = new Map<string, UpgradeHandler>();
+  private restore: (() => void) | undefined;
+
+  constructor(private readonly server: Server) {}
+
+  add(path: string, handler: UpgradeHandler): () => void {
+    if (this.handlers.has(path)) {
+      throw new GridError('ALREADY_EXISTS', `two grids on one server have the route ${path}; give one of them another`);
+    }
+    this.handlers.set(path, handler);
+    this.restore ??= this.stand();
+    return () => {
+      if (this.handlers.get(path) !== handler) return;
+      this.handlers.delete(path);
+      if (this.handlers.size > 0) return;
+      this.restore?.();
+      this.restore = undefined;
+    };
+  }
+
+  private stand(): () => void {
+    const { server } = this;
+    const own = Object.hasOwn(server, 'emit');
+    // oxlint-disable-next-line typescript/unbound-method -- called with its server
+    const emit = server.emit;
+    // Node serves upgrade requests as plain ones while nobody listens to them
+    const present = (): void => {};
+    let standing = true;
+    const routed = (event: string | symbol, ...args: unknown[]): boolean => {
+      if (standing && event === 'upgrade') {
+        const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
+        if (this.take(request, socket, head, present)) return true;
+      }
+      return Reflect.apply(emit, server, [event, ...args]);
+    };
+    server.emit = routed as Server['emit'];
+    server.on('upgrade', present);
+    return () => {
+      standing = false;
+      server.off('upgrade', present);
+      // somebody who wrapped it after us still calls ours, which then only passes on
+      if (server.emit !== (routed as Server['emit'])) return;
+      if (own) server.emit = emit;
+      else Reflect.deleteProperty(server, 'emit');
+    };
+  }
+
+  /** True iff the request is dealt with here. */
+  private take(request: IncomingMessage, socket: Duplex, head: Buffer, present: () => void): boolean {
+    const [path = ''] = (request.url ?? '').split('?', 1);
+    const handler = this.handlers.get(path);
+    const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
+    if (handler && isWebSocket) {
+      handler(request, socket, head);
+      return true;
+    }
+    if (this.server.listeners('upgrade').some((listener) => listener !== present)) return false;
+    if (isWebSocket) answerUpgrade(socket, 404, 'no WebSocket is served here');
+    else this.serveAsPlain(request, socket, head);
+    return true;
+  }
+
+  /** Has the server read the request again, without the headers that made it an upgrade. */
+  private serveAsPlain(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];
+    for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
+      const [name = '', value = ''] = request.rawHeaders.slice(i, i + 2);
+      const kept = keptValue(name.toLowerCase(), value);
+      if (kept !== '') lines.push(`${name}: ${kept}`);
+    }
+    socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]));
+    // Node's documented way to give a server a connection; that of an https server is the decrypted one
+    this.server.emit('setSecureContext' in this.server ? 'secureConnection' : 'connection', socket);
+  }
+}
+
+/** The value without its words about the upgrade; empty: the header goes. */
+function keptValue(name: string, value: string): string {
+  if (name === 'upgrade' || name === 'http2-settings') return '';
+  if (name !== 'connection') return value;
+  const words = value.split(',').map((word) => word.trim());
+  return words.filter((word) => !/^(upgrade|http2-settings)$/i.test(word)).join(', ');
+}
+
+const STATUS: Readonly<Record<number, string>> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  429: 'Too Many Requests',
+  503: 'Service Unavailable',
+};
+
+/** Answers an upgrade request with a status and a reason in words, then closes. */
+export function answerUpgrade(socket: Duplex, status: keyof typeof STATUS, reason: string): void {
+  const body = Buffer.from(reason);
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS[status]}`,
+    'Connection: close',
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${body.length}`,
+  ].join('\r\n');
+  socket.once('finish', () => socket.destroy());
+  // who hangs up before the answer has its answer
+  socket.on('error', () => socket.destroy());
+  socket.end(Buffer.concat([Buffer.from(`${head}\r\n\r\n`), body]));
+}

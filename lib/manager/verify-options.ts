@@ -1,0 +1,263 @@
+import { Buffer } from 'node:buffer';
+import { inspect } from 'node:util';
+import { msgpack } from '../calls/index.js';
+import { GridError } from '../errors/index.js';
+import type { GridLogger } from '../observe/index.js';
+import { systemClock } from '../time/index.js';
+import type { GridAuth } from './auth.js';
+import { verifyHosts, verifyOrigin } from './hosts.js';
+import { INTERVALS, LIMITS, type GridIntervals, type GridLimits } from './limits.js';
+import type { GridOptions, GridSettings, ListenOptions } from './options.js';
+
+/** Shorter secrets can be guessed (HS256 wants its key as long as its hash). */
+const SECRET_BYTES = 32;
+/** Room in a frame for what stands around a payload: fields, metadata, subroute, CRC. */
+const FRAME_OVERHEAD = 16 * 1_024;
+/** The smallest `Max` that the protocol knows (wire spec §11). */
+const SMALLEST_FRAME = 65_536;
+/** 2^31-1: as long as one timer can run. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/** Used where an option is not given. */
+export const DEFAULTS = Object.freeze({
+  name: 'default',
+  route: '/grid/v1',
+  crc: 'auto',
+  drainTimeoutMs: 10_000,
+  limits: LIMITS,
+  intervals: INTERVALS,
+} as const);
+
+const KNOWN: Readonly<Record<keyof GridOptions, true>> = {
+  local: true,
+  hosts: true,
+  auth: true,
+  name: true,
+  route: true,
+  tls: true,
+  limits: true,
+  intervals: true,
+  crc: true,
+  codec: true,
+  dialer: true,
+  logger: true,
+  waitForPeers: true,
+  drainTimeoutMs: true,
+  listen: true,
+  clock: true,
+};
+
+function refuse(text: string, cause?: unknown): GridError {
+  return new GridError('INVALID_ARGUMENT', text, { cause });
+}
+
+/** For a value of an option that is no secret. */
+function shown(value: unknown): string {
+  return inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 8, maxStringLength: 120 });
+}
+
+function wrong(option: string, value: unknown, allowed: string): GridError {
+  return refuse(`${option} is ${shown(value)}; it must be ${allowed}`);
+}
+
+/** A plain object whose keys are all known; anything else throws. */
+function verifyKeys(option: string, value: unknown, known: readonly string[]): void {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw wrong(option || 'options', value, 'an object');
+  for (const key of Object.keys(value)) {
+    if (known.includes(key)) continue;
+    throw refuse(`unknown option ${option ? `${option}.` : ''}${key}; known are ${known.join(', ')}`);
+  }
+}
+
+function whole(option: string, value: unknown, least: number, most: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+  throw wrong(option, value, `a whole number from ${least} to ${most}`);
+}
+
+function oneOf<T>(option: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  throw wrong(option, value, allowed.map(shown).join(', '));
+}
+
+/** Fills a table of numbers in. */
+function numbers<K extends string>(
+  option: string,
+  given: Partial<Record<K, number>> | undefined,
+  defaults: Readonly<Record<K, number>>,
+  most: number,
+): Readonly<Record<K, number>> {
+  if (given === undefined) return defaults;
+  const names = Object.keys(defaults) as K[];
+  verifyKeys(option, given, names);
+  const filled: Record<K, number> = { ...defaults };
+  for (const key of names) {
+    if (given[key] !== undefined) filled[key] = whole(`${option}.${key}`, given[key], 1, most);
+  }
+  return Object.freeze(filled);
+}
+
+function verifyLimits(given: Partial<GridLimits> | undefined): GridLimits {
+  const limits = numbers('limits', given, LIMITS, 2 ** 31 - 1);
+  if (limits.frameBytes < SMALLEST_FRAME)
+    throw wrong('limits.frameBytes', limits.frameBytes, `at least ${SMALLEST_FRAME}`);
+  if (limits.frameBytes < limits.messageBytes + FRAME_OVERHEAD) {
+    const least = limits.messageBytes + FRAME_OVERHEAD;
+    throw wrong('limits.frameBytes', limits.frameBytes, `at least limits.messageBytes + ${FRAME_OVERHEAD} = ${least}`);
+  }
+  return limits;
+}
+
+function verifyIntervals(given: Partial<GridIntervals> | undefined): GridIntervals {
+  return numbers('intervals', given, INTERVALS, LONGEST_MS);
+}
+
+const AUTH_ALLOWED = "{ secret }, { sign, verify } or 'none'";
+
+/** Errors say what is wrong with a secret, never a part of it. */
+function verifyAuth(auth: unknown): GridAuth {
+  if (auth === undefined) throw refuse(`auth is missing; it must be ${AUTH_ALLOWED}`);
+  if (auth === 'none') return auth;
+  if (typeof auth !== 'object' || auth === null) throw refuse(`auth is a ${typeof auth}; it must be ${AUTH_ALLOWED}`);
+  if ('sign' in auth || 'verify' in auth) {
+    verifyKeys('auth', auth, ['sign', 'verify']);
+    for (const name of ['sign', 'verify'] as const) {
+      const part = (auth as Record<string, unknown>)[name];
+      if (typeof part !== 'function') throw wrong(`auth.${name}`, part, 'a function');
+    }
+    return auth as GridAuth;
+  }
+  verifyKeys('auth', auth, ['secret']);
+  const { secret } = auth as { secret?: unknown };
+  if (secret === undefined)
+    throw refuse('auth.secret is undefined; is the environment variable set? It must be a string or a list of strings');
+  const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret];
+  if (secrets.length === 0) throw refuse('auth.secret is an empty list; the first of it signs');
+  for (const [index, one] of secrets.entries()) {
+    const option = Array.isArray(secret) ? `auth.secret[${index}]` : 'auth.secret';
+    if (typeof one !== 'string')
+      throw refuse(`${option} is ${one === null ? 'null' : `a ${typeof one}`}; it must be a string`);
+    const bytes = Buffer.byteLength(one);
+    if (bytes < SECRET_BYTES) throw refuse(`${option} has ${bytes} bytes; it must have at least ${SECRET_BYTES}`);
+  }
+  return auth as GridAuth;
+}
+
+function verifyLocal(local: unknown): string {
+  if (local === undefined || local === '') {
+    throw refuse(
+      `local is ${shown(local)}; is the environment variable set? It must be this process's origin, like http://node-1:9000`,
+    );
+  }
+  if (typeof local !== 'string') throw wrong('local', local, "this process's origin, like http://node-1:9000");
+  verifyOrigin('local', local);
+  return local;
+}
+
+function verifyHostList(local: string, hosts: unknown): readonly string[] {
+  if (!Array.isArray(hosts) || !hosts.every((host) => typeof host === 'string')) {
+    throw wrong('hosts', hosts, "a list of origins, like ['http://node-{1...4}:9000']");
+  }
+  return verifyHosts(local, hosts);
+}
+
+function verifyRoute(route: unknown): string {
+  if (typeof route !== 'string' || !/^\/[\w\-./~]*$/.test(route) || new URL(route, 'http://host').pathname !== route) {
+    throw wrong('route', route, 'a path that starts with /, like /grid/v1');
+  }
+  return route;
+}
+
+function verifyFunction<T>(option: string, value: T | undefined): T | undefined {
+  if (value !== undefined && typeof value !== 'function') throw wrong(option, value, 'a function');
+  return value;
+}
+
+function verifyMethods<T extends object>(option: string, value: T, methods: readonly (keyof T & string)[]): T {
+  const complete =
+    typeof value === 'object' && value !== null && methods.every((name) => typeof value[name] === 'function');
+  if (!complete) throw wrong(option, value, `an object with ${methods.join(', ')}`);
+  return value;
+}
+
+function verifyTls(tls: GridOptions['tls']): GridOptions['tls'] {
+  const fits = tls === undefined || typeof tls === 'function' || (typeof tls === 'object' && tls !== null);
+  // its value may hold a private key
+  if (!fits) throw refuse(`tls is a ${typeof tls}; it must be Node's TLS options or a function that gives them`);
+  return tls;
+}
+
+function verifyListen(listen: ListenOptions | undefined): ListenOptions {
+  if (listen === undefined) return {};
+  verifyKeys('listen', listen, ['host', 'port', 'tls']);
+  if (listen.host !== undefined && (typeof listen.host !== 'string' || listen.host === '')) {
+    throw wrong('listen.host', listen.host, 'a host name or an address');
+  }
+  if (listen.port !== undefined) whole('listen.port', listen.port, 0, 65_535);
+  if (listen.tls !== undefined && (typeof listen.tls !== 'object' || listen.tls === null)) {
+    throw refuse(`listen.tls is a ${typeof listen.tls}; it must be Node's options of an https server`);
+  }
+  return Object.freeze({ ...listen });
+}
+
+function verifyWait(wait: GridOptions['waitForPeers'], others: number): GridSettings['waitForPeers'] {
+  if (wait === undefined || wait === false) return { count: 0, timeoutMs: undefined };
+  if (wait === true) return { count: others, timeoutMs: undefined };
+  if (typeof wait === 'number') return { count: whole('waitForPeers', wait, 0, others), timeoutMs: undefined };
+  verifyKeys('waitForPeers', wait, ['count', 'timeoutMs']);
+  return {
+    count: wait.count === undefined ? others : whole('waitForPeers.count', wait.count, 0, others),
+    timeoutMs:
+      wait.timeoutMs === undefined ? undefined : whole('waitForPeers.timeoutMs', wait.timeoutMs, 1, LONGEST_MS),
+  };
+}
+
+const consoleLogger: GridLogger = Object.freeze({
+  log: (message: string) => console.log(message),
+  warn: (message: string) => console.warn(message),
+  error: (message: string) => console.error(message),
+});
+
+/** Tells the lines of several grids in one process apart. */
+function named(name: string, logger: GridLogger): GridLogger {
+  if (name === DEFAULTS.name) return logger;
+  return {
+    log: (message) => logger.log(`[${name}] ${message}`),
+    warn: (message) => logger.warn(`[${name}] ${message}`),
+    error: (message) => logger.error(`[${name}] ${message}`),
+    debug: (message) => logger.debug?.(`[${name}] ${message}`),
+  };
+}
+
+/** The door: checks every option and fills the defaults in. Throws INVALID_ARGUMENT naming what is wrong. */
+export function verifyOptions(options: GridOptions): GridSettings {
+  verifyKeys('', options, Object.keys(KNOWN));
+  const local = verifyLocal(options.local);
+  const hosts = verifyHostList(local, options.hosts);
+  const name = options.name ?? DEFAULTS.name;
+  if (typeof name !== 'string' || name === '') throw wrong('name', name, 'a string that is not empty');
+  return Object.freeze({
+    local,
+    hosts,
+    name,
+    auth: verifyAuth(options.auth),
+    route: verifyRoute(options.route ?? DEFAULTS.route),
+    tls: verifyTls(options.tls),
+    limits: verifyLimits(options.limits),
+    intervals: verifyIntervals(options.intervals),
+    crc: oneOf<boolean | 'auto'>('crc', options.crc ?? DEFAULTS.crc, ['auto', true, false]),
+    codec: options.codec === undefined ? msgpack() : verifyMethods('codec', options.codec, ['encode', 'decode']),
+    dialer: verifyFunction('dialer', options.dialer),
+    logger: named(
+      name,
+      options.logger === undefined ? consoleLogger : verifyMethods('logger', options.logger, ['log', 'warn', 'error']),
+    ),
+    waitForPeers: verifyWait(options.waitForPeers, hosts.length - 1),
+    drainTimeoutMs: whole('drainTimeoutMs', options.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs, 0, LONGEST_MS),
+    listen: verifyListen(options.listen),
+    clock:
+      options.clock === undefined
+        ? systemClock
+        : verifyMethods('clock', options.clock, ['now', 'date', 'setTimer', 'random']),
+  });
+}

@@ -1,0 +1,117 @@
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ConnectionOptions } from 'node:tls';
+import { WebSocket } from 'ws';
+import { wsSocket, type MessageSocket } from '../connection/index.js';
+import { GridError, textOf, type GridCode } from '../errors/index.js';
+import { isSecure } from './hosts.js';
+import type { OpenSockets } from './open-sockets.js';
+import { WS_OPTIONS } from './ws-options.js';
+
+/** So much of an HTTP answer's body is read for its reason. */
+const REASON_BYTES = 512;
+
+/** What one dial needs. */
+export interface WsDial {
+  /** Origin of the host that is dialed. */
+  readonly peer: string;
+  readonly route: string;
+  /** Empty: no Authorization header. */
+  readonly token: string;
+  /** Unix milliseconds for the header `X-Minio-Time`. */
+  readonly dateMs: number;
+  readonly tls: ConnectionOptions;
+  /** Largest WebSocket message in bytes. */
+  readonly frameBytes: number;
+  /** Gives the dial up. */
+  readonly signal: AbortSignal;
+  readonly sockets: OpenSockets;
+}
+
+/**
+ * Opens a WebSocket to a host (wire spec §1). Rejects with UNAVAILABLE when it cannot be reached, and with `remote` set
+ * and the reason of its body when it answers something else than an upgrade.
+ */
+export function dialWebSocket(dial: WsDial): Promise<MessageSocket> {
+  return new Promise((resolve, reject) => {
+    const ws = new WebSocket(urlOf(dial.peer, dial.route), {
+      ...dial.tls,
+      ...WS_OPTIONS,
+      maxPayload: dial.frameBytes,
+      headers: {
+        ...(dial.token !== '' && { Authorization: `Bearer ${dial.token}` }),
+        'X-Minio-Time': `${Math.floor(dial.dateMs)}000000`,
+      },
+    });
+    dial.sockets.add(ws);
+    let address: string | undefined;
+
+    const settle = (act: () => void): void => {
+      dial.signal.removeEventListener('abort', onAbort);
+      ws.off('open', onOpen).off('unexpected-response', onResponse).off('upgrade', onUpgrade);
+      act();
+    };
+    const fail = (error: unknown): void => settle(() => reject(error));
+    const onAbort = (): void => {
+      fail(new GridError('UNAVAILABLE', textOf(dial.signal.reason), { peer: dial.peer, reason: 'not-connected' }));
+      ws.terminate();
+    };
+    const onUpgrade = (response: IncomingMessage): void => {
+      address = response.socket.remoteAddress;
+    };
+    const onOpen = (): void =>
+      settle(() => {
+        const socket = wsSocket(ws, address);
+        ws.off('error', onError);
+        resolve(socket);
+      });
+    const onResponse = (_request: ClientRequest, response: IncomingMessage): void => {
+      reasonOf(response).then((reason) => {
+        fail(refusal(dial.peer, response.statusCode ?? 0, reason));
+        ws.terminate();
+      }, fail);
+    };
+    // stays while the socket is not handed over: `ws` tells its errors to somebody, or ends the process
+    const onError = (error: Error): void => fail(unreachable(dial.peer, error));
+
+    ws.on('error', onError).once('upgrade', onUpgrade).once('open', onOpen).once('unexpected-response', onResponse);
+    dial.signal.addEventListener('abort', onAbort, { once: true });
+    if (dial.signal.aborted) onAbort();
+  });
+}
+
+function urlOf(peer: string, route: string): string {
+  const { host } = new URL(peer);
+  return `${isSecure(peer) ? 'wss' : 'ws'}://${host}${route}`;
+}
+
+function unreachable(peer: string, error: NodeJS.ErrnoException): GridError {
+  // an AggregateError of several addresses has a code and no message
+  const text = error.message || error.code || error.name;
+  return new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected', cause: error });
+}
+
+const CODES: Readonly<Record<number, GridCode>> = {
+  401: 'UNAUTHENTICATED',
+  403: 'PERMISSION_DENIED',
+  404: 'UNIMPLEMENTED',
+  429: 'RESOURCE_EXHAUSTED',
+};
+
+function refusal(peer: string, status: number, reason: string): GridError {
+  const text = `HTTP ${status}${reason === '' ? '' : `: ${reason}`}`;
+  const code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'FAILED_PRECONDITION');
+  return new GridError(code, text, { peer, remote: true });
+}
+
+/** The start of the body as one line of text that is safe to log. */
+async function reasonOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= REASON_BYTES) break;
+  }
+  const text = Buffer.concat(chunks).subarray(0, REASON_BYTES).toString();
+  return text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
+}

@@ -1,0 +1,12 @@
+/** The same on both ends. */
+export const WS_OPTIONS = Object.freeze({
+  perMessageDeflate: false,
+  /** We send every frame whole, and so does the reference; more pieces are an attack on the receiver's memory. */
+  maxFragments: 64,
+  /**
+   * Pieces from the network that wait for the rest of their message; the largest one comes in some 12,000 TCP segments.
+   */
+  maxBufferedChunks: 32_768,
+  /** Milliseconds that a closed socket waits for the other end's close frame. */
+  closeTimeout: 1_000,
+});
