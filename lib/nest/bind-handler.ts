@@ -1,0 +1,34 @@
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
+import type { RequestContract, StreamContract } from '../calls/index.js';
+import { gridTransport } from './grid-transport.js';
+import { extrasOf, type StreamHandlerOptions } from './handler-facts.js';
+
+interface BindOptions extends StreamHandlerOptions {
+  readonly subroute?: string | readonly string[];
+  readonly grid?: string;
+}
+
+/** `@MessagePattern` of a contract or an ID, bound to one grid; the method's first parameter is the payload. */
+export function bindHandler(
+  kind: 'request' | 'stream',
+  to: RequestContract<any, any> | StreamContract<any, any, any> | number,
+  { subroute, grid, ...facts }: BindOptions,
+): MethodDecorator {
+  const contract = typeof to === 'number' ? undefined : to;
+  const id = typeof to === 'number' ? to : to.id;
+  const pattern = subroute === undefined ? id : { id, subroute };
+  const message = MessagePattern(pattern, gridTransport(grid), extrasOf(facts, { kind, contract }));
+  return (target, key, descriptor) => {
+    message(target, key, descriptor);
+    givePayload(target, key);
+  };
+}
+
+/** As soon as one parameter is decorated Nest fills only those that are; the first one is the payload all the same. */
+function givePayload(target: object, key: string | symbol): void {
+  const parameters = Reflect.getMetadata(PARAM_ARGS_METADATA, target.constructor, key) as
+    Record<string, { readonly index: number }> | undefined;
+  if (parameters === undefined || Object.values(parameters).some(({ index }) => index === 0)) return;
+  Payload()(target, key, 0);
+}

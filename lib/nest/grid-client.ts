@@ -1,0 +1,144 @@
+import { Logger } from '@nestjs/common';
+import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
+import { defer, Observable, ReplaySubject } from 'rxjs';
+import type { AnswerOf, CallOptions, Pattern, PayloadArgs, PayloadOf, SendableContract } from '../calls/index.js';
+import { GridError } from '../errors/index.js';
+import type { GridPeer, PeerState } from '../manager/index.js';
+import { GridRecord } from './grid-record.js';
+import type { Grid } from './grid.js';
+import { findLiveGrid } from './live-grids.js';
+
+export interface GridClientOptions {
+  /**
+   * The grid, what gives it, or its name. Without it the only grid of the process, found at the first use: for Nest's
+   * `ClientsModule.register`, which knows no injection.
+   */
+  readonly grid?: Grid | (() => Grid) | string;
+  /** Origin of the host that is called. */
+  readonly peer: string;
+}
+
+/** Nest's `ClientProxy` for one host of a grid. All clients of a host share the grid's one connection to it. */
+export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
+  private readonly logger = new Logger(GridClient.name);
+  private found: GridPeer | undefined;
+
+  constructor(private readonly options: GridClientOptions) {
+    super();
+  }
+
+  /**
+   * Finds the grid; the connection is made by the grid itself, when the app has started, and again whenever it is
+   * lost. Rejects where no grid or several fit, or the host is not in its list.
+   */
+  async connect(): Promise<GridPeer> {
+    return this.peer();
+  }
+
+  /** Does nothing: the connection belongs to the grid, which ends it with the app. */
+  close(): void {}
+
+  /** The peer. */
+  unwrap<T = GridPeer>(): T {
+    return this.peer() as T;
+  }
+
+  override get status(): Observable<PeerState> {
+    return defer(() => this.peer().status);
+  }
+
+  /** Calls back each time the peer comes into that state. */
+  override on(state: PeerState, listener: () => void): void {
+    this.status.subscribe((now) => {
+      if (now === state) listener();
+    });
+  }
+
+  /**
+   * One answer or many. Cold: each subscription makes a call, unsubscribing cancels it. Fails with what Nest's other
+   * transports give for an `RpcException`, a plain object, else with a GridError.
+   */
+  override send<TResult = any, TInput = any>(to: Pattern, data?: TInput): Observable<TResult>;
+  override send<C extends SendableContract>(to: C, ...args: PayloadArgs<PayloadOf<C>, never>): Observable<AnswerOf<C>>;
+  // any: what unites the overloads, and no caller sees it
+  override send(to: any, data?: unknown): Observable<any> {
+    return new Observable((subscriber) => {
+      const { packet, options } = this.packed(to, data);
+      return this.peer()
+        .send(packet.pattern as Pattern, packet.data, options)
+        .subscribe({
+          next: (value) => subscriber.next(value),
+          error: (error: unknown) => subscriber.error(this.serializeError(error)),
+          complete: () => subscriber.complete(),
+        });
+    });
+  }
+
+  /**
+   * Sent at once, subscribed or not; completes when the peer has the event. A failure that nobody is subscribed to is
+   * logged.
+   */
+  override emit<TResult = any, TInput = any>(to: Pattern, data?: TInput): Observable<TResult> {
+    const outcome = new ReplaySubject<TResult>(1);
+    const { packet, options } = this.packed(to, data);
+    defer(() => this.dispatch(packet, options)).subscribe({
+      next: () => outcome.next(undefined as TResult),
+      error: (error: unknown) => {
+        if (!outcome.observed)
+          this.logger.error(`event ${JSON.stringify(to)} to ${this.options.peer}: ${String(error)}`);
+        outcome.error(this.serializeError(error));
+      },
+      complete: () => outcome.complete(),
+    });
+    return outcome;
+  }
+
+  /** Nest's way in for what it sends itself; our `send` does not pass here. */
+  protected override publish(packet: ReadPacket, callback: (packet: WritePacket) => void): () => void {
+    const call = this.peer()
+      .send(packet.pattern as Pattern, packet.data)
+      .subscribe({
+        next: (response) => callback({ response }),
+        error: (err: unknown) => callback({ err }),
+        complete: () => callback({ isDisposed: true }),
+      });
+    return () => call.unsubscribe();
+  }
+
+  protected override async dispatchEvent<T = any>(packet: ReadPacket): Promise<T> {
+    return (await this.dispatch(packet, {})) as T;
+  }
+
+  /** An error text of a handler, with what else came along, is what Nest's transports pass on as a plain object. */
+  protected override serializeError(error: unknown): unknown {
+    if (!GridError.is(error) || !error.remote || error.code !== 'UNKNOWN') return error;
+    const { details } = error;
+    return typeof details === 'object' && details !== null ? details : { status: 'error', message: error.message };
+  }
+
+  private async dispatch(packet: ReadPacket, options: CallOptions): Promise<void> {
+    await this.peer().emit(packet.pattern as Pattern, packet.data, options);
+  }
+
+  private packed(to: unknown, data: unknown): { packet: ReadPacket; options: CallOptions } {
+    const record = data instanceof GridRecord ? data : undefined;
+    const packet = this.createPacket(to, record ? record.data : data);
+    // what a dispatch hook attaches is for tracing: a peer that cannot carry it is called all the same
+    const traceContext = packet.metadata;
+    if (!record && !traceContext) return { packet, options: NO_OPTIONS };
+    return { packet, options: { timeoutMs: record?.timeoutMs, metadata: record?.metadata, traceContext } };
+  }
+
+  private peer(): GridPeer {
+    this.found ??= this.grid().peer(this.options.peer);
+    return this.found;
+  }
+
+  private grid(): Grid {
+    const { grid } = this.options;
+    if (grid === undefined || typeof grid === 'string') return findLiveGrid(grid);
+    return typeof grid === 'function' ? grid() : grid;
+  }
+}
+
+const NO_OPTIONS: CallOptions = Object.freeze({});

@@ -1,0 +1,171 @@
+import type { INestApplication, OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
+import type { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import type { NestMicroservice } from '@nestjs/microservices';
+import type { Server } from 'node:http';
+import { GridError } from '../errors/index.js';
+import { copyEnhancers, globalEnhancersOf } from './global-enhancers.js';
+import { GridExceptionFilter } from './grid-exception.filter.js';
+import { GridStrategy } from './grid-strategy.js';
+import type { Grid } from './grid.js';
+import { addLiveGrid } from './live-grids.js';
+
+/** How a grid reaches its peers and handlers; `none` until the application says so. */
+type Attachment =
+  | { readonly kind: 'none' }
+  | {
+      readonly kind: 'app';
+      readonly app: INestApplication;
+      readonly service: NestMicroservice;
+      readonly inherit: boolean | undefined;
+    }
+  | { readonly kind: 'standalone' }
+  | { readonly kind: 'closed' };
+
+/** Starts a grid after everything else of its application, and ends it before everything else: see `goLast`. */
+export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
+  private attachment: Attachment = { kind: 'none' };
+  /** True once all other bootstrap hooks of the application have run. */
+  private bootstrapped = false;
+  private release: (() => void)[] = [];
+  private closing: Promise<void> | undefined;
+
+  constructor(
+    readonly grid: Grid,
+    private readonly config: ApplicationConfig,
+    private readonly modules: ModulesContainer,
+    private readonly http: HttpAdapterHost,
+  ) {
+    this.goLast();
+  }
+
+  /** Attaches the grid to an HTTP app; it starts with the app, or at once where the app has started. */
+  async connect(app: INestApplication, inherit: boolean | undefined): Promise<void> {
+    this.claim();
+    const strategy = this.strategyWith(
+      async () => {},
+      () => service['applicationConfig'],
+    );
+    const deferred = { deferInitialization: true };
+    const service: NestMicroservice = app.connectMicroservice<object>({ strategy }, deferred) as NestMicroservice;
+    // the app's own hooks count; and startAllMicroservices() is for the other transports, it must not start this one
+    service.setIsInitHookCalled(true);
+    service.listen = async () => {};
+    service['applicationConfig'].useGlobalFilters(new GridExceptionFilter());
+    this.attachment = { kind: 'app', app, service, inherit };
+    if (this.bootstrapped) await this.startIn(app, service, inherit);
+  }
+
+  /** For a process without an HTTP app: Nest calls the strategy's `listen` when all handlers are registered. */
+  standalone(): GridStrategy {
+    this.claim();
+    this.attachment = { kind: 'standalone' };
+    // first in the list is asked last; Nest hands the list out as it is
+    this.config.getGlobalFilters().unshift(new GridExceptionFilter());
+    const listen = async (): Promise<void> => {
+      this.grid.admitCalls();
+      await this.grid.listen();
+      await this.grid.start();
+    };
+    return this.strategyWith(listen, () => this.config);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    this.bootstrapped = true;
+    const { attachment } = this;
+    if (attachment.kind === 'app') await this.startIn(attachment.app, attachment.service, attachment.inherit);
+    if (attachment.kind === 'none') this.grid.options.logger.error(this.grid.notConnectedText());
+  }
+
+  /** Before any other provider is torn down: handlers that still run may need it. */
+  onModuleDestroy(): Promise<void> {
+    return this.close();
+  }
+
+  /** Ends the grid; may be called again. */
+  close(): Promise<void> {
+    this.closing ??= this.closeOnce();
+    return this.closing;
+  }
+
+  private async closeOnce(): Promise<void> {
+    this.attachment = { kind: 'closed' };
+    try {
+      await this.grid.close();
+    } finally {
+      for (const release of this.release.splice(0)) release();
+    }
+  }
+
+  private async startIn(app: INestApplication, service: NestMicroservice, inherit: boolean | undefined): Promise<void> {
+    const enhancers = globalEnhancersOf(this.config);
+    if (inherit === undefined && enhancers.length > 0) throw new GridError('FAILED_PRECONDITION', undecided(enhancers));
+    if (inherit) copyEnhancers(this.config, service['applicationConfig']);
+    service.registerListeners();
+    service.setIsInitialized(true);
+    const server = app.getHttpServer() as Server;
+    this.grid.attach(server);
+    this.grid.admitCalls();
+    const started = this.grid.start();
+    if (this.http.listening) {
+      this.comparePorts(server);
+      await started;
+      return;
+    }
+    // peers that dial us come only when the app listens, so the app must not wait here for them
+    started.catch((error: unknown) => this.grid.options.logger.error(`start of the grid: ${String(error)}`));
+    const listening = this.http.listen$.subscribe(() => this.comparePorts(server));
+    this.release.push(() => listening.unsubscribe());
+  }
+
+  private comparePorts(server: Server): void {
+    const address = server.address();
+    const { local, logger } = this.grid.options;
+    const url = new URL(local);
+    const port = Number(url.port) || (url.protocol === 'https:' || url.protocol === 'wss:' ? 443 : 80);
+    if (address === null || (typeof address === 'object' && address.port === port)) return;
+    const actual = typeof address === 'object' ? `port ${address.port}` : address;
+    logger.warn(`the app listens on ${actual}, but peers dial ${local}; right only if something forwards that port`);
+  }
+
+  private strategyWith(listen: () => Promise<void>, config: () => ApplicationConfig): GridStrategy {
+    const { grid, modules } = this;
+    return new GridStrategy({ grid, modules, config, listen, close: () => this.close() });
+  }
+
+  private claim(): void {
+    const { kind } = this.attachment;
+    if (kind === 'none') {
+      this.release.push(addLiveGrid(this.grid));
+      return;
+    }
+    const text = kind === 'closed' ? 'is closed' : 'is connected already';
+    throw new GridError('FAILED_PRECONDITION', `grid '${this.grid.name}' ${text}`);
+  }
+
+  /**
+   * Nest runs bootstrap hooks from the farthest module to the root and destroy hooks the other way round. Behind the
+   * root means: after all bootstrap hooks, so that no peer reaches a provider that is not ready, and before all
+   * destroy hooks, so that no call loses its provider.
+   */
+  private goLast(): void {
+    const { name } = this.grid;
+    const ours = [...this.modules.values()].filter(({ providers }) => providers.has(lifecycleToken(name)));
+    if (ours.length > 1) {
+      const text = `there are ${ours.length} grids named '${name}': call GridModule.forRoot once, or give each a name`;
+      throw new GridError('INVALID_ARGUMENT', text);
+    }
+    for (const module of ours) module.distance = -1;
+  }
+}
+
+/** Where the lifecycle of the grid of that name is provided. */
+export function lifecycleToken(name: string): string {
+  return `nestjs-grid:lifecycle:${name}`;
+}
+
+function undecided(enhancers: readonly string[]): string {
+  return (
+    `the app has global ${enhancers.join(', ')}: decide whether they count for grid calls too, ` +
+    'by connectGrid(app, { inheritAppConfig: true }) or { inheritAppConfig: false }'
+  );
+}

@@ -1,0 +1,35 @@
+import type { DynamicModule, ForwardReference, InjectionToken, OptionalFactoryDependency, Type } from '@nestjs/common';
+import type { GridOptions } from '../manager/index.js';
+
+export interface GridModuleOptions extends GridOptions {
+  /** True: every module sees the grid without an import. Default true. */
+  readonly isGlobal?: boolean;
+}
+
+/** A class that makes the options: `useClass`, `useExisting`. */
+export interface GridOptionsFactory {
+  createGridOptions(): Promise<GridOptions> | GridOptions;
+}
+
+/** Exactly one of `useFactory`, `useClass` and `useExisting`. */
+export interface GridModuleAsyncOptions {
+  /** Stands here, for it is needed before the options are made. Default: the grid without a name. */
+  readonly name?: string;
+  /** True: every module sees the grid without an import. Default true. */
+  readonly isGlobal?: boolean;
+  readonly imports?: (Type | DynamicModule | Promise<DynamicModule> | ForwardReference)[];
+  readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
+  /** Its parameters are what `inject` names; `any` as in Nest's own factories, or none with typed ones would fit. */
+  readonly useFactory?: (...args: any[]) => Promise<GridOptions> | GridOptions;
+  readonly useClass?: Type<GridOptionsFactory>;
+  readonly useExisting?: Type<GridOptionsFactory>;
+}
+
+/** A client to be provided under `name`, for `@InjectGridClient(name)`. */
+export interface GridClientDefinition {
+  readonly name: string | symbol;
+  /** Origin of the host that is called. */
+  readonly peer: string;
+  /** Name of the grid. Default: the one without a name. */
+  readonly grid?: string;
+}

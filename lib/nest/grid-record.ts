@@ -1,0 +1,37 @@
+/** A payload with what goes beside it, for `ClientProxy.send` and `emit`. Made by `GridRecordBuilder`. */
+export class GridRecord<T = unknown> {
+  constructor(
+    readonly data: T,
+    readonly timeoutMs: number | undefined,
+    readonly metadata: Readonly<Record<string, string>> | undefined,
+  ) {}
+}
+
+/** `client.send(60, new GridRecordBuilder(payload).setTimeout(500).setMetadata({ user: 'ann' }).build())`. */
+export class GridRecordBuilder<T = unknown> {
+  private timeoutMs: number | undefined;
+  private metadata: Record<string, string> | undefined;
+
+  constructor(private data?: T) {}
+
+  setData(data: T): this {
+    this.data = data;
+    return this;
+  }
+
+  /** Milliseconds for the whole call. */
+  setTimeout(timeoutMs: number): this {
+    this.timeoutMs = timeoutMs;
+    return this;
+  }
+
+  /** Adds to what was set before. */
+  setMetadata(metadata: Readonly<Record<string, string>>): this {
+    this.metadata = { ...this.metadata, ...metadata };
+    return this;
+  }
+
+  build(): GridRecord<T> {
+    return new GridRecord(this.data as T, this.timeoutMs, this.metadata);
+  }
+}

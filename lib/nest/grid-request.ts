@@ -1,0 +1,42 @@
+import type { Observable } from 'rxjs';
+import type { RequestContract } from '../calls/index.js';
+import { bindHandler } from './bind-handler.js';
+import type { HandlerOptions } from './handler-facts.js';
+
+export interface GridRequestOptions extends HandlerOptions {
+  /** Told apart from other handlers of the same ID; parts of an array are joined with `/`. */
+  readonly subroute?: string | readonly string[];
+  /** Name of the grid. Default: the one without a name. */
+  readonly grid?: string;
+}
+
+/** What a method may return for an answer of that type. */
+export type RequestResult<Res> = Res | Promise<Res> | Observable<Res>;
+
+/** A method decorator that checks the method's payload (its first parameter) and its result against the contract. */
+export type RequestDecorator<Req, Res> = <T extends (payload: Req, ...rest: any[]) => RequestResult<Res>>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<T>,
+) => void;
+
+/**
+ * A handler that gives exactly one answer. With a contract the payload, the method's first parameter, and the result
+ * are checked by the compiler.
+ */
+export function GridRequest(to: number, options?: GridRequestOptions): MethodDecorator;
+export function GridRequest<Req, Res>(
+  to: RequestContract<Req, Res>,
+  options?: GridRequestOptions,
+): RequestDecorator<Req, Res>;
+// any: what unites the overloads, and no caller sees it
+export function GridRequest(to: RequestContract<any, any> | number, options?: GridRequestOptions): any {
+  return untyped(to, options);
+}
+
+function untyped(to: RequestContract<any, any> | number, options: GridRequestOptions = {}): MethodDecorator {
+  return bindHandler('request', to, options);
+}
+
+/** The same without the compiler's check, for `applyDecorators`. */
+GridRequest.untyped = untyped;

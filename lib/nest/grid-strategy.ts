@@ -1,0 +1,175 @@
+import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
+import { Server, type MessageHandler } from '@nestjs/microservices';
+import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
+import { catchError, filter, isObservable, map, throwError, type Observable } from 'rxjs';
+import {
+  isThenable,
+  resolvePattern,
+  type CallContext,
+  type HandlerFunction,
+  type Pattern,
+  type Route,
+} from '../calls/index.js';
+import { GridError } from '../errors/index.js';
+import { specOf, type GridEvent } from '../manager/index.js';
+import { filtered } from './filtered-result.js';
+import { GridContext } from './grid-context.js';
+import { gridTransport } from './grid-transport.js';
+import type { Grid } from './grid.js';
+import { factsOf } from './handler-facts.js';
+import { HandlerFilters } from './handler-filters.js';
+import { HandlerOwners, type HandlerOwner } from './handler-owners.js';
+import { errorOfFilter, gridErrorOf, logInternal } from './rpc-error.js';
+import { watched } from './watched-result.js';
+
+/** What a strategy asks of who runs it. */
+export interface StrategyPorts {
+  readonly grid: Grid;
+  readonly modules: ModulesContainer;
+  /** The config by which Nest builds the handlers' pipelines. */
+  readonly config: () => ApplicationConfig;
+  /** Opens the grid's own listener; does nothing where the grid shares the server of an HTTP app. */
+  listen(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The events of `on`: those of `grid.events` by their type. */
+export type GridServerEvents = { [Type in GridEvent['type']]: (event: Extract<GridEvent, { type: Type }>) => void };
+
+/** Nest's side of a grid: takes the application's handlers and puts them, pipeline and all, into the grid's table. */
+export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
+  override readonly transportId: symbol;
+  /** True as soon as somebody hooks into the processing of calls; until then that costs nothing. */
+  private hooked = false;
+  private readonly owners: HandlerOwners;
+
+  constructor(private readonly ports: StrategyPorts) {
+    super();
+    this.transportId = gridTransport(ports.grid.name);
+    this.owners = new HandlerOwners(ports.modules);
+  }
+
+  listen(callback: (error?: unknown) => void): void {
+    this.ports.listen().then(() => callback(), callback);
+  }
+
+  close(): Promise<void> {
+    return this.ports.close();
+  }
+
+  on<Type extends keyof GridServerEvents>(type: Type, listener: GridServerEvents[Type]): void {
+    this.ports.grid.events
+      .pipe(filter((event): event is Extract<GridEvent, { type: Type }> => event.type === type))
+      .subscribe(listener);
+  }
+
+  /** The type of each event of the grid. */
+  override get status(): Observable<GridEvent['type']> {
+    return this.ports.grid.events.pipe(map(({ type }) => type));
+  }
+
+  /** The grid. */
+  unwrap<T = Grid>(): T {
+    return this.ports.grid as T;
+  }
+
+  override setOnProcessingStartHook(hook: Parameters<Server['setOnProcessingStartHook']>[0]): void {
+    this.hooked = true;
+    super.setOnProcessingStartHook(hook);
+  }
+
+  override setOnProcessingEndHook(hook: Parameters<Server['setOnProcessingEndHook']>[0]): void {
+    this.hooked = true;
+    super.setOnProcessingEndHook(hook);
+  }
+
+  /** @throws GridError for a handler ID out of range and for a second handler of one pattern: the start fails. */
+  override addHandler(
+    pattern: Pattern,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Record<string, unknown> = {},
+  ): void {
+    const { grid } = this.ports;
+    const owner = this.owners.of(extras, pattern);
+    const { prefix, kind, contract, ...facts } = factsOf(extras);
+    const route = routeOf(pattern, prefix, owner?.name);
+    grid.handlers.add({
+      codec: grid.options.codec,
+      ...(contract && specOf(contract)),
+      ...facts,
+      kind: isEventHandler ? 'event' : (kind ?? 'both'),
+      route,
+      owner: owner?.name,
+      run: this.runnerOf(pattern, callback, owner, isEventHandler ? causeOfFailure : errorOfFilter),
+      errorMapper: (thrown) => {
+        const error = gridErrorOf(thrown);
+        logInternal(error, route.name, grid.options.logger);
+        return error;
+      },
+    });
+    // Nest's own table is only for who inspects the server: events would run twice by its chains
+    callback.isEventHandler = isEventHandler;
+    callback.extras = extras;
+    this.messageHandlers.set(route.name, callback);
+  }
+
+  private runnerOf(
+    pattern: Pattern,
+    callback: MessageHandler,
+    owner: HandlerOwner | undefined,
+    errorOf: (given: unknown) => unknown,
+  ): HandlerFunction {
+    const { config, modules } = this.ports;
+    const filters = owner && new HandlerFilters(owner, config(), modules);
+    // Nest makes a request of its own for a call of request scope; one of ours lets us find its providers again
+    const perCall = owner !== undefined && !owner.controller.isDependencyTreeStatic();
+    const call = callback as (...args: unknown[]) => Promise<unknown>;
+    const mapped = (result: unknown): unknown =>
+      isObservable(result) ? result.pipe(catchError((given) => throwError(() => errorOf(given)))) : result;
+    return (payload: unknown, facts: CallContext) => {
+      const context = new GridContext(facts);
+      const request = perCall ? RequestContextHost.create(pattern as object, payload, context) : undefined;
+      const run = (): Promise<unknown> => (request ? call(request, payload, context) : call(payload, context));
+      const handle = (thrown: unknown): unknown => {
+        const given = filters!.catch(thrown, payload, context, request);
+        return isThenable(given) ? given.then(mapped) : mapped(given);
+      };
+      const adapted = (result: unknown): unknown => {
+        const safe = mapped(result);
+        return filters ? filtered(safe, handle) : safe;
+      };
+      return this.hooked ? this.runHooked(context, run, adapted) : run().then(adapted);
+    };
+  }
+
+  private runHooked(
+    context: GridContext,
+    run: () => Promise<unknown>,
+    adapted: (result: unknown) => unknown,
+  ): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.runWithProcessingHooks(context, async (end) => {
+        try {
+          resolve(watched(adapted(await run()), end));
+        } catch (error) {
+          end();
+          reject(error);
+        }
+      });
+    });
+  }
+}
+
+/** Nobody is answered for an event, and the grid logs its failure: what it logs must be the error that was thrown. */
+function causeOfFailure(given: unknown): unknown {
+  return GridError.is(given) ? (given.cause ?? given) : given;
+}
+
+function routeOf(pattern: Pattern, prefix: string | undefined, owner: string | undefined): Route {
+  try {
+    return resolvePattern(pattern, prefix);
+  } catch (error) {
+    throw GridError.is(error) && owner !== undefined ? error.with({ message: `${owner}: ${error.message}` }) : error;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Observable } from 'rxjs';
+import type { StreamContract } from '../calls/index.js';
+import { bindHandler } from './bind-handler.js';
+import type { StreamHandlerOptions } from './handler-facts.js';
+
+export interface GridStreamOptions extends StreamHandlerOptions {
+  /** Told apart from other handlers of the same ID; parts of an array are joined with `/`. */
+  readonly subroute?: string | readonly string[];
+  /** Name of the grid. Default: the one without a name. */
+  readonly grid?: string;
+}
+
+/** What a method may return for messages of that type. One value is one message and the end. */
+export type StreamResult<Out> = Many<Out> | Promise<Many<Out>>;
+type Many<Out> = Out | AsyncIterable<Out> | Observable<Out>;
+
+/** Asks nothing of a method whose `@GridInput()` fits; of another one a key that names the fault. */
+export type InputCheck<T extends (...args: any[]) => unknown, In> = Checked<Required<Parameters<T>>, In>;
+type Checked<Rest extends unknown[], In> = Rest extends [infer First, ...infer More]
+  ? First extends AsyncIterable<infer Item>
+    ? [In] extends [never]
+      ? { 'the contract takes no input, so there is nothing for @GridInput()': never }
+      : [In] extends [Item]
+        ? Checked<More, In>
+        : { '@GridInput() gives an AsyncIterable of the input type of the contract': AsyncIterable<In> }
+    : Checked<More, In>
+  : unknown;
+
+/** A method decorator that checks payload (the first parameter), `@GridInput()` and result against the contract. */
+export type StreamDecorator<Req, In, Out> = <T extends (payload: Req, ...rest: any[]) => StreamResult<Out>>(
+  target: object,
+  key: string | symbol,
+  descriptor: TypedPropertyDescriptor<T> & InputCheck<T, In>,
+) => void;
+
+/**
+ * A handler of streams. The caller's messages come by `@GridInput()`; what it returns are the messages to the caller.
+ * An AsyncIterable is pulled, one value per credit; an Observable pushes into `outBuffer`.
+ */
+export function GridStream(to: number, options?: GridStreamOptions): MethodDecorator;
+export function GridStream<Req, In, Out>(
+  to: StreamContract<Req, In, Out>,
+  options?: GridStreamOptions,
+): StreamDecorator<Req, In, Out>;
+// any: what unites the overloads, and no caller sees it
+export function GridStream(to: StreamContract<any, any, any> | number, options?: GridStreamOptions): any {
+  return untyped(to, options);
+}
+
+function untyped(to: StreamContract<any, any, any> | number, options: GridStreamOptions = {}): MethodDecorator {
+  return bindHandler('stream', to, options);
+}
+
+/** The same without the compiler's check, for `applyDecorators`. */
+GridStream.untyped = untyped;

@@ -1,0 +1,55 @@
+import { MetadataScanner, type ModulesContainer } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper.js';
+import { PATTERN_EXTRAS_METADATA } from '@nestjs/microservices/constants.js';
+
+/** The method that a handler is. */
+export interface HandlerOwner {
+  /** `DiskController.info`. */
+  readonly name: string;
+  readonly method: string;
+  readonly controller: InstanceWrapper<Record<string, Method>>;
+  /** Nest's key of the module that has the controller. */
+  readonly module: string;
+}
+
+type Method = (...args: any[]) => any;
+
+/**
+ * Tells which method a handler is: Nest gives a strategy the pattern and a function of its own, never the method. But
+ * the extras it gives are the object that the decorator left on the method, and handlers come in the order of the scan.
+ */
+export class HandlerOwners {
+  private owners: Map<object, HandlerOwner[]> | undefined;
+  private readonly seen = new Map<object, unknown[]>();
+
+  constructor(private readonly modules: ModulesContainer) {}
+
+  /** To be asked once per handler. Undefined for what was not declared by a decorator. */
+  of(extras: object, pattern: unknown): HandlerOwner | undefined {
+    this.owners ??= this.scan();
+    const owners = this.owners.get(extras);
+    if (!owners) return undefined;
+    // an inherited method is one for all subclasses, each of which comes by with all of its patterns
+    const seen = this.seen.get(extras) ?? [];
+    this.seen.set(extras, [...seen, pattern]);
+    return owners[seen.filter((one) => one === pattern).length] ?? owners[0];
+  }
+
+  private scan(): Map<object, HandlerOwner[]> {
+    const owners = new Map<object, HandlerOwner[]>();
+    const scanner = new MetadataScanner();
+    for (const [module, { controllers }] of this.modules) {
+      for (const wrapper of controllers.values()) {
+        const controller = wrapper as HandlerOwner['controller'];
+        const prototype = Object.getPrototypeOf(controller.instance) as Record<string, Method>;
+        for (const method of scanner.getAllMethodNames(prototype)) {
+          const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, prototype[method]!) as object | undefined;
+          if (!extras) continue;
+          const owner = { name: `${controller.name}.${method}`, method, controller, module };
+          owners.set(extras, [...(owners.get(extras) ?? []), owner]);
+        }
+      }
+    }
+    return owners;
+  }
+}

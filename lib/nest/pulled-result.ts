@@ -1,0 +1,37 @@
+import { isObservable, map } from 'rxjs';
+import { isAsyncIterable, isReadable } from '../calls/index.js';
+
+/** The same result with each generator, iterable or Readable in it replaced; what an interceptor wrapped too. */
+export function withPulled(result: unknown, replace: (iterable: AsyncIterable<unknown>) => unknown): unknown {
+  if (isAsyncIterable(result)) return replace(result);
+  if (!isObservable(result)) return result;
+  return result.pipe(map((value) => (isAsyncIterable(value) ? replace(value) : value)));
+}
+
+/** Runs one step of an iterator, `next` or (leaving) `return`, and sees how it ends. */
+export type Step = (go: () => PromiseLike<Result>, leaving: boolean) => Promise<Result>;
+type Result = IteratorResult<unknown>;
+
+/**
+ * An iterable whose every step goes through `step`. It has a `return` iff the other one has: who stops it early must
+ * know whether that is told to anybody. A Readable is destroyed by it, which its own iterator does only once it was
+ * pulled from.
+ */
+export function stepped(iterable: AsyncIterable<unknown>, step: Step): AsyncIterable<unknown> {
+  const readable = isReadable(iterable) ? iterable : undefined;
+  // its iterator listens for errors only from the first pull on
+  readable?.on('error', () => {});
+  return {
+    [Symbol.asyncIterator](): AsyncIterator<unknown> {
+      const iterator = iterable[Symbol.asyncIterator]();
+      const next = (): Promise<IteratorResult<unknown>> => step(() => iterator.next(), false);
+      if (!iterator.return) return { next };
+      const leave = async (): Promise<IteratorResult<unknown>> => {
+        const result = iterator.return!();
+        readable?.destroy();
+        return await result;
+      };
+      return { next, return: () => step(leave, true) };
+    },
+  };
+}
