@@ -1,0 +1,318 @@
+import { Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { Counter, Gauge, register, type Histogram, type Registry } from 'prom-client';
+import { GridError } from './errors/index.js';
+import type { GridManager, GridStats, HandlerStats, PeerState, PeerStatus } from './manager/index.js';
+import { getGridToken } from './nest/index.js';
+
+export interface GridMetricsOptions {
+  /** Where the metrics are registered. Default: prom-client's global registry. */
+  readonly registry?: Registry;
+  /** The first part of each metric's name. Default `grid_`. */
+  readonly prefix?: string;
+}
+
+/**
+ * Gives the counts of a grid to Prometheus: `grid.stats()`, asked at each scrape, so that nothing is counted twice and
+ * nothing costs anything in between. Several grids of one process may share a registry: the label `grid` tells them
+ * apart. They are removed when the grid is closed, or by the returned function.
+ * @throws GridError ALREADY_EXISTS for a second grid of one name in a registry.
+ */
+export function collectGridMetrics(grid: GridManager, options: GridMetricsOptions = {}): () => void {
+  const { registry = register, prefix = 'grid_' } = options;
+  const byPrefix = REGISTERED.get(registry) ?? new Map<string, GridMetrics>();
+  REGISTERED.set(registry, byPrefix);
+  const metrics = byPrefix.get(prefix) ?? new GridMetrics(registry, prefix);
+  metrics.add(grid);
+  byPrefix.set(prefix, metrics);
+  const remove = (): void => {
+    closed.unsubscribe();
+    if (metrics.remove(grid)) byPrefix.delete(prefix);
+  };
+  const closed = grid.events.subscribe({ complete: () => remove() });
+  return remove;
+}
+
+/** The same for a Nest app: import it beside `GridModule.forRoot(…)`. */
+@Module({})
+export class GridMetricsModule {
+  /** `grid`: the name of the grid; default: the one without a name. */
+  static forRoot({ grid, ...options }: GridMetricsOptions & { readonly grid?: string } = {}): DynamicModule {
+    const start = (modules: ModuleRef): OnModuleInit => ({
+      onModuleInit() {
+        // not by injection: a grid that is not global is not visible here
+        collectGridMetrics(modules.get(getGridToken(grid), { strict: false }), options);
+      },
+    });
+    const provide = Symbol('nestjs-grid:metrics');
+    return { module: GridMetricsModule, providers: [{ provide, inject: [ModuleRef], useFactory: start }] };
+  }
+}
+
+/** By registry and prefix. */
+const REGISTERED = new WeakMap<Registry, Map<string, GridMetrics>>();
+
+/** Reports one value of a metric. */
+type Report = (value: number, labels?: Record<string, string>) => void;
+
+/** A metric and where it is read: from each peer, or from each handler of each peer, whose values are added up. */
+interface MetricOf<Source> {
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+  /** Beside those that all metrics of this source have. */
+  readonly labels?: readonly string[];
+  readonly read: (from: Source, report: Report) => void;
+}
+
+const STATES: readonly PeerState[] = ['connecting', 'connected', 'disconnected', 'closed'];
+
+const OF_PEERS: Readonly<Record<string, MetricOf<PeerStatus>>> = {
+  peer_state: {
+    type: 'gauge',
+    help: '1 for the state that the link to the peer is in, 0 for the others',
+    labels: ['state'],
+    read: (peer, report) => STATES.forEach((state) => report(peer.state === state ? 1 : 0, { state })),
+  },
+  peer_open_calls: {
+    type: 'gauge',
+    help: 'Calls that are not over, by the side that made them',
+    labels: ['direction'],
+    read: ({ outgoing, incoming }, report) => {
+      report(outgoing, { direction: 'outgoing' });
+      report(incoming, { direction: 'incoming' });
+    },
+  },
+  peer_running_handlers: {
+    type: 'gauge',
+    help: 'Handlers called by the peer that have not ended, those of calls that are over included',
+    read: ({ running }, report) => report(running),
+  },
+  peer_queued_messages: {
+    type: 'gauge',
+    help: 'Messages that wait to be written',
+    read: ({ queued }, report) => report(queued),
+  },
+  peer_queued_bytes: {
+    type: 'gauge',
+    help: 'Bytes that wait to be written',
+    read: ({ queuedBytes }, report) => report(queuedBytes),
+  },
+  peer_ping_seconds: {
+    type: 'gauge',
+    help: 'The last round trip to the peer',
+    read: ({ lastPingMs }, report) => lastPingMs !== undefined && report(lastPingMs / 1_000),
+  },
+  peer_reconnects_total: {
+    type: 'counter',
+    help: 'Connections after the first one',
+    read: ({ reconnects }, report) => report(reconnects),
+  },
+  peer_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of all frames',
+    labels: ['way'],
+    read: ({ bytesIn, bytesOut }, report) => {
+      report(bytesIn, { way: 'in' });
+      report(bytesOut, { way: 'out' });
+    },
+  },
+  peer_frames_total: {
+    type: 'counter',
+    help: 'Frames, each of one or many messages',
+    labels: ['way'],
+    read: ({ framesIn, framesOut }, report) => {
+      report(framesIn, { way: 'in' });
+      report(framesOut, { way: 'out' });
+    },
+  },
+  peer_dropped_messages_total: {
+    type: 'counter',
+    help: 'Messages ignored by a rule of the protocol',
+    labels: ['what'],
+    read: ({ dropped }, report) => Object.entries(dropped).forEach(([what, count]) => report(count, { what })),
+  },
+};
+
+const OF_HANDLERS: Readonly<Record<string, MetricOf<HandlerStats>>> = {
+  calls_total: {
+    type: 'counter',
+    help: 'Calls that have ended, well or not',
+    read: ({ calls }, report) => report(calls),
+  },
+  call_errors_total: {
+    type: 'counter',
+    help: 'Calls that have ended with an error',
+    labels: ['code'],
+    read: ({ errors }, report) => Object.entries(errors).forEach(([code, count]) => report(count, { code })),
+  },
+  call_payload_bytes_total: {
+    type: 'counter',
+    help: 'Bytes of payloads',
+    labels: ['way'],
+    read: ({ bytesIn, bytesOut }, report) => {
+      report(bytesIn, { way: 'in' });
+      report(bytesOut, { way: 'out' });
+    },
+  },
+  open_calls: {
+    type: 'gauge',
+    help: 'Calls that are not over',
+    read: ({ open }, report) => report(open),
+  },
+  stream_credits: {
+    type: 'gauge',
+    help: 'Messages that may be sent on open streams before a credit comes back',
+    read: ({ credits }, report) => report(credits),
+  },
+  starved_streams: {
+    type: 'gauge',
+    help: 'Open streams that wait for a credit to send',
+    read: ({ starved }, report) => report(starved),
+  },
+  stream_unread_messages: {
+    type: 'gauge',
+    help: 'Messages of open streams that came and that the application has not taken',
+    read: ({ unread }, report) => report(unread),
+  },
+};
+
+const HANDLER_LABELS = ['grid', 'handler', 'direction', 'kind'] as const;
+
+/** All metrics of one prefix in one registry, for as long as there is a grid in them. */
+class GridMetrics {
+  private readonly grids = new Map<string, GridManager>();
+  private readonly names: string[] = [];
+  private asked: readonly GridStats[] | undefined;
+
+  constructor(
+    private readonly registry: Registry,
+    private readonly prefix: string,
+  ) {
+    for (const [name, metric] of Object.entries(OF_PEERS)) {
+      this.register(name, metric, ['grid', 'peer'], ({ name: grid, peers }, report) => {
+        for (const peer of peers) {
+          metric.read(peer, (value, labels) => report(value, { grid, peer: peer.host, ...labels }));
+        }
+      });
+    }
+    for (const [name, metric] of Object.entries(OF_HANDLERS)) {
+      this.register(name, metric, HANDLER_LABELS, (stats, report) => {
+        for (const handler of handlersOf(stats)) {
+          const all = handlerLabels(stats, handler);
+          metric.read(handler, (value, labels) => report(value, { ...all, ...labels }));
+        }
+      });
+    }
+    this.registerLatency();
+  }
+
+  add(grid: GridManager): void {
+    if (this.grids.has(grid.name)) {
+      const text = `this registry has a grid '${grid.name}' already: each one needs a name or a registry of its own`;
+      throw new GridError('ALREADY_EXISTS', text);
+    }
+    this.grids.set(grid.name, grid);
+  }
+
+  /** True when no grid is left and the metrics are gone. */
+  remove(grid: GridManager): boolean {
+    if (this.grids.get(grid.name) === grid) this.grids.delete(grid.name);
+    if (this.grids.size > 0) return false;
+    for (const name of this.names) this.registry.removeSingleMetric(name);
+    return true;
+  }
+
+  private register<Source>(
+    name: string,
+    { type, help, labels = [] }: MetricOf<Source>,
+    common: readonly string[],
+    read: (stats: GridStats, report: Report) => void,
+  ): void {
+    const config = { name: this.named(name), help, labelNames: [...common, ...labels], registers: [this.registry] };
+    const collect = (): void => {
+      // what is read is the whole count, not what was added since the last scrape
+      metric.reset();
+      for (const stats of this.stats()) read(stats, (value, all = {}) => metric.inc(all, value));
+    };
+    const metric = type === 'gauge' ? new Gauge({ ...config, collect }) : new Counter({ ...config, collect });
+  }
+
+  /** prom-client's own histogram takes one duration at a time; this one gives what was counted elsewhere. */
+  private registerLatency(): void {
+    const name = this.named('call_duration_seconds');
+    const help = 'From opening a call to its end';
+    const get = async (): Promise<object> => {
+      const values = this.stats().flatMap((stats) => latencyOf(name, stats));
+      return { name, help, type: 'histogram', aggregator: 'sum', values };
+    };
+    // a registry asks a metric for no more than this
+    this.registry.registerMetric({ name, help, type: 'histogram', get, reset() {} } as unknown as Histogram);
+  }
+
+  private named(name: string): string {
+    this.names.push(this.prefix + name);
+    return this.prefix + name;
+  }
+
+  /** Asked once for all metrics of a scrape, which are read in one turn. */
+  private stats(): readonly GridStats[] {
+    if (!this.asked) {
+      this.asked = [...this.grids.values()].map((grid) => grid.stats());
+      queueMicrotask(() => {
+        this.asked = undefined;
+      });
+    }
+    return this.asked;
+  }
+}
+
+/** Calls of this host to itself are calls too. */
+function handlersOf({ peers, self }: GridStats): HandlerStats[] {
+  return [...peers, self].flatMap(({ handlers }) => handlers);
+}
+
+function handlerLabels({ name }: GridStats, { handler, direction, kind }: HandlerStats): Record<string, string> {
+  return { grid: name, handler: String(handler), direction, kind };
+}
+
+/** Upper bounds in seconds: 1, 2 and 5 of each power of ten from 100 µs to 100 s, as near as the counts know them. */
+const BOUNDS = Array.from({ length: 61 }, (_, step) => step)
+  .filter((step) => [0, 3, 7].includes(step % 10))
+  .map((step) => 1e-4 * 10 ** (step / 10));
+
+interface Sample {
+  readonly metricName: string;
+  readonly labels: Record<string, string | number>;
+  readonly value: number;
+}
+
+function latencyOf(name: string, stats: GridStats): Sample[] {
+  const byLabels = new Map<string, HandlerStats[]>();
+  for (const handler of handlersOf(stats)) {
+    const key = Object.values(handlerLabels(stats, handler)).join(' ');
+    byLabels.set(key, [...(byLabels.get(key) ?? []), handler]);
+  }
+  return [...byLabels.values()].flatMap((same) => {
+    const labels = handlerLabels(stats, same[0]!);
+    const buckets = same.flatMap(({ latency }) => latency.buckets);
+    const upTo = (seconds: number): number =>
+      // bounds of both sides come from powers, and may differ in the last digit
+      sum(buckets.filter(({ upToMs }) => upToMs / 1_000 <= seconds * 1.0001).map(({ count }) => count));
+    const sample = (part: string, value: number, more?: object): Sample => ({
+      metricName: `${name}_${part}`,
+      labels: { ...labels, ...more },
+      value,
+    });
+    const count = sum(same.map(({ latency }) => latency.count));
+    return [
+      ...BOUNDS.map((seconds) => sample('bucket', upTo(seconds), { le: Number(seconds.toPrecision(4)) })),
+      sample('bucket', count, { le: '+Inf' }),
+      sample('sum', sum(same.map(({ latency }) => latency.totalMs)) / 1_000),
+      sample('count', count),
+    ];
+  });
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,219 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import {
+  Logger,
+  Module,
+  type INestApplication,
+  type ModuleMetadata,
+  type NestApplicationOptions,
+  type Type,
+} from '@nestjs/common';
+import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import { GridError } from '../errors/index.js';
+import type { GridPeer, OpenCalls } from '../manager/index.js';
+import { connectGrid, Grid, GridModule, type ConnectGridOptions, type GridModuleOptions } from '../nest/index.js';
+import type { GridLogger } from '../observe/index.js';
+import { systemClock } from '../time/index.js';
+import type { FaultyWire } from './faulty-wire.js';
+import { ManualClock } from './manual-clock.js';
+import { TestWiring } from './test-wiring.js';
+
+export interface GridTestingOptions {
+  /** Number of hosts. Default 2. */
+  readonly nodes?: number;
+  /**
+   * `memory`: sockets joined in memory, no port is opened. `loopback`: each app listens on a free port of 127.0.0.1.
+   * Default `memory`.
+   */
+  readonly wire?: 'memory' | 'loopback';
+  /** What the root module of each app holds beside its grid: the same for all, or made per host. */
+  readonly metadata?: ModuleMetadata | ((index: number, origin: string) => ModuleMetadata);
+  /**
+   * Options of all grids that differ from the defaults; a `clock` is shared by all. Without a `logger` only errors are
+   * logged.
+   */
+  readonly grid?: Partial<Omit<GridModuleOptions, 'local' | 'hosts' | 'dialer'>>;
+  readonly connect?: ConnectGridOptions;
+  /** Makes the HTTP adapter of each app. Default: Express. */
+  readonly adapter?: () => AbstractHttpAdapter;
+}
+
+/** One host of a `GridTestingModule`. */
+export interface GridTestingNode {
+  readonly origin: string;
+  readonly app: INestApplication;
+  readonly grid: Grid;
+}
+
+/** Several Nest apps in one process that form a grid: `await GridTestingModule.create({ nodes: 3, metadata })`. */
+export class GridTestingModule {
+  private constructor(
+    /** The hosts, in the order of their list. */
+    readonly nodes: readonly GridTestingNode[],
+    private readonly wiring: TestWiring,
+    private readonly clock: unknown,
+  ) {}
+
+  /** Makes and starts the apps; they are connected when it resolves. */
+  static async create(options: GridTestingOptions = {}): Promise<GridTestingModule> {
+    const { nodes: count = 2, wire = 'memory', connect } = options;
+    const hosts = await hostsOf(count, wire);
+    const nodes: GridTestingNode[] = [];
+    const wiring = new TestWiring(wire, nodes, options.grid?.clock ?? systemClock);
+    const made = new GridTestingModule(nodes, wiring, options.grid?.clock);
+    try {
+      for (const [index, origin] of hosts.entries()) {
+        const intervals = { redialMs: REDIAL_MS, ...options.grid?.intervals };
+        const dialer = wiring.dialerOf(origin);
+        const logger = quietLogger();
+        const grid = { auth: { secret: SECRET }, logger, ...options.grid, dialer, intervals, local: origin, hosts };
+        const module = rootModule(options, index, grid);
+        const app = await appOf(module, options);
+        await connectGrid(app, connect);
+        nodes.push({ origin, app, grid: app.get(Grid) });
+      }
+      for (const { app, origin } of nodes) {
+        await (wire === 'memory' ? app.init() : app.listen(Number(new URL(origin).port), '127.0.0.1'));
+      }
+      wiring.open();
+      await made.connected();
+      return made;
+    } catch (error) {
+      wiring.open();
+      await made.close();
+      throw error;
+    }
+  }
+
+  /** Host number `to` as host number `from` calls it; the same number twice is a call to itself. */
+  peer(from: number, to: number): GridPeer {
+    return this.node(from).grid.peer(this.node(to).origin);
+  }
+
+  /** What host number `from` sends to host number `to`, to set faults on. */
+  wire(from: number, to: number): FaultyWire {
+    return this.wiring.wire(this.node(from).origin, this.node(to).origin);
+  }
+
+  /** Resolves when every host is connected to every other one and hears it. */
+  async connected(): Promise<void> {
+    await this.whileTimeMoves(Promise.all(this.nodes.flatMap(({ grid }) => grid.peers.map(reached))));
+  }
+
+  /**
+   * Moves the manual clock of `grid: { clock }` on, in steps between which pings are answered: the same time in one jump
+   * would be a long silence, and end connections.
+   */
+  async advance(ms: number): Promise<void> {
+    const { clock } = this;
+    if (!(clock instanceof ManualClock)) {
+      throw new GridError('FAILED_PRECONDITION', 'advance() needs a manual clock: grid: { clock: new ManualClock() }');
+    }
+    for (let left = ms; left > 0; left -= STEP_MS) {
+      clock.advance(Math.min(left, STEP_MS));
+      for (let turn = 0; turn < TURNS; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+  }
+
+  /** Throws a GridError that names what still runs or waits: calls (of a host to itself too), handlers, messages. */
+  assertIdle(): void {
+    const busy: string[] = [];
+    for (const { grid, origin } of this.nodes) {
+      const { peers, self } = grid.stats();
+      for (const { host, queued, ...open } of [...peers, { ...self, host: 'itself', queued: 0 }]) {
+        const held = host === 'itself' ? 0 : this.wiring.wire(origin, host).held;
+        const left = [callsOf(open), number(queued, 'messages not written'), number(held, 'frames held')].flat();
+        if (left.length > 0) busy.push(`${origin} with ${host}: ${left.join(', ')}`);
+      }
+      const events = grid.handlers.runningEvents;
+      if (events > 0) busy.push(`${origin}: ${events} events`);
+    }
+    if (busy.length > 0) throw new GridError('FAILED_PRECONDITION', `the grid is not idle: ${busy.join('; ')}`);
+  }
+
+  /** Ends all faults and closes all apps; a manual clock moves on as far as that takes. */
+  async close(): Promise<void> {
+    this.wiring.heal();
+    await this.whileTimeMoves(Promise.all(this.nodes.map(({ app }) => app.close())));
+    await this.wiring.closed();
+  }
+
+  private node(index: number): GridTestingNode {
+    const node = this.nodes[index];
+    if (node) return node;
+    throw new GridError('INVALID_ARGUMENT', `there is no node ${index}: the nodes are 0 to ${this.nodes.length - 1}`);
+  }
+
+  /** Nothing that waits for a time comes to its end on a clock that stands still. */
+  private async whileTimeMoves(work: Promise<unknown>): Promise<void> {
+    const { clock } = this;
+    const waiting = { over: !(clock instanceof ManualClock) };
+    const over = (): void => {
+      waiting.over = true;
+    };
+    work.then(over, over);
+    while (!waiting.over) {
+      // what takes real time (cryptography, sockets) gets a little of it
+      await pause(1);
+      if (!waiting.over && clock instanceof ManualClock) clock.advance(REDIAL_MS);
+    }
+    await work;
+  }
+}
+
+const SECRET = 'the secret of all grids that are made for tests';
+/** In place of seconds: hosts start one after the other. */
+const REDIAL_MS = 20;
+/** Well below the silence after which a connection is given up. */
+const STEP_MS = 1_000;
+/** So many turns of the event loop are enough for a ping and its answer. */
+const TURNS = 12;
+
+async function hostsOf(count: number, wire: 'memory' | 'loopback'): Promise<string[]> {
+  if (wire === 'memory') return Array.from({ length: count }, (_, index) => `http://node-${index + 1}:9000`);
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const hosts = servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  return hosts;
+}
+
+function rootModule({ metadata = {} }: GridTestingOptions, index: number, grid: GridModuleOptions): Type {
+  const own = typeof metadata === 'function' ? metadata(index, grid.local!) : metadata;
+  class TestingRootModule {}
+  Module({ ...own, imports: [GridModule.forRoot(grid), ...(own.imports ?? [])] })(TestingRootModule);
+  return TestingRootModule;
+}
+
+function appOf(module: Type, { adapter }: GridTestingOptions): Promise<INestApplication> {
+  const settings: NestApplicationOptions = { logger: ['error', 'warn'], abortOnError: false };
+  return adapter ? NestFactory.create(module, adapter(), settings) : NestFactory.create(module, settings);
+}
+
+/** A connection that was just lost may not know it yet: only an answer proves that it stands. */
+async function reached(peer: GridPeer): Promise<void> {
+  for (;;) {
+    await peer.waitForConnect();
+    try {
+      await peer.ping();
+      return;
+    } catch {
+      await pause(1);
+    }
+  }
+}
+
+/** Errors only: that connections are lost and hosts leave is what a test does to them. */
+function quietLogger(): GridLogger {
+  const logger = new Logger('Grid');
+  return { log: () => {}, warn: () => {}, error: (message) => logger.error(message) };
+}
+
+function callsOf({ outgoing, incoming, running }: OpenCalls): string[] {
+  return [number(outgoing, 'outgoing calls'), number(incoming, 'incoming calls'), number(running, 'handlers')].flat();
+}
+
+function number(count: number, of: string): string[] {
+  return count === 0 ? [] : [`${count} ${of}`];
+}

@@ -1,0 +1,9 @@
+/**
+ * For tests: whole apps over wires on which faults can be set, a clock moved by hand, a grid whose other hosts are
+ * played by functions, and sockets joined in memory.
+ */
+export { FakeGrid, fakeGrid, type FakeGridOptions, type FakeHandlers } from './fake-grid.js';
+export type { FaultPoint, FaultyWire } from './faulty-wire.js';
+export { GridTestingModule, type GridTestingNode, type GridTestingOptions } from './grid-testing-module.js';
+export { ManualClock } from './manual-clock.js';
+export { MemorySocket, socketPair } from './socket-pair.js';
