@@ -1,0 +1,32 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { bytes, GridError, GridModule } from 'nestjs-grid';
+import { ControlController } from './control.controller.js';
+import { RequestsController } from './requests.controller.js';
+import { RunningHandlers } from './running-handlers.js';
+import type { Settings } from './settings.js';
+import { StreamsController } from './streams.controller.js';
+
+@Module({})
+export class ConformanceModule {
+  static of({ local, hosts, token, route }: Settings): DynamicModule {
+    const grid = GridModule.forRoot({
+      local,
+      hosts,
+      route,
+      auth: {
+        sign: () => token,
+        verify: (shown) => {
+          if (shown !== token) throw new GridError('UNAUTHENTICATED', 'it is not the shared token');
+        },
+      },
+      codec: bytes(),
+      drainTimeoutMs: 1_000, // so that SIGTERM is over within 2 s
+    });
+    return {
+      module: ConformanceModule,
+      imports: [grid],
+      controllers: [RequestsController, StreamsController, ControlController],
+      providers: [RunningHandlers],
+    };
+  }
+}

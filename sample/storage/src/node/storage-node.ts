@@ -1,0 +1,31 @@
+import { Logger, type INestApplication, type LogLevel } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { connectGrid } from 'nestjs-grid';
+import { AppModule } from '../app.module.js';
+import { LOCK_GRID } from '../contracts.js';
+import { Deployment } from '../format/deployment.js';
+import { HealSchedule } from '../heal/heal-schedule.js';
+import { localOrigin, type NodeConfig } from './node-config.js';
+
+/** Starts one node and resolves when it serves; rejects, with everything closed again, when it cannot join. */
+export async function startNode(config: NodeConfig, logLevels: LogLevel[]): Promise<INestApplication> {
+  // objects are any bytes: no parser may touch a body
+  const app = await NestFactory.create(AppModule.for(config), {
+    bodyParser: false,
+    logger: logLevels,
+    abortOnError: false,
+  });
+  try {
+    await connectGrid(app);
+    await connectGrid(app, { grid: LOCK_GRID });
+    const { hostname, port } = new URL(localOrigin(config));
+    await app.listen(Number(port), hostname);
+    await app.get(Deployment).agree();
+    app.get(HealSchedule).start();
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  new Logger('StorageNode').log(`node ${config.node} serves ${localOrigin(config)}`);
+  return app;
+}
