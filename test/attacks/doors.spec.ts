@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { connectRequest, encode, EOF, merged, op } from '../conformance/raw-codec.js';
+import { until, within } from '../conformance/hang-budget.js';
+import { dialTcp, frame, frameHead, upgradeRequest } from './raw-websocket.js';
+import { FULL, MB, volume } from './scale.js';
+import { closeOf, Siege } from './siege.js';
+
+const MESSAGE_BYTES = 16 * MB;
+const FRAME_BYTES = 16 * MB + 64 * 1_024;
+
+let siege: Siege;
+
+describe('what one frame may claim', () => {
+  beforeEach(async () => {
+    siege = await Siege.lay();
+  });
+  afterEach(() => siege.end());
+
+  it.each([
+    ['one byte more than frameBytes', BigInt(FRAME_BYTES + 1)],
+    ['2^32', 2n ** 32n],
+    ['2^53 + 1', 2n ** 53n + 1n],
+    ['2^63 - 1', 2n ** 63n - 1n],
+  ])('a frame that claims %s bytes is refused before they come, with 1009', async (claim, length) => {
+    const attacker = await siege.attacker();
+    await attacker.ws.write(frameHead(length));
+    expect((await closeOf(attacker.ws))[0]).toBe(1009);
+    await siege.lift(`a frame that claims ${claim} bytes`, 50 * MB);
+  });
+
+  it('messageBytes and frameBytes: at the cap it is served, one past it is closed with 1009', async () => {
+    const ask = { op: op.Request, handler: 60, deadlineMs: 60_000, flags: EOF };
+    const attacker = await siege.attacker();
+    await attacker.send({ ...ask, muxId: 1, payload: Buffer.alloc(MESSAGE_BYTES) });
+    await until(async () => attacker.count(op.Response) === 1, 'no echo', 20_000);
+    // a frame of exactly frameBytes: one message at the cap and others beside it
+    const items = [encode({ ...ask, muxId: 2, payload: Buffer.alloc(MESSAGE_BYTES) })];
+    const room = FRAME_BYTES - merged(items).length - merged([Buffer.alloc(1_000)]).length;
+    const small = encode({ ...ask, muxId: 3, payload: Buffer.alloc(room - 100) });
+    const short = FRAME_BYTES - merged([...items, small]).length;
+    items.push(encode({ ...ask, muxId: 3, payload: Buffer.alloc(room - 100 + short) }));
+    expect(merged(items).length).toBe(FRAME_BYTES);
+    await attacker.ws.write(frame(merged(items)));
+    await until(async () => attacker.count(op.Response) === 3, 'no echo of a full frame', 20_000);
+    await attacker.send({ ...ask, muxId: 4, payload: Buffer.alloc(MESSAGE_BYTES + 1) });
+    expect(await closeOf(attacker.ws)).toEqual([1009, expect.stringContaining('messageBytes')]);
+    const another = await siege.attacker();
+    await another.ws.write(frame(Buffer.alloc(FRAME_BYTES + 1)));
+    expect((await closeOf(another.ws))[0]).toBe(1009);
+    await siege.lift('frames at their caps', 250 * MB);
+  });
+
+  it.each([
+    ['a Merged of 4 billion messages', encode({ op: op.Merged, seq: 4_294_967_295, flags: 0 })],
+    ['a payload of 4 GiB', Buffer.from('97010000003c0e02c6ffffffff', 'hex')],
+    ['an array of 4 billion', Buffer.from('ddffffffff', 'hex')],
+    ['a number of a call past 2^64', Buffer.from('97d3ffffffffffffffff00003c0e02c400', 'hex')],
+  ])('%s in a frame of some bytes ends the connection with 1002', async (claim, bytes) => {
+    const attacker = await siege.attacker();
+    await attacker.ws.write(frame(bytes));
+    expect((await closeOf(attacker.ws))[0]).toBe(1002);
+    await siege.lift(claim, 50 * MB);
+  });
+
+  it('a frame full of the smallest messages is read in a loop, and has its cap', async () => {
+    const attacker = await siege.attacker();
+    const unblock = encode({ op: op.UnblockSrvMux, muxId: 9, flags: 0 });
+    await attacker.ws.write(frame(merged(Array<Buffer>(10_000).fill(unblock))));
+    await attacker.send({ op: op.Request, muxId: 1, handler: 60, payload: 'x', deadlineMs: 60_000, flags: EOF });
+    await until(async () => attacker.count(op.Response) === 1, 'no echo', 20_000);
+    await attacker.ws.write(frame(merged(Array<Buffer>(10_001).fill(unblock))));
+    expect((await closeOf(attacker.ws))[0]).toBe(1002);
+    await siege.lift('10000 messages in a frame', 50 * MB);
+  });
+
+  it('a message in fragments of one byte is closed with 1008', async () => {
+    const piece = Buffer.concat([frameHead(1, { opcode: 0, fin: false }), Buffer.alloc(1)]);
+    const pieces = Buffer.concat(Array<Buffer>(1_000).fill(piece));
+    for (let round = 0; round < volume(20, 500); round++) {
+      const ws = await siege.open();
+      await ws.write(Buffer.concat([frameHead(1, { fin: false }), Buffer.alloc(1), pieces]));
+      expect((await closeOf(ws))[0]).toBe(1008);
+    }
+    await siege.lift('tiny fragments', 50 * MB);
+  });
+});
+
+describe('a socket whose handshake does not go on', () => {
+  const handshakeMs = 700;
+  beforeEach(async () => {
+    siege = await Siege.lay({ limits: { handshakeMs } });
+  });
+  afterEach(() => siege.end());
+
+  it('is closed: nothing sent, half a request, a request without its body, upgraded without Connect', async () => {
+    const sockets: Socket[] = [];
+    const whole = upgradeRequest(siege.origin, { route: '/grid/v1' });
+    const openings = ['', 'GET /grid', whole.slice(0, -2), 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n'];
+    for (let n = 0; n < volume(50, 500); n++) {
+      for (const opening of openings) {
+        const socket = await dialTcp(siege.origin);
+        socket.resume().write(opening);
+        sockets.push(socket);
+      }
+    }
+    const upgraded = await Promise.all(Array.from({ length: 50 }, () => siege.open()));
+    for (const ws of upgraded) expect(await closeOf(ws)).toEqual([1008, expect.stringContaining('handshakeMs')]);
+    const gone = sockets.filter(({ destroyed }) => !destroyed).map((socket) => once(socket, 'close'));
+    await within(Promise.all(gone), 'silent sockets are still open', 10_000);
+    await siege.lift(`${sockets.length + upgraded.length} silent sockets`, 50 * MB);
+  });
+
+  it('more of them than pendingHandshakes are answered 503, and there is room again afterwards', async () => {
+    const waiting = await Promise.all(Array.from({ length: 128 }, () => siege.open()));
+    await expect(siege.open()).rejects.toThrow('503');
+    for (const ws of waiting) await ws.closed;
+    await siege.attacker();
+    await siege.lift('128 handshakes pending', 50 * MB);
+  });
+});
+
+describe('before it is let in', () => {
+  beforeAll(async () => {
+    siege = await Siege.lay();
+  });
+  afterAll(() => siege.end());
+
+  it('a dialer is closed with 1009 when it sends more than a handshake takes, however large a frame may be', async () => {
+    const tooMuch = Buffer.alloc(MB);
+    const pour = async (): Promise<void> => {
+      const ws = await siege.open();
+      await ws.write(frameHead(FRAME_BYTES));
+      for (let sent = 0; sent < 15 && (await ws.write(tooMuch)); sent++);
+      expect((await closeOf(ws))[0]).toBe(1009);
+    };
+    await Promise.all(Array.from({ length: volume(50, 128) }, pour));
+    expect((await siege.facts()).lines.filter((line) => line.includes('before the end of the handshake'))).toHaveLength(
+      1,
+    );
+  });
+
+  it('one whose Connect comes byte by byte is let in', async () => {
+    const ws = await siege.open();
+    const answered = new Promise((resolve) => (ws.onFrame = resolve));
+    const payload = connectRequest({ id: randomBytes(16), host: siege.names[0]!, token: '' });
+    for (const byte of frame(encode({ op: op.Connect, flags: 0, payload }))) await ws.write(Buffer.from([byte]));
+    await within(answered, 'no answer to Connect', 10_000);
+    ws.destroy();
+  });
+
+  it('a browser is refused by its Origin header', async () => {
+    await expect(siege.open({ headers: { origin: 'http://evil.test' } })).rejects.toThrow('403');
+  });
+
+  it.each([
+    ['2,000 headers', Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`x-${i}`, 'y']))],
+    ['spaces in a header', { 'sec-websocket-protocol': `a${' '.repeat(12_000)}b` }],
+    ['an extension named constructor', { 'sec-websocket-extensions': 'constructor; __proto__=1' }],
+  ])('an upgrade request with %s does no harm', async (_, headers) => {
+    await siege.open({ headers }).catch(() => undefined);
+    expect(siege.victim.alive).toBe(true);
+  });
+
+  it('and costs little', async () => {
+    await siege.lift('uninvited sockets', 100 * MB);
+  });
+});
+
+describe('a peer that reconnects', () => {
+  beforeAll(async () => {
+    siege = await Siege.lay();
+  });
+  afterAll(() => siege.end());
+
+  it('200 times in a row leaves one connection, and no call of the others', async () => {
+    const [name] = siege.names;
+    const rounds = FULL ? 1_000 : 200;
+    for (let round = 0; round < rounds; round++) {
+      const attacker = await siege.attacker();
+      await attacker.send({ op: op.Request, muxId: 1, handler: 61, deadlineMs: 60_000, flags: EOF });
+      if (round % 2 === 0) attacker.ws.destroy();
+    }
+    const { peers } = await siege.until(({ running }) => running <= 1, 'handlers of old connections are left');
+    expect(peers.find(({ host }) => host === name)).toMatchObject({ state: 'connected' });
+    await siege.lift(`${rounds} reconnects`, 100 * MB);
+  });
+});

@@ -1,0 +1,169 @@
+import { randomBytes } from 'node:crypto';
+import { expect } from '@jest/globals';
+import { dialersOf, freePort } from '../conformance/conformance-node.js';
+import {
+  connectRequest,
+  decode,
+  encode,
+  merged,
+  op,
+  type MessageParts,
+  type RawMessage,
+} from '../conformance/raw-codec.js';
+import { offer } from '../conformance/raw-peer.js';
+import { body } from '../conformance/raw-msgpack.js';
+import { until, within } from '../conformance/hang-budget.js';
+import { GridProcess, type Facts, type GridProcessOptions } from './grid-process.js';
+import { frame, RawWebSocket, type OpenOptions } from './raw-websocket.js';
+import { MB } from './scale.js';
+
+const ROUTE = '/grid/v1';
+/** No call of the honest peer may take longer, in milliseconds: it hangs then. Not a promise of latency. */
+const HANG_MS = 10_000;
+const EXTENSIONS = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];
+
+/** A peer that is let in and then does what it likes. */
+export class Attacker {
+  /** Answers by op. */
+  readonly counts = new Map<number, number>();
+  lastAnswer: RawMessage | undefined;
+
+  constructor(readonly ws: RawWebSocket) {
+    ws.onFrame = (payload) => {
+      for (const message of decode(payload)) {
+        this.counts.set(message.op, (this.counts.get(message.op) ?? 0) + 1);
+        this.lastAnswer = message;
+      }
+    };
+  }
+
+  count(opCode: number): number {
+    return this.counts.get(opCode) ?? 0;
+  }
+
+  send(parts: MessageParts): Promise<boolean> {
+    return this.ws.write(frame(encode({ flags: 0, ...parts })));
+  }
+
+  /** Many messages, some thousand per write, each a frame of its own. False: the victim had enough before the end. */
+  async flood(
+    count: number,
+    message: (index: number) => MessageParts | MessageParts[],
+    perFrame = 1,
+  ): Promise<boolean> {
+    for (let index = 0; index < count;) {
+      const frames: Buffer[] = [];
+      let bytes = 0;
+      for (const end = index + 2_000; index < Math.min(end, count) && bytes < 8 * MB;) {
+        const items: Buffer[] = [];
+        for (let i = 0; i < perFrame && index < count; i++, index++) {
+          for (const parts of [message(index)].flat()) items.push(encode({ flags: 0, ...parts }));
+        }
+        const sent = frame(items.length === 1 ? items[0]! : merged(items));
+        frames.push(sent);
+        bytes += sent.length;
+      }
+      if (!(await this.ws.write(Buffer.concat(frames)))) return false;
+    }
+    return true;
+  }
+}
+
+/** A victim and an honest peer of it, each a process of its own, and names under which attackers are let in. */
+export class Siege {
+  private attackers: RawWebSocket[] = [];
+  private before!: Facts;
+
+  private constructor(
+    readonly origin: string,
+    readonly names: readonly string[],
+    readonly victim: GridProcess,
+    private readonly honest: GridProcess,
+  ) {}
+
+  /** The honest peer calls from the start. */
+  static async lay(options: Pick<GridProcessOptions, 'limits' | 'intervals'> = {}): Promise<Siege> {
+    const origin = `http://127.0.0.1:${await freePort()}`;
+    const friend = `http://127.0.0.1:${await freePort()}`;
+    const names = dialersOf(origin, 8);
+    const hosts = [origin, friend, ...names];
+    const [victim, honest] = await Promise.all([
+      GridProcess.start({ local: origin, hosts, ...options }),
+      GridProcess.start({ local: friend, hosts: [origin, friend] }),
+    ]);
+    const siege = new Siege(origin, names, victim, honest);
+    await honest.tell('connect', origin);
+    siege.before = await victim.tell('facts');
+    await honest.tell('load', origin);
+    return siege;
+  }
+
+  /** A WebSocket without a Connect. */
+  async open(options: Partial<OpenOptions> = {}): Promise<RawWebSocket> {
+    const ws = await RawWebSocket.open(this.origin, { route: ROUTE, ...options });
+    this.attackers.push(ws);
+    return ws;
+  }
+
+  /** A connection that was let in. */
+  async attacker(name = this.names[0]!): Promise<Attacker> {
+    return letIn(await this.open(), name);
+  }
+
+  facts(): Promise<Facts> {
+    return this.victim.tell('facts');
+  }
+
+  /** Waits until the victim tells something of itself. */
+  async until(wanted: (facts: Facts) => boolean, what: string): Promise<Facts> {
+    let last: Facts | undefined;
+    return until(
+      async () => {
+        last = await this.facts();
+        return wanted(last) && last;
+      },
+      () => `${what}: ${JSON.stringify({ ...last, peers: last?.peers.slice(0, 3) })}`,
+      20_000,
+    );
+  }
+
+  /**
+   * The attack is over: prints what it cost, and fails where a call of the honest peer did not come back or the
+   * victim's memory grew by more than that.
+   */
+  async lift(attack: string, mostBytes: number): Promise<void> {
+    const load = await this.honest.tell('unload');
+    const after = await this.facts();
+    const grown = after.peakRss - this.before.rss;
+    const ms = (value: number): string => `${value.toFixed(1)} ms`;
+    process.stdout.write(
+      `attack: ${attack}: +${(grown / MB).toFixed(0)} MB at most; ${load.calls} calls of another peer, ` +
+        `p50 ${ms(load.p50)}, p99 ${ms(load.p99)}, longest ${ms(load.longest)}\n`,
+    );
+    expect(load.failures).toEqual([]);
+    expect(load.calls).toBeGreaterThan(0);
+    expect(load.longest).toBeLessThan(HANG_MS);
+    expect(grown).toBeLessThan(mostBytes);
+  }
+
+  async end(): Promise<void> {
+    for (const ws of this.attackers.splice(0)) ws.destroy();
+    await Promise.all([this.victim.end(), this.honest.end()]);
+  }
+}
+
+/** Has a WebSocket let in under a name. */
+export async function letIn(ws: RawWebSocket, name: string, token = ''): Promise<Attacker> {
+  const attacker = new Attacker(ws);
+  const payload = connectRequest({ id: randomBytes(16), host: name, token, more: offer(EXTENSIONS, 64 * MB) });
+  await attacker.send({ op: op.Connect, payload });
+  await until(async () => attacker.count(op.ConnectResponse) > 0 || ws.ended, 'no answer to Connect', 20_000);
+  if (body(attacker.lastAnswer!.payload)['Accepted'] !== true) throw new Error('the attacker was not let in');
+  return attacker;
+}
+
+/** The victim's goodbye. */
+export async function closeOf(ws: RawWebSocket): Promise<[number, string]> {
+  const closing = await within(ws.closed, 'the victim does not close', 15_000);
+  return [closing?.code ?? 1006, closing?.reason ?? ''];
+}

@@ -1,0 +1,79 @@
+import {
+  Caller,
+  HandlerTable,
+  json,
+  resolvePattern,
+  type CallerPorts,
+  type HandlerFunction,
+  type HandlerSpec,
+  type Pattern,
+} from '../../lib/calls/index.js';
+import { GridError } from '../../lib/errors/index.js';
+import type { GridLogger } from '../../lib/observe/index.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
+
+export const CALLER = 'http://a:9000';
+export const HANDLER = 'http://b:9000';
+
+/** A caller at `a` and a handler table at `b`, joined in memory. */
+export interface GridLine {
+  readonly caller: Caller;
+  readonly table: HandlerTable;
+  readonly pair: MuxPair;
+  readonly clock: ManualClock;
+  /** What the handler side logged as errors. */
+  readonly logged: string[];
+  handle(to: Pattern, run: HandlerFunction, more?: Partial<HandlerSpec>): () => void;
+}
+
+export function gridLine(options: MuxPairOptions = {}, ports: Partial<CallerPorts> = {}): GridLine {
+  const clock = new ManualClock();
+  const logged: string[] = [];
+  const logger: GridLogger = { log() {}, warn() {}, error: (text) => logged.push(text) };
+  const table = new HandlerTable({ clock, logger });
+  const pair = muxPair({ clock, handlersB: table.for(() => CALLER), ...options });
+  const caller = new Caller({
+    origin: HANDLER,
+    line: () => pair.a,
+    codec: json(),
+    clock,
+    interceptors: [],
+    ...ports,
+  });
+  const handle = (to: Pattern, run: HandlerFunction, more: Partial<HandlerSpec> = {}): (() => void) =>
+    table.add({ route: resolvePattern(to), kind: 'both', codec: json(), run, ...more });
+  return { caller, table, pair, clock, logged, handle };
+}
+
+/** The GridError that a promise rejects with. */
+export async function failure(promise: Promise<unknown>): Promise<GridError> {
+  const outcome = await promise.then(
+    (value) => ({ value }),
+    (error: unknown) => ({ error }),
+  );
+  if ('error' in outcome && GridError.is(outcome.error)) return outcome.error;
+  throw new Error(`expected a GridError, got ${JSON.stringify(outcome)}`);
+}
+
+/** All messages of an iterable. */
+export async function collect(messages: AsyncIterable<unknown>): Promise<unknown[]> {
+  const all: unknown[] = [];
+  for await (const message of messages) all.push(message);
+  return all;
+}
+
+/** A Promise that is settled from outside. */
+export function signalled<T = void>(): {
+  promise: Promise<T>;
+  resolve: (value: T) => void;
+  reject: (error: unknown) => void;
+} {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}

@@ -1,0 +1,89 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { firstValueFrom } from 'rxjs';
+import type { CallInterceptor } from '../../lib/calls/index.js';
+import { GridError } from '../../lib/errors/index.js';
+import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
+
+let line: GridLine;
+
+beforeEach(() => {
+  line = gridLine();
+});
+
+afterEach(async () => {
+  line.pair.cut();
+  await line.pair.settle();
+  expect(line.clock.timers).toBe(0);
+});
+
+async function* count(to = Infinity): AsyncGenerator<number> {
+  for (let i = 0; i < to; i++) yield i;
+}
+
+describe('interceptors', () => {
+  it('wrap each kind of call, the first one outermost', async () => {
+    const seen: string[] = [];
+    const named =
+      (name: string): CallInterceptor =>
+      (call, next) => {
+        seen.push(`${name} ${call.kind} ${call.pattern}`);
+        return next({ ...call, payload: `${String(call.payload)}${name}` });
+      };
+    line = gridLine({}, { interceptors: [named('a'), named('b')] });
+    line.handle(60, (payload) => payload);
+    await expect(line.caller.request(60, 'x')).resolves.toBe('xab');
+    await expect(collect(line.caller.stream(60, 'x'))).resolves.toEqual(['xab']);
+    await expect(firstValueFrom(line.caller.send(60, 'x'))).resolves.toBe('xab');
+    await line.caller.emit(60, 'x');
+    expect(seen).toEqual([
+      'a request 60',
+      'b request 60',
+      'a stream 60',
+      'b stream 60',
+      'a send 60',
+      'b send 60',
+      'a event 60',
+      'b event 60',
+    ]);
+  });
+
+  it('may retry what was not sent', async () => {
+    let tries = 0;
+    const retry: CallInterceptor = {
+      async request(call, next) {
+        for (;;) {
+          try {
+            return await next(call);
+          } catch (error) {
+            if (!GridError.is(error) || !error.notSent || ++tries > 2) throw error;
+          }
+        }
+      },
+    };
+    line = gridLine({}, { interceptors: [retry] });
+    const error = await failure(line.caller.request(60));
+    expect(error.code).toBe('UNIMPLEMENTED');
+    expect(tries).toBe(3);
+    line.handle(60, () => count(2));
+    await expect(collect(line.caller.stream(60))).resolves.toEqual([0, 1]);
+  });
+
+  it('that throws fails the call', async () => {
+    line = gridLine(
+      {},
+      {
+        interceptors: [
+          () => {
+            throw new GridError('UNAUTHENTICATED', 'no');
+          },
+        ],
+      },
+    );
+    expect((await failure(line.caller.request(60))).code).toBe('UNAUTHENTICATED');
+    expect((await failure(firstValueFrom(line.caller.send(60)))).code).toBe('UNAUTHENTICATED');
+    expect(() => line.caller.stream(60)).toThrow('no');
+    const done = signalled();
+    line.caller.send(60).subscribe({ error: () => done.resolve() });
+    await done.promise;
+  });
+});

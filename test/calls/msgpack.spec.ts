@@ -1,0 +1,279 @@
+import vm from 'node:vm';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Packr } from 'msgpackr';
+import { msgpack } from '../../lib/calls/index.js';
+import { GridError } from '../../lib/errors/index.js';
+
+const plain = msgpack();
+const structured = msgpack({ structured: true });
+const hex = (value: unknown, codec = plain): string => Buffer.from(codec.encode(value)).toString('hex');
+const read = (digits: string, codec = plain): unknown => codec.decode(Buffer.from(digits.replaceAll(' ', ''), 'hex'));
+const again = (value: unknown, codec = plain): unknown => codec.decode(codec.encode(value));
+
+describe('plain MessagePack', () => {
+  const shortest: Array<[unknown, string]> = [
+    [null, 'c0'],
+    [true, 'c3'],
+    [0, '00'],
+    [127, '7f'],
+    [128, 'cc80'],
+    [255, 'ccff'],
+    [256, 'cd0100'],
+    [65_535, 'cdffff'],
+    [65_536, 'ce00010000'],
+    [2 ** 32 - 1, 'ceffffffff'],
+    [2 ** 32, 'cf0000000100000000'],
+    [2 ** 53 - 1, 'cf001fffffffffffff'],
+    [2 ** 53, 'cb4340000000000000'],
+    [-1, 'ff'],
+    [-32, 'e0'],
+    [-33, 'd0df'],
+    [-128, 'd080'],
+    [-129, 'd1ff7f'],
+    [-32_769, 'd2ffff7fff'],
+    [-(2 ** 31) - 1, 'd3ffffffff7fffffff'],
+    [2n ** 64n - 1n, 'cfffffffffffffffff'],
+    [-(2n ** 63n), 'd38000000000000000'],
+    [5n, '05'],
+    [1.5, 'cb3ff8000000000000'],
+    ['', 'a0'],
+    ['ü', 'a2c3bc'],
+    ['x'.repeat(32), `d920${'78'.repeat(32)}`],
+    [Buffer.from([1, 2]), 'c4020102'],
+    [new Uint16Array([1]), 'c4020100'],
+    [[1, undefined, () => 1], '9301c0c0'],
+    [{ a: 1, b: undefined, c: () => 1, d: Symbol('x') }, '81a16101'],
+    [new Map([[1, 2]]), '810102'],
+    [new Set([1, 2]), '920102'],
+    [new Date(1000), 'd6ff00000001'],
+    [new Date(-1), 'c70cff3b8b87c0ffffffffffffffff'],
+    [{ toJSON: () => 'json' }, 'a46a736f6e'],
+    [Object.assign(Object.create(null), { a: 1 }), '81a16101'],
+    [undefined, ''],
+  ];
+
+  it.each(shortest)('%p', (value, bytes) => {
+    expect(hex(value)).toBe(bytes);
+  });
+
+  it('reads every width of every type', () => {
+    const widths: Array<[string, unknown]> = [
+      ['cc05', 5],
+      ['cd0005', 5],
+      ['ce00000005', 5],
+      ['cf0000000000000005', 5],
+      ['d005', 5],
+      ['d0ff', -1],
+      ['d1ffff', -1],
+      ['d2ffffffff', -1],
+      ['d3ffffffffffffffff', -1],
+      ['cf0020000000000000', 2n ** 53n],
+      ['d3ffe0000000000001', -(2 ** 53) + 1],
+      ['d3ffe0000000000000', -(2n ** 53n)],
+      ['d30020000000000000', 2n ** 53n],
+      ['cfffffffffffffffff', 2n ** 64n - 1n],
+      ['ca3fc00000', 1.5],
+      ['d90161', 'a'],
+      ['da000161', 'a'],
+      ['db0000000161', 'a'],
+      ['c40101', Buffer.from([1])],
+      ['c5000101', Buffer.from([1])],
+      ['c60000000101', Buffer.from([1])],
+      ['dc000101', [1]],
+      ['dd0000000101', [1]],
+      ['de000101 02', { 1: 2 }],
+      ['df00000001c302', { true: 2 }],
+      ['d6ff00000001', new Date(1000)],
+      ['d7ff 3b9aca00 00000001', new Date(1250)],
+      ['c70c05 0000000000000001 0ee6b280', new Date(1250)],
+    ];
+    for (const [bytes, value] of widths) expect(read(bytes)).toEqual(value);
+  });
+
+  it('gives binaries as views, nothing copied', () => {
+    const bytes = plain.encode({ a: Buffer.from([1, 2, 3]) });
+    const { a } = plain.decode(bytes) as { a: Buffer };
+    expect(Buffer.isBuffer(a)).toBe(true);
+    expect(a.buffer).toBe(bytes.buffer);
+  });
+
+  it('writes what another implementation reads, and reads what that writes', () => {
+    const other = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: 'auto' as never });
+    fc.assert(
+      fc.property(values(), (value) => {
+        expect(other.unpack(Buffer.from(plain.encode(value)))).toEqual(value);
+        expect(plain.decode(other.pack(value))).toEqual(value);
+        expect(again(value)).toEqual(value);
+      }),
+    );
+  });
+
+  it('keeps what it wrote before, also when a value is large', () => {
+    const small = plain.encode('first');
+    const text = 'x'.repeat(100_000);
+    const large = plain.encode([text, Buffer.alloc(300_000, 7), text]);
+    for (let i = 0; i < 10_000; i++) plain.encode({ i });
+    expect(plain.decode(small)).toBe('first');
+    const [head, middle, tail] = plain.decode(large) as [string, Buffer, string];
+    expect(head === text && tail === text && middle.equals(Buffer.alloc(300_000, 7))).toBe(true);
+  });
+
+  it('may be asked by a getter while it writes', () => {
+    const value = {
+      a: 1,
+      get b() {
+        return Buffer.from(plain.encode({ c: 2 }));
+      },
+      d: 'x',
+    };
+    const { b, d } = again(value) as { b: Buffer; d: string };
+    expect(d).toBe('x');
+    expect(plain.decode(b)).toEqual({ c: 2 });
+  });
+
+  it('knows objects of another realm', () => {
+    const foreign: unknown = vm.runInNewContext(
+      '({ date: new Date(1000), map: new Map([["a", 1]]), set: new Set([1]), bytes: new Uint8Array([1]) })',
+    );
+    expect(again(foreign)).toEqual({ date: new Date(1000), map: { a: 1 }, set: [1], bytes: Buffer.from([1]) });
+  });
+
+  const circle: Record<string, unknown> = {};
+  circle['self'] = circle;
+  const unfit: Array<[string, unknown]> = [
+    ['a function', () => 1],
+    ['a symbol', Symbol('x')],
+    ['a Promise', { a: Promise.resolve() }],
+    ['a cycle', circle],
+    ['a bigint of 65 bits', 2n ** 64n],
+    ['an invalid Date', new Date(NaN)],
+  ];
+
+  it.each(unfit)('cannot hold %s, and goes on', (_name, value) => {
+    expect(() => plain.encode(value)).toThrow(GridError);
+    expect(again({ a: 1 })).toEqual({ a: 1 });
+  });
+});
+
+describe('structured MessagePack', () => {
+  it('round trips Map, Set, bigint, Date and undefined exactly', () => {
+    const value = {
+      map: new Map<unknown, unknown>([
+        [1, 'a'],
+        [{ k: 1 }, new Map([['b', undefined]])],
+      ]),
+      set: new Set([1, new Set(['x'])]),
+      small: 5n,
+      large: [2n ** 100n, -(2n ** 100n), 0n, -1n],
+      dates: [new Date(0), new Date(-12_345_678_901_234), new Date(1_700_000_000_123), new Date(8.64e15)],
+      missing: undefined,
+      list: [undefined, null],
+    };
+    const result = again(value, structured) as typeof value;
+    expect(result).toStrictEqual(value);
+    expect('missing' in result).toBe(true);
+  });
+
+  it('is not read by the plain codec', () => {
+    for (const value of [new Map(), new Set(), 5n, { a: undefined }]) {
+      expect(() => plain.decode(structured.encode(value))).toThrow('unknown type');
+    }
+  });
+});
+
+describe('hostile payloads', () => {
+  it('give no object another prototype', () => {
+    for (const text of ['__proto__', 'constructor', 'prototype']) {
+      const key = Buffer.concat([Buffer.from([0xa0 | text.length]), Buffer.from(text)]).toString('hex');
+      const object = read(`82a16101${key}81a17801`) as Record<string, unknown>;
+      expect(Object.getPrototypeOf(object)).toBe(Object.prototype);
+      expect(object['x']).toBeUndefined();
+      expect(({} as Record<string, unknown>)['x']).toBeUndefined();
+      expect(Object.hasOwn(object, text)).toBe(text !== '__proto__');
+    }
+  });
+
+  const broken = [
+    'c1',
+    '91',
+    'a161ff',
+    '00 00',
+    'd4 72 40 91 a1 61 01',
+    'd6 70 00000001',
+    'd6 69 00000001 90',
+    'c7 00 65',
+    'c7 03 78 92a161a0',
+    'dd ffffffff',
+    'df ffffffff',
+    'db ffffffff',
+    'c6 ffffffff',
+    'c9 ffffffff 01',
+    'dc ffff 01',
+    '81 90 01',
+    '81 c4 01 61 01',
+    'c7 05 ff 0000000000',
+    'cb 00',
+  ];
+
+  it.each(broken)('%s is refused', (bytes) => {
+    for (const codec of [plain, structured]) {
+      expect(() => read(bytes, codec)).toThrow(GridError);
+    }
+  });
+
+  it('a depth of 100,000 is refused, arrays, maps and extensions alike', () => {
+    for (const level of ['91', '81a161', 'dd00000001']) {
+      expect(() => read(`${level.repeat(100_000)}c0`)).toThrow('nested deeper');
+    }
+  });
+
+  it('structured extensions end where they say', () => {
+    for (const bytes of ['c7 02 4d 01 01 01', 'c7 01 4d 01', 'c7 02 53 91 01 01', 'c7 01 42 00', 'c7 00 42']) {
+      expect(() => read(bytes, structured)).toThrow(GridError);
+    }
+  });
+
+  it('whatever the bytes are, a value or a GridError', () => {
+    const payloads = fc.oneof(
+      fc.uint8Array({ maxLength: 64 }),
+      values().map((value) => plain.encode(value)),
+    );
+    fc.assert(
+      fc.property(payloads, fc.nat(), fc.nat(), (payload, cut, flip) => {
+        const damaged = Buffer.from(payload.subarray(0, payload.length - (cut % (payload.length + 1))));
+        if (damaged.length > 0) damaged[flip % damaged.length]! ^= 1 << (flip % 8);
+        for (const codec of [plain, structured]) {
+          try {
+            codec.decode(damaged);
+          } catch (error) {
+            expect(GridError.is(error)).toBe(true);
+          }
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+/** Values that plain MessagePack holds exactly. */
+function values(): fc.Arbitrary<unknown> {
+  const leaf = fc.oneof(
+    fc.string({ unit: 'grapheme', maxLength: 80 }),
+    fc.integer(),
+    fc.maxSafeInteger(),
+    fc.double({ noNaN: true }).map((number) => (Object.is(number, -0) ? 0 : number)),
+    fc.boolean(),
+    fc.constant(null),
+    fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes)),
+  );
+  const key = fc.string({ maxLength: 40 }).filter((text) => text !== '__proto__');
+  return fc.letrec<{ value: unknown }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 4 },
+      leaf,
+      fc.array(tie('value')),
+      fc.dictionary(key, tie('value'), { noNullPrototype: true }),
+    ),
+  })).value;
+}

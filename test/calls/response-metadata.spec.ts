@@ -1,0 +1,62 @@
+// What a handler gives along with its answer, when it is more than the wire carries, or odd.
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { GridError } from '../../lib/errors/index.js';
+import { collect, failure, gridLine, type GridLine } from './grid-line.js';
+
+let line: GridLine;
+
+beforeEach(() => {
+  line = gridLine();
+});
+afterEach(() => {
+  expect([line.pair.a.outgoing, line.pair.b.incoming, line.pair.b.running]).toEqual([0, 0, 0]);
+  line.pair.cut();
+});
+
+const BIG = 'x'.repeat(9_000);
+const both = (key: string, value: string): void => {
+  line.handle(60, (fail, context) => {
+    context.setResponseMetadata(key, value);
+    if (fail) throw new GridError('ABORTED', 'no', { details: { at: 1 } });
+    return 'fine';
+  });
+};
+
+it('too much of it is told to the handler where it asks for it; what was set before still travels', async () => {
+  const told: unknown[] = [];
+  const options = { onMetadata: (metadata: unknown) => void told.push({ ...(metadata as object) }) };
+  both('big', BIG);
+  const expected = { code: 'RESOURCE_EXHAUSTED', message: expect.stringMatching(/^setResponseMetadata/), remote: true };
+  expect(await failure(line.caller.request(60))).toMatchObject(expected);
+  expect(await failure(collect(line.caller.stream(60)))).toMatchObject(expected);
+  line.handle(61, (_payload, context) => {
+    context.setResponseMetadata('first', '1');
+    expect(() => context.setResponseMetadata('big', BIG)).toThrow('over the 8192 bytes');
+    context.setResponseMetadata('k', 'v'.repeat(8192 - 1 - 6 - 2 - 2 - 3));
+    return 'fine';
+  });
+  await expect(line.caller.request(61, 1, options)).resolves.toBe('fine');
+  expect(told).toEqual([{ first: '1', k: expect.stringMatching(/^v{8178}$/) }]);
+});
+
+it('with an error it stays, and the details of the error go', async () => {
+  const told: object[] = [];
+  const options = { onMetadata: (metadata: object) => void told.push(metadata) };
+  both('big', 'x'.repeat(8_120));
+  const expected = { code: 'ABORTED', message: 'no', details: undefined };
+  expect(await failure(line.caller.request(60, true, options))).toMatchObject(expected);
+  expect(await failure(collect(line.caller.stream(60, true, options)))).toMatchObject(expected);
+  expect(told.map((metadata) => Object.keys(metadata))).toEqual([['big'], ['big']]);
+});
+
+it.each([
+  ['a lone surrogate in the key', '\ud800', 'x'],
+  ['a lone surrogate in the value', 'k', '\udfff'],
+  ['a value that is no string', 'k', 5 as unknown as string],
+  ['a key that is no string', 7 as unknown as string, 'x'],
+])('%s fails the handler, and its caller gets an answer', async (_, key, value) => {
+  both(key, value);
+  const expected = { code: 'INTERNAL', message: expect.stringMatching(/^setResponseMetadata/), remote: true };
+  expect(await failure(line.caller.request(60))).toMatchObject(expected);
+  expect(await failure(collect(line.caller.stream(60)))).toMatchObject(expected);
+});

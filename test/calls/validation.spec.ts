@@ -1,0 +1,147 @@
+// Standard Schema: zod and valibot, at the handler side always, at the caller on request.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import * as v from 'valibot';
+import { z } from 'zod';
+import {
+  defineRequest,
+  defineStream,
+  type CallContext,
+  type InputOf,
+  type StandardSchema,
+} from '../../lib/calls/index.js';
+import { collect, failure, gridLine, type GridLine } from './grid-line.js';
+
+interface Order {
+  readonly items: readonly { readonly count: number }[];
+}
+interface Tick {
+  readonly at: number;
+}
+
+interface Schemas {
+  readonly order: StandardSchema<Order>;
+  readonly tick: StandardSchema<Tick>;
+  /** As `order`, but it takes its time. */
+  readonly later: StandardSchema<Order>;
+}
+
+const vendors: [string, Schemas][] = [
+  [
+    'zod',
+    {
+      order: z.object({ items: z.array(z.object({ count: z.number() })) }),
+      tick: z.object({ at: z.number() }),
+      later: z.object({ items: z.array(z.object({ count: z.number() })) }).refine(async () => true),
+    },
+  ],
+  [
+    'valibot',
+    {
+      order: v.object({ items: v.array(v.object({ count: v.number() })) }),
+      tick: v.object({ at: v.number() }),
+      later: v.pipeAsync(
+        v.object({ items: v.array(v.object({ count: v.number() })) }),
+        v.checkAsync(async () => true),
+      ),
+    },
+  ],
+];
+
+const wrong = { items: [{ count: 1 }, { count: 'two' }] } as unknown as Order;
+const fits = { items: [{ count: 1 }] };
+const paths = [{ path: 'items.1.count', message: expect.any(String) }];
+
+describe.each(vendors)('schemas of %s', (_vendor, { order, tick, later }) => {
+  const Buy = defineRequest({ id: 20, name: 'buy', payload: order, result: tick });
+  const Feed = defineStream({ id: 21, name: 'feed', payload: order, input: tick, output: tick, inCapacity: 4 });
+  let line: GridLine;
+  let ran: unknown[];
+  let answer: unknown;
+
+  beforeEach(() => {
+    line = gridLine();
+    ran = [];
+    answer = { at: 1 };
+    const note = (payload: unknown): unknown => (ran.push(payload), answer);
+    const feed = async function* (_payload: unknown, { input }: CallContext): AsyncGenerator {
+      for await (const message of input) yield note(message);
+    };
+    line.handle(20, note, { payloadSchema: order });
+    line.handle(21, feed, { kind: 'stream', inCapacity: 4, payloadSchema: order, inputSchema: tick });
+  });
+  afterEach(() => line.pair.cut());
+
+  it('at the handler: the paths of a payload come back as details, the handler never ran', async () => {
+    const error = await failure(line.caller.request(Buy, wrong));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: paths, remote: true, notSent: false });
+    expect(error.message).toMatch(/^the payload does not fit the contract: items\.1\.count: /);
+    expect(await failure(collect(line.caller.stream(Feed, wrong)))).toMatchObject({ details: paths, remote: true });
+    expect(ran).toEqual([]);
+    await expect(line.caller.request(Buy, fits)).resolves.toEqual({ at: 1 });
+  });
+
+  it('at the handler: a message that does not fit fails the stream, those before it were taken', async () => {
+    const input = [{ at: 1 }, { at: 'x' }] as unknown as InputOf<typeof tick>[];
+    const error = await failure(collect(line.caller.stream(Feed, fits, { input })));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: [{ path: 'at' }], remote: true });
+    expect(ran).toEqual([{ at: 1 }]);
+  });
+
+  it('at the caller, on request: nothing is sent', async () => {
+    const options = { validate: true };
+    const expected = { code: 'INVALID_ARGUMENT', details: paths, remote: false, notSent: true, pattern: 'buy' };
+    expect(await failure(line.caller.request(Buy, wrong, options))).toMatchObject(expected);
+    await expect(line.caller.send(Buy, wrong, options).forEach(() => {})).rejects.toMatchObject(expected);
+    expect(() => line.caller.stream(Feed, wrong, options)).toThrow(
+      expect.objectContaining({ ...expected, pattern: 'feed' }),
+    );
+    await line.pair.settle();
+    expect(line.pair.aToB.delivered).toEqual([]);
+  });
+
+  it('at the caller, on request: a message that does not fit is not written, and the call goes on', async () => {
+    const call = line.caller.stream(Feed, fits, { validate: true });
+    const error = await failure(call.write({ at: 'x' }));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: [{ path: 'at' }], remote: false });
+    await call.write({ at: 5 });
+    call.end();
+    expect(await collect(call)).toEqual([{ at: 1 }]);
+    expect(ran).toEqual([{ at: 5 }]);
+    const input = [{ at: 'x' }] as unknown as InputOf<typeof tick>[];
+    const pumped = await failure(collect(line.caller.stream(Feed, fits, { validate: true, input })));
+    expect(pumped).toMatchObject({ code: 'INVALID_ARGUMENT', details: [{ path: 'at' }], remote: false });
+  });
+
+  it.each([
+    ['of another type', { at: 'x' }],
+    ['that is none', undefined],
+  ])('at the caller, on request: an answer %s is INTERNAL with the paths', async (_, odd) => {
+    answer = odd;
+    const error = await failure(line.caller.request(Buy, fits, { validate: true }));
+    expect(error).toMatchObject({ code: 'INTERNAL', remote: false, notSent: false });
+    expect(error.message).toMatch(/^the answer does not fit the contract/);
+    await expect(line.caller.request(Buy, fits)).resolves.toEqual(odd);
+    const sent = line.caller.send(Buy, fits, { validate: true }).forEach(() => {});
+    await expect(sent).rejects.toMatchObject({ code: 'INTERNAL' });
+    const read = collect(line.caller.stream(Feed, fits, { validate: true, input: [{ at: 1 }] }));
+    await expect(read).rejects.toMatchObject({ code: 'INTERNAL', details: [expect.anything()] });
+  });
+
+  it('a schema that takes its time works at the handler, and is refused at the caller', async () => {
+    const Late = defineRequest({ id: 22, name: 'late', payload: later });
+    line.handle(22, () => 'ok', { payloadSchema: later });
+    await expect(line.caller.request(Late, fits)).resolves.toBe('ok');
+    expect(await failure(line.caller.request(Late, wrong))).toMatchObject({ details: paths });
+    const error = await failure(line.caller.request(Late, fits, { validate: true }));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', notSent: true });
+  });
+});
+
+it('a schema that changes values does so at the handler once, and for what comes back at the caller', async () => {
+  const line = gridLine();
+  const text = z.string().transform((given) => `${given}!`);
+  const Shout = defineRequest({ id: 23, name: 'shout', payload: text, result: text });
+  line.handle(23, (payload) => payload, { payloadSchema: text });
+  await expect(line.caller.request(Shout, 'hey', { validate: true })).resolves.toBe('hey!!');
+  await expect(line.caller.request(Shout, 'hey')).resolves.toBe('hey!');
+});

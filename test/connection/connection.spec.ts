@@ -1,0 +1,171 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
+import { CloseCode, type Connection } from '../../lib/connection/index.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { connect, errorOf, handlers, LIMITS, ports, request, turn, until, type PortsInit } from './grid-end.js';
+import { WIRES, type Link } from './wires.js';
+
+describe.each(WIRES)('a connection $name', (wire) => {
+  let link: Link;
+  let clock: ManualClock;
+  let dialer: Connection;
+  let acceptor: Connection;
+
+  const open = async (dialerInit: PortsInit = {}, acceptorInit: PortsInit = {}): Promise<void> => {
+    [dialer, acceptor] = await connect(
+      [link.dialer, link.acceptor],
+      ports({ clock, ...dialerInit }),
+      ports({ clock, ...acceptorInit }),
+    );
+  };
+
+  beforeEach(async () => {
+    clock = new ManualClock();
+    link = await wire.open();
+  });
+  afterEach(async () => {
+    dialer.close(CloseCode.Normal, 'the test is over');
+    await until(() => link.closed);
+    await until(() => dialer.closed !== undefined && acceptor.closed !== undefined);
+    expect([dialer.mux.outgoing, acceptor.mux.outgoing, dialer.mux.incoming, acceptor.mux.incoming]).toEqual([
+      0, 0, 0, 0,
+    ]);
+    expect([dialer.queuedMessages, acceptor.queuedMessages, dialer.queuedBytes, acceptor.queuedBytes]).toEqual([
+      0, 0, 0, 0,
+    ]);
+    expect(clock.timers).toBe(0);
+    await link.dispose();
+  });
+
+  it('carries calls both ways', async () => {
+    await open();
+    const answers = await Promise.all([
+      request(dialer, 60, Buffer.from('down')),
+      request(acceptor, 60, Buffer.from('up')),
+    ]);
+    expect(answers.map(String)).toEqual(['100,111,119,110', '117,112']);
+    await until(() => acceptor.queuedMessages + dialer.queuedMessages === 0);
+  });
+
+  it('answers 2,000 requests of one turn in the order in which they were made', async () => {
+    await open();
+    const order: number[] = [];
+    await Promise.all(
+      Array.from({ length: 2_000 }, async (_, index) => {
+        const payload = Buffer.from(String(index));
+        expect(Buffer.from((await request(dialer, 60, payload)) ?? [])).toEqual(payload);
+        order.push(index);
+      }),
+    );
+    expect(order).toEqual(Array.from({ length: 2_000 }, (_, index) => index));
+  });
+
+  it('carries payloads of every size up to the cap, mixed', async () => {
+    await open();
+    const sizes = [
+      0,
+      1,
+      185,
+      186,
+      230,
+      255,
+      256,
+      300,
+      4_096,
+      65_400,
+      65_456,
+      65_520,
+      65_536,
+      70_000,
+      1_048_576,
+      LIMITS.messageBytes,
+    ];
+    await Promise.all(
+      [...sizes, ...sizes.toReversed().slice(1)].map(async (size, index) => {
+        const answer = await request(dialer, 60, Buffer.alloc(size, index));
+        // an empty request arrives as "none" (wire spec §5)
+        expect(Buffer.compare(answer ?? Buffer.alloc(0), Buffer.alloc(size, index))).toBe(0);
+      }),
+    );
+  });
+
+  it('a cut ends all calls and handlers at once, at both ends', async () => {
+    const hanging = handlers();
+    await open({}, { handlers: hanging });
+    const ends: string[] = [];
+    dialer.onClosed = () => ends.push('dialer');
+    acceptor.onClosed = () => ends.push('acceptor');
+    const calls = Array.from({ length: 100 }, () => errorOf(request(dialer, 62)));
+    await until(() => hanging.hung.length === 100);
+    let aborted = 0;
+    for (const call of hanging.hung) call.onAbort = () => aborted++;
+    link.cut();
+    const errors = await Promise.all(calls);
+    await until(() => ends.length === 2);
+    expect(
+      errors.every((error) => isDisconnected(error) && error.message === TEXT.disconnected && !error.notSent),
+    ).toBe(true);
+    expect(aborted).toBe(100);
+    expect(clock.timers).toBe(0);
+    for (const call of hanging.hung) call.fail(new GridError('CANCELLED', 'late'));
+    expect(acceptor.mux.running).toBe(0);
+  });
+
+  it('a clean close tells the peer code and reason, after what was sent', async () => {
+    await open();
+    const got: unknown[] = [];
+    acceptor.onClosed = (error, code) => got.push(error.message, code, acceptor.mux.outgoing);
+    const answer = request(acceptor, 60, Buffer.from('x'));
+    await answer;
+    dialer.close(CloseCode.Replaced, 'replaced');
+    expect(dialer.closed?.message).toBe('closed: replaced');
+    await until(() => got.length > 0);
+    expect(got).toEqual(['the socket was closed: 4001 replaced', 4001, 0]);
+  });
+
+  it('calls on a closed connection fail at once, a ping too', async () => {
+    await open();
+    dialer.close(CloseCode.GoingAway, 'shutdown');
+    expect(() =>
+      dialer.mux.openRequest(
+        { handler: 60, subroute: undefined, payload: undefined, timeoutMs: undefined },
+        {
+          onResponse() {},
+          onError() {},
+        },
+      ),
+    ).toThrow(TEXT.disconnected);
+    expect(await errorOf(dialer.ping())).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+  });
+
+  it('B39 a text frame ends it with 1002', async () => {
+    await open();
+    const codes: number[] = [];
+    dialer.onClosed = (_, code) => codes.push(code);
+    link.sendTextToAcceptor();
+    await until(() => codes.length > 0);
+    expect(codes).toEqual([1002]);
+    expect(acceptor.closed).toMatchObject({ code: 'INVALID_ARGUMENT', reason: 'protocol', message: 'a text frame' });
+  });
+
+  it('B04 a peer that stops reading: calls end when no write gets on, long before their deadline', async () => {
+    await open();
+    link.stallAcceptor();
+    // more than every buffer on the way holds
+    const calls = Array.from({ length: 24 }, () => errorOf(request(dialer, 60, Buffer.alloc(1024 * 1024))));
+    await turn();
+    for (let look = 0; look < 8 && !dialer.closed; look++) {
+      const before = dialer.queuedBytes;
+      clock.advance(1_000);
+      // what the system still takes is progress
+      await until(() => dialer.queuedBytes <= before);
+    }
+    expect(dialer.closed?.message).toMatch(/^no write finished for 4000 ms with \d+ bytes in flight$/);
+    const errors = await Promise.all(calls);
+    expect(errors.every(isDisconnected)).toBe(true);
+    // never handed to the socket: safe to retry
+    expect(errors.at(-1)?.notSent).toBe(true);
+    expect(errors[0]?.notSent).toBe(false);
+    link.cut();
+  });
+});

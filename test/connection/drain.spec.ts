@@ -1,0 +1,69 @@
+import { describe, expect, it } from '@jest/globals';
+import { socketPair } from '../../lib/testing/socket-pair.js';
+import { Op, type Extension, type Message } from '../../lib/wire/index.js';
+import { connect, ports, request, until } from './grid-end.js';
+import { messagesOf } from './raw-peer.js';
+
+const WITH: readonly Extension[] = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];
+
+async function pair(extensions: readonly Extension[]) {
+  const sockets = socketPair();
+  const frames: Uint8Array[] = [];
+  const [leaving, staying] = await connect(sockets, ports({ extensions }), ports({ extensions: WITH }));
+  sockets[1].tap = (frame) => frames.push(new Uint8Array(frame));
+  const reasons: string[] = [];
+  staying.onPeerDraining = (reason) => reasons.push(reason);
+  const messages = (): Message[] => frames.flatMap(messagesOf);
+  return {
+    leaving,
+    staying,
+    reasons,
+    received: () => messages().map(({ op }) => op),
+    said: () => messages().filter(({ op }) => op === Op.Disconnect),
+  };
+}
+
+describe('a connection that drains (spec §11)', () => {
+  it('tells the peer once, with the reason; calls that are open go on', async () => {
+    const { leaving, staying, reasons, said } = await pair(WITH);
+    leaving.drain('deploy: ü');
+    leaving.drain('again');
+    // whether a draining host takes a call is for its manager to say: `accepting`
+    expect(await request(staying, 60, Buffer.from('x'))).toEqual(new Uint8Array(Buffer.from('x')));
+    expect(reasons).toEqual(['deploy: ü']);
+    expect(said()).toHaveLength(1);
+    expect([staying.peerDrains, leaving.peerDrains]).toEqual([true, false]);
+    leaving.close(1001, 'done');
+  });
+
+  it('cuts a reason to 1 KiB', async () => {
+    const { leaving, reasons } = await pair(WITH);
+    leaving.drain('x'.repeat(5000));
+    await until(() => reasons.length > 0);
+    expect(reasons).toEqual(['x'.repeat(1024)]);
+    leaving.close(1001, 'done');
+  });
+
+  it('says nothing to a peer without the extension', async () => {
+    const { leaving, staying, said } = await pair(['capacity', 'cancel']);
+    leaving.drain('deploy');
+    await request(staying, 60);
+    expect(said()).toEqual([]);
+    expect(staying.peerDrains).toBe(false);
+    leaving.close(1001, 'done');
+  });
+});
+
+describe('the news of a drain', () => {
+  it('is pending until a ping behind it is answered; one that travels already does not count', async () => {
+    const { leaving, staying, received } = await pair(WITH);
+    const asked = leaving.ping();
+    leaving.drain('deploy');
+    expect(leaving.drainPending).toBe(true);
+    await asked;
+    await until(() => !leaving.drainPending);
+    expect(staying.peerDrains).toBe(true);
+    expect(received()).toEqual([Op.Ping, Op.Disconnect, Op.Ping]);
+    leaving.close(1001, 'done');
+  });
+});

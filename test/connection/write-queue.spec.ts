@@ -1,0 +1,361 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { GridError } from '../../lib/errors/index.js';
+import type { MessageSocket } from '../../lib/connection/index.js';
+import { WriteQueue } from '../../lib/connection/write-queue.js';
+import { silentObserver } from '../../lib/observe/index.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { Flag, Op, type Message } from '../../lib/wire/index.js';
+import { INTERVALS, LIMITS, turn } from './grid-end.js';
+import { frameOf, message, messagesOf } from './raw-peer.js';
+
+/** Takes frames and lets the test say when they are written. */
+class SlowSocket implements MessageSocket {
+  readonly remoteAddress = undefined;
+  readonly frames: Uint8Array[] = [];
+  private readonly waiting: ((error?: Error) => void)[] = [];
+
+  send(frame: Uint8Array, done: (error?: Error) => void): void {
+    this.frames.push(frame);
+    this.waiting.push(done);
+  }
+
+  /** The oldest `count` writes are done; what they were is copied first, their memory may be used again. */
+  finish(count = this.waiting.length, error?: Error): void {
+    for (const done of this.waiting.splice(0, count)) done(error);
+  }
+
+  close(): void {}
+  terminate(): void {}
+  listen(): void {}
+}
+
+/** Messages of 65,000 bytes that are more than the socket gets at a time. */
+const BUSY = 17;
+
+const data = (muxId: number, bytes: number): Message =>
+  message(Op.MuxServerMsg, { muxId, seq: muxId, flags: Flag.Crc, payload: Buffer.alloc(bytes, muxId) });
+
+/** The encoded bytes of messages 1 to `count`. */
+const bytesOf = (count: number, bytes: number): number =>
+  Array.from({ length: count }, (_, index) => frameOf(data(index + 1, bytes)).length).reduce(
+    (sum, length) => sum + length,
+  );
+
+describe('the write queue', () => {
+  let socket: SlowSocket;
+  let clock: ManualClock;
+  let queue: WriteQueue;
+  let fatal: [GridError, number][];
+
+  const open = (limits: Partial<typeof LIMITS> = {}): void => {
+    queue = new WriteQueue({
+      socket,
+      clock,
+      observer: silentObserver,
+      limits: { ...LIMITS, ...limits },
+      intervals: INTERVALS,
+      onFatal: (error, code) => fatal.push([error, code]),
+    });
+  };
+  /** Hands the socket as much as it gets at a time: messages 1 to 17, a frame each. */
+  const keepBusy = async (): Promise<void> => {
+    for (let muxId = 1; muxId <= BUSY; muxId++) queue.send(data(muxId, 65_000));
+    await turn();
+  };
+  /** muxIds in the order of the wire, frame by frame. */
+  const sent = (): number[][] => socket.frames.map((frame) => messagesOf(frame).map(({ muxId }) => Number(muxId)));
+
+  beforeEach(() => {
+    socket = new SlowSocket();
+    clock = new ManualClock();
+    fatal = [];
+    open();
+  });
+  afterEach(() => {
+    queue.stop();
+    expect(clock.timers).toBe(0);
+  });
+
+  it('writes the first message of a turn at once and bare', () => {
+    queue.send(data(1, 100));
+    expect(socket.frames.map((frame) => Buffer.from(frame))).toEqual([Buffer.from(frameOf(data(1, 100)))]);
+  });
+
+  it('merges the rest of the turn: 8, 16, 32 … messages a frame, the last ones when the turn is over', async () => {
+    for (let muxId = 1; muxId <= 30; muxId++) queue.send(data(muxId, 10));
+    expect(sent().map((frame) => frame.length)).toEqual([1, 8, 16]);
+    await turn();
+    expect(sent().map((frame) => frame.length)).toEqual([1, 8, 16, 5]);
+    expect(sent().flat()).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+  });
+
+  it('a single message left at the end of a turn goes bare', async () => {
+    queue.send(data(1, 10));
+    queue.send(data(2, 10));
+    await turn();
+    expect(Buffer.from(socket.frames[1]!)).toEqual(Buffer.from(frameOf(data(2, 10))));
+  });
+
+  it('each turn begins anew', async () => {
+    queue.send(data(1, 10));
+    await turn();
+    queue.send(data(2, 10));
+    expect(sent()).toEqual([[1], [2]]);
+  });
+
+  it.each([
+    ['at the border of an item header', Array.from({ length: 90 }, (_, index) => 180 + index)],
+    ['small and large mixed', [10, 65_000, 10, 65_436, 65_450, 65_500, 65_536, 1, 0, 200_000, 5, 5, 300]],
+  ])('what arrives is what was sent: %s', async (_, sizes) => {
+    const messages = sizes.map((bytes, index) => data(index + 1, bytes || 1));
+    for (const message of messages) queue.send(message);
+    await turn();
+    const arrived = socket.frames.flatMap(messagesOf);
+    expect(arrived.length).toBe(messages.length);
+    expect(Buffer.concat(arrived.map(frameOf)).equals(Buffer.concat(messages.map(frameOf)))).toBe(true);
+    for (const frame of socket.frames) {
+      if (messagesOf(frame).length > 1) expect(frame.length).toBeLessThanOrEqual(65_536);
+    }
+  });
+
+  it('fills frames up to 64 KiB, and does not wait for the end of the turn with a full one', () => {
+    for (let muxId = 1; muxId <= 40; muxId++) queue.send(data(muxId, 4_096));
+    expect(sent().map((frame) => frame.length)).toEqual([1, 8, 15, 15]);
+  });
+
+  it('puts no more than limits.frameMessages into a frame', async () => {
+    open({ frameMessages: 3 });
+    for (let muxId = 1; muxId <= 9; muxId++) queue.send(data(muxId, 10));
+    await turn();
+    expect(sent()).toEqual([[1], [2, 3, 4], [5, 6, 7], [8, 9]]);
+  });
+
+  it('copies a payload before send returns', async () => {
+    const payload = Buffer.from('before');
+    queue.send(data(1, 1));
+    queue.send(message(Op.Response, { muxId: 2, flags: Flag.Crc, payload }));
+    payload.write('after!');
+    await turn();
+    expect(String(Buffer.from(messagesOf(socket.frames[1]!)[0]!.payload!))).toBe('before');
+  });
+
+  it('never writes into memory that the socket still has', async () => {
+    const kept: Buffer[] = [];
+    for (let round = 0; round < 60; round++) {
+      for (let muxId = 1; muxId <= 20; muxId++) queue.send(data(round * 20 + muxId, 1_000));
+      await turn();
+      while (kept.length < socket.frames.length) kept.push(Buffer.from(socket.frames[kept.length]!));
+      // those that are not finished must keep their bytes while slabs come and go
+      if (round % 3 === 0) {
+        for (const [index, frame] of kept.entries()) expect(frame.equals(socket.frames[index]!)).toBe(true);
+        socket.finish();
+        kept.length = 0;
+        socket.frames.length = 0;
+      }
+    }
+  });
+
+  it('hands no more than about 1 MiB to the socket and goes on when it is written', async () => {
+    for (let muxId = 1; muxId <= 100; muxId++) queue.send(data(muxId, 65_000));
+    await turn();
+    expect(socket.frames.length).toBe(BUSY);
+    expect([queue.isHanded(BUSY), queue.isHanded(BUSY + 1)]).toEqual([true, false]);
+    expect([queue.queuedMessages, queue.queuedBytes]).toEqual([100, bytesOf(100, 65_000)]);
+    socket.finish(1);
+    expect(socket.frames.length).toBe(BUSY + 1);
+    while (queue.queuedMessages > 0) socket.finish();
+    expect(sent().flat()).toEqual(Array.from({ length: 100 }, (_, index) => index + 1));
+    expect(queue.queuedBytes).toBe(0);
+  });
+
+  it('merges what comes while the socket is busy, over many turns', async () => {
+    await keepBusy();
+    for (let muxId = 101; muxId <= 132; muxId++) {
+      queue.send(data(muxId, 10));
+      await turn();
+    }
+    expect(socket.frames.length).toBe(BUSY);
+    socket.finish(1);
+    expect(sent()[BUSY]).toEqual(Array.from({ length: 32 }, (_, index) => index + 101));
+  });
+
+  it('withdraws what was not handed over, anywhere in a frame', async () => {
+    const positions = Array.from({ length: 12 }, (_, index) => queue.send(data(index + 1, 50 + index * 40)));
+    expect(queue.withdraw(positions[0]!)).toBe(false);
+    expect(queue.withdraw(positions[8]!)).toBe(false);
+    // 10, 11 and 12 wait for the end of the turn
+    const before = queue.queuedBytes;
+    expect(queue.withdraw(positions[10]!)).toBe(true);
+    expect(queue.withdraw(positions[10]!)).toBe(true);
+    expect(queue.queuedBytes).toBe(before - frameOf(data(11, 450)).length);
+    expect(queue.queuedMessages).toBe(11);
+    await turn();
+    expect(sent()).toEqual([[1], [2, 3, 4, 5, 6, 7, 8, 9], [10, 12]]);
+    socket.finish();
+    expect([queue.queuedMessages, queue.queuedBytes]).toEqual([0, 0]);
+  });
+
+  it('withdraws first, last, all but one, and all of a frame', async () => {
+    queue.send(data(1, 1));
+    const [two, , four, five] = [2, 3, 4, 5].map((muxId) => queue.send(data(muxId, 20)));
+    queue.withdraw(two!);
+    queue.withdraw(five!);
+    queue.withdraw(four!);
+    await turn();
+    expect(sent()).toEqual([[1], [3]]);
+    queue.send(data(6, 300));
+    const rest = [7, 8].map((muxId) => queue.send(data(muxId, 300)));
+    for (const position of rest) queue.withdraw(position);
+    await turn();
+    expect(sent()).toEqual([[1], [3], [6]]);
+    socket.finish();
+    expect([queue.queuedMessages, queue.queuedBytes]).toEqual([0, 0]);
+  });
+
+  it('withdraws 20,000 of 40,000 in no time, the others arrive in order', async () => {
+    await keepBusy();
+    const positions = Array.from({ length: 40_000 }, (_, index) => queue.send(data(100 + index, 20)));
+    const start = performance.now();
+    expect(positions.filter((_, index) => index % 2 === 0).every((position) => queue.withdraw(position))).toBe(true);
+    expect(performance.now() - start).toBeLessThan(2_000);
+    while (queue.queuedMessages > 0) socket.finish();
+    expect(sent().flat().slice(BUSY)).toEqual(Array.from({ length: 20_000 }, (_, index) => 101 + 2 * index));
+  });
+
+  it('is congested above limits.queuedBytes, then resumes its waiters, oldest first, while it is not', async () => {
+    const each = frameOf(data(1, 100)).length;
+    open({ queuedBytes: 10 * each });
+    for (let muxId = 1; muxId <= 10; muxId++) queue.send(data(muxId, 100));
+    expect(queue.congested).toBe(false);
+    queue.send(data(11, 100));
+    expect(queue.congested).toBe(true);
+    const resumed: string[] = [];
+    queue.onDrain(() => {
+      resumed.push('first');
+      queue.send(data(12, 100));
+      queue.send(data(13, 100));
+    });
+    queue.onDrain(() => resumed.push('second'));
+    const forget = queue.onDrain(() => resumed.push('forgotten'));
+    forget();
+    socket.finish(1);
+    expect(resumed).toEqual([]);
+    await turn();
+    expect(resumed).toEqual(['first']);
+    socket.finish();
+    await turn();
+    expect(resumed).toEqual(['first', 'second']);
+    expect(fatal).toEqual([]);
+  });
+
+  it('a withdrawal ends congestion too, and calls nobody back before it returned', async () => {
+    const each = frameOf(data(1, 100)).length;
+    open({ queuedBytes: 2 * each });
+    queue.send(data(1, 100));
+    queue.send(data(2, 100));
+    const position = queue.send(data(3, 100));
+    let resumed = 0;
+    queue.onDrain(() => resumed++);
+    expect(queue.withdraw(position)).toBe(true);
+    expect([queue.congested, resumed]).toEqual([false, 0]);
+    await turn();
+    expect(resumed).toBe(1);
+  });
+
+  it('H17 at twice limits.queuedBytes the connection ends with 1013, not from inside send', async () => {
+    const each = frameOf(data(1, 100)).length;
+    open({ queuedBytes: 10 * each });
+    for (let muxId = 1; muxId <= 100; muxId++) queue.send(data(muxId, 100));
+    expect(fatal).toEqual([]);
+    await turn();
+    expect(fatal).toEqual([
+      [
+        expect.objectContaining({
+          code: 'RESOURCE_EXHAUSTED',
+          reason: 'limit',
+          message: expect.stringContaining('limits.queuedBytes'),
+        }),
+        1013,
+      ],
+    ]);
+    expect(queue.queuedBytes).toBe(0);
+  });
+
+  it('B04 ends when no write finished for writeTimeoutMs', async () => {
+    queue.send(data(1, 100));
+    clock.advance(3_999);
+    await turn();
+    expect(fatal).toEqual([]);
+    clock.advance(1);
+    await turn();
+    expect(fatal).toEqual([[expect.objectContaining({ code: 'UNAVAILABLE', reason: 'disconnected' }), 1006]]);
+  });
+
+  it('B04 slow progress is progress', async () => {
+    for (let muxId = 1; muxId <= 20; muxId++) queue.send(data(muxId, 60_000));
+    for (let second = 0; second < 18; second++) {
+      clock.advance(3_000);
+      socket.finish(1);
+    }
+    await turn();
+    expect(fatal).toEqual([]);
+    expect(sent().flat().length).toBe(20);
+    clock.advance(6_000);
+    await turn();
+    expect(fatal.length).toBe(1);
+  });
+
+  it('B04 a large message has the more time: 4 s for each MiB in flight', async () => {
+    queue.send(data(1, 3 * 1024 * 1024));
+    clock.advance(12_000);
+    await turn();
+    expect(fatal).toEqual([]);
+    clock.advance(1_000);
+    await turn();
+    expect(fatal.length).toBe(1);
+  });
+
+  it('an idle connection has no timer, whatever it wrote before', () => {
+    queue.send(data(1, 100));
+    socket.finish();
+    clock.advance(1_000);
+    expect(clock.timers).toBe(0);
+    clock.advance(10_000);
+    expect(fatal).toEqual([]);
+  });
+
+  it('a write that fails ends the connection once', async () => {
+    for (let muxId = 1; muxId <= 30; muxId++) queue.send(data(muxId, 100));
+    socket.finish(3, new Error('EPIPE'));
+    await turn();
+    expect(fatal).toEqual([[expect.objectContaining({ code: 'UNAVAILABLE', message: 'writing failed: EPIPE' }), 1006]]);
+  });
+
+  it('a socket that throws or answers at once does no harm', async () => {
+    socket.send = () => {
+      throw new Error('no socket');
+    };
+    queue.send(data(1, 100));
+    expect(fatal).toEqual([]);
+    await turn();
+    expect(fatal.length).toBe(1);
+    open();
+    fatal = [];
+    socket.send = (_, done) => done();
+    for (let muxId = 1; muxId <= 30; muxId++) queue.send(data(muxId, 100));
+    await turn();
+    expect([queue.queuedMessages, fatal.length]).toEqual([0, 0]);
+  });
+
+  it('after stop nothing is written, what was not handed over can be told', async () => {
+    const positions = [1, 2].map((muxId) => queue.send(data(muxId, 100)));
+    queue.stop();
+    const late = queue.send(data(3, 100));
+    await turn();
+    socket.finish();
+    expect(sent()).toEqual([[1]]);
+    expect([...positions, late].map((position) => queue.isHanded(position))).toEqual([true, false, false]);
+    expect(queue.withdraw(late)).toBe(true);
+    expect([queue.queuedMessages, queue.queuedBytes]).toEqual([0, 0]);
+  });
+});

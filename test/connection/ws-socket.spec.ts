@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { wsSocket, type MessageSocket, type MessageSocketListener } from '../../lib/connection/index.js';
+import { turn, until } from './grid-end.js';
+
+const MAX_PAYLOAD = 100_000;
+
+class Events implements MessageSocketListener {
+  readonly list: unknown[][] = [];
+
+  onFrame(frame: Uint8Array): void {
+    this.list.push(['frame', frame.length]);
+  }
+
+  onViolation(code: number): void {
+    this.list.push(['violation', code]);
+  }
+
+  onClose(code: number, reason: string): void {
+    this.list.push(['close', code, reason]);
+  }
+}
+
+/** A WebSocket frame as a client sends it, masked with zeros. */
+function wsFrame(firstByte: number, payload: Uint8Array, masked = true): Buffer {
+  const length =
+    payload.length < 126
+      ? Buffer.from([payload.length])
+      : Buffer.from([126, payload.length >> 8, payload.length & 0xff]);
+  if (masked) length[0]! |= 0x80;
+  return Buffer.concat([Buffer.from([firstByte]), length, Buffer.alloc(masked ? 4 : 0), payload]);
+}
+
+describe('a message socket of ws', () => {
+  let server: WebSocketServer;
+  let tcp: Socket;
+  let socket: MessageSocket;
+  let events: Events;
+  let received: Buffer;
+
+  beforeEach(async () => {
+    server = new WebSocketServer({
+      port: 0,
+      host: '127.0.0.1',
+      maxPayload: MAX_PAYLOAD,
+      perMessageDeflate: false,
+      maxFragments: 2,
+    });
+    await once(server, 'listening');
+    // by hand, so that the test can break every rule of RFC 6455
+    tcp = connectTcp((server.address() as AddressInfo).port, '127.0.0.1');
+    tcp.on('error', () => undefined);
+    received = Buffer.alloc(0);
+    tcp.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));
+    tcp.write(
+      'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n',
+    );
+    tcp.write('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
+    const [ws] = (await once(server, 'connection')) as [WebSocket];
+    await until(() => received.includes('\r\n\r\n'));
+    received = Buffer.alloc(0);
+    socket = wsSocket(ws, '127.0.0.1');
+    events = new Events();
+  });
+  afterEach(async () => {
+    tcp.destroy();
+    socket.terminate();
+    server.close();
+    await once(server, 'close');
+  });
+
+  const closeCodeSent = (): number => received.readUInt16BE(received.lastIndexOf(0x88) + 2);
+
+  it('delivers binary messages, and keeps what came before anybody listened', async () => {
+    tcp.write(Buffer.concat([wsFrame(0x82, Buffer.alloc(5)), wsFrame(0x82, Buffer.alloc(300))]));
+    await turn();
+    await turn();
+    socket.listen(events);
+    await until(() => events.list.length === 2);
+    expect(events.list).toEqual([
+      ['frame', 5],
+      ['frame', 300],
+    ]);
+    expect(socket.remoteAddress).toBe('127.0.0.1');
+  });
+
+  it.each([
+    ['a text message', wsFrame(0x81, Buffer.from('hi')), 1002],
+    ['text that is not UTF-8', wsFrame(0x81, Buffer.from([0xc3, 0x28])), 1007],
+    ['an unmasked frame', wsFrame(0x82, Buffer.alloc(5), false), 1002],
+    ['a compressed frame', wsFrame(0xc2, Buffer.alloc(5)), 1002],
+    ['an unknown opcode', wsFrame(0x83, Buffer.alloc(5)), 1002],
+    ['a long ping', wsFrame(0x89, Buffer.alloc(200)), 1002],
+    ['H15 a length of 2^63-1', Buffer.from('82ff7fffffffffffffff', 'hex'), 1009],
+    ['H15 a length of 2^40', Buffer.from('82ff0000010000000000', 'hex'), 1009],
+    ['H15 the cap + 1', Buffer.concat([Buffer.from('82ff', 'hex'), Buffer.from('00000000000186a1', 'hex')]), 1009],
+    [
+      'too many fragments',
+      Buffer.concat([0x02, 0x00, 0x00, 0x00].map((first) => wsFrame(first, Buffer.alloc(1)))),
+      1008,
+    ],
+  ])('%s is a violation', async (_, bytes, code) => {
+    socket.listen(events);
+    tcp.write(bytes);
+    await until(() => events.list.length > 0);
+    expect(events.list[0]).toEqual(['violation', code]);
+    socket.close(code, 'so it is');
+    await until(() => received.length > 0);
+    expect(closeCodeSent()).toBe(code);
+    tcp.destroy();
+    await until(() => events.list.length > 1);
+    expect(events.list.slice(1)).toEqual([['close', expect.any(Number), '']]);
+  });
+
+  it('tells the code and reason of the other end, once', async () => {
+    socket.listen(events);
+    tcp.write(wsFrame(0x88, Buffer.concat([Buffer.from([0x0f, 0xa1]), Buffer.from('replaced')])));
+    await until(() => events.list.length > 0);
+    socket.terminate();
+    socket.close(1000, '');
+    await turn();
+    expect(events.list).toEqual([['close', 4001, 'replaced']]);
+  });
+
+  it('a socket that is reset is closed with 1006, not a violation', async () => {
+    socket.listen(events);
+    tcp.resetAndDestroy();
+    await until(() => events.list.length > 0);
+    await turn();
+    expect(events.list).toEqual([['close', 1006, '']]);
+  });
+
+  it('tells who listens late that it is closed', async () => {
+    socket.terminate();
+    await turn();
+    await turn();
+    socket.listen(events);
+    await until(() => events.list.length > 0);
+    expect(events.list).toEqual([['close', 1006, '']]);
+  });
+
+  it('cuts a reason at a character, at most 123 bytes', async () => {
+    socket.listen(events);
+    socket.close(1002, `${'x'.repeat(122)}é and more`);
+    await until(() => received.length > 0);
+    expect(received[1]).toBe(2 + 122);
+  });
+
+  it('a write after the end fails by its callback', async () => {
+    socket.listen(events);
+    socket.terminate();
+    const error = await new Promise<Error | undefined>((resolve) => socket.send(Buffer.alloc(3), resolve));
+    expect(error).toBeInstanceOf(Error);
+  });
+});

@@ -1,0 +1,208 @@
+import { EventEmitter, once } from 'node:events';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { CallContext } from '../../lib/calls/index.js';
+import { filter, firstValueFrom } from 'rxjs';
+import { isDisconnected } from '../../lib/errors/index.js';
+import type { GridManager, GridOptions } from '../../lib/manager/index.js';
+import { secretAuth } from '../../lib/manager/token.js';
+import { localDials } from '../../lib/manager/who-dials.js';
+import { systemClock, type Clock, type Timer } from '../../lib/time/index.js';
+import { allConnected, Neighbourhood, SECRET, type House } from './neighbourhood.js';
+import { RawDialer } from './raw-dialer.js';
+import { rejectionOf } from './refusal.js';
+import { until } from './until.js';
+
+let hood: Neighbourhood;
+let dialer: House;
+let acceptor: House;
+
+afterEach(() => hood.close());
+
+/** The system's time, with its timers counted. */
+class CountingClock implements Clock {
+  readonly running = new Set<Timer>();
+  readonly now = systemClock.now;
+  readonly date = systemClock.date;
+  readonly random = systemClock.random;
+
+  setTimer(delayMs: number, fire: () => void): Timer {
+    const inner = systemClock.setTimer(delayMs, () => {
+      this.running.delete(timer);
+      fire();
+    });
+    const timer: Timer = {
+      cancel: () => {
+        inner.cancel();
+        this.running.delete(timer);
+      },
+    };
+    this.running.add(timer);
+    return timer;
+  }
+}
+
+async function pair(
+  options: Partial<GridOptions> = {},
+  prepare: (grid: GridManager) => void = () => {},
+): Promise<[GridManager, GridManager]> {
+  hood = await Neighbourhood.build(2);
+  const [a, b] = hood.houses as [House, House];
+  [dialer, acceptor] = localDials(a.origin, b.origin) ? [a, b] : [b, a];
+  const grids: [GridManager, GridManager] = [dialer.grid(options), acceptor.grid(options)];
+  grids.forEach(prepare);
+  for (const grid of grids) void grid.start();
+  await allConnected(...grids);
+  return grids;
+}
+
+describe('closing', () => {
+  it.each([0, 1])('leaves no timer, no socket and no listener at host %i', async (which) => {
+    const clock = new CountingClock();
+    const grids = await pair({ clock });
+    const [closing, other] = [grids[which]!, grids[1 - which]!];
+    const house = which === 0 ? dialer : acceptor;
+    expect(house.server.listenerCount('upgrade')).toBe(1);
+    await Promise.all([closing.close(), closing.close()]);
+    await closing.close();
+    expect(house.server.listenerCount('upgrade')).toBe(0);
+    expect(Object.hasOwn(house.server, 'emit')).toBe(false);
+    await until(() => acceptor.sockets === 0, 'no socket');
+    expect(other.peer(closing.local).state).not.toBe('connected');
+    await other.close();
+    await until(() => clock.running.size === 0, 'no timer');
+    expect(dialer.sockets).toBe(0);
+  });
+
+  it('tells the peer that it leaves, closes with 1001, and logs no loss of its own', async () => {
+    const [a, b] = await pair();
+    const ended = firstValueFrom(b.events.pipe(filter((event) => event.type === 'down')));
+    await a.close();
+    await until(() => b.peer(a.local).state === 'disconnected', 'the peer knows');
+    expect((await ended).error.message).toContain('1001');
+    expect(acceptor.log.lines).toEqual([expect.stringContaining('is leaving: this host is shutting down')]);
+    expect(dialer.log.lines).toEqual([]);
+  });
+
+  it('lets running calls end, takes no new ones, and aborts what takes too long', async () => {
+    const told = new EventEmitter();
+    const [a, b] = await pair({ drainTimeoutMs: 150 }, (grid) => {
+      grid.handle(60, {}, async (name: string, { signal }: CallContext) => {
+        told.emit(name);
+        if (name === 'endless') await once(signal, 'abort');
+        else await once(told, `end ${name}`);
+        if (signal.aborted) told.emit('aborted', signal.reason);
+        return `${name} done`;
+      });
+    });
+    const running = Promise.all([once(told, 'short'), once(told, 'endless')]);
+    const short = a.peer(b.local).request(60, 'short');
+    const endless = rejectionOf(a.peer(b.local).request(60, 'endless'));
+    await running;
+    const aborted = once(told, 'aborted');
+    const began = performance.now();
+    const closed = b.close();
+    expect(await rejectionOf(a.peer(b.local).request(60, 'late'))).toMatchObject({
+      code: 'UNAVAILABLE',
+      reason: 'draining',
+      notSent: true,
+      remote: true,
+    });
+    told.emit('end short');
+    expect(await short).toBe('short done');
+    expect(isDisconnected(await endless)).toBe(true);
+    expect(isDisconnected((await aborted)[0])).toBe(true);
+    await closed;
+    expect(performance.now() - began).toBeGreaterThanOrEqual(145);
+  });
+
+  it('does not wait when nothing runs', async () => {
+    const [a, b] = await pair({ drainTimeoutMs: 60_000 });
+    await Promise.all([a.close(), b.close()]);
+  });
+
+  it('waits for its own calls too, and ends those that take too long', async () => {
+    const [a, b] = await pair({ drainTimeoutMs: 100 }, (grid) => grid.handle(60, {}, () => new Promise(() => {})));
+    const pending = Array.from({ length: 100 }, () => rejectionOf(a.peer(b.local).request(60)));
+    const stream = rejectionOf(a.peer(b.local).stream(60).done);
+    await until(() => b.stats().peers[0]!.running === 101, 'all run');
+    await a.close();
+    for (const error of await Promise.all([...pending, stream])) expect(isDisconnected(error)).toBe(true);
+    expect(await rejectionOf(a.peer(b.local).request(60))).toMatchObject({ reason: 'closed', notSent: true });
+  });
+
+  it('waits for an event whose handler still runs', async () => {
+    const told = new EventEmitter();
+    const [a, b] = await pair({}, (grid) => {
+      grid.handle('slow', { kind: 'event' }, async () => {
+        told.emit('runs');
+        await once(told, 'end');
+        told.emit('ended');
+      });
+    });
+    const runs = once(told, 'runs');
+    await a.peer(b.local).emit('slow');
+    await runs;
+    const order: string[] = [];
+    told.once('ended', () => order.push('ended'));
+    const closed = b.close().then(() => order.push('closed'));
+    setImmediate(() => told.emit('end'));
+    await closed;
+    expect(order).toEqual(['ended', 'closed']);
+  });
+
+  it('drops sockets whose handshake is not over', async () => {
+    hood = await Neighbourhood.build(2);
+    const [a, b] = hood.houses as [House, House];
+    const grid = b.grid();
+    void grid.start();
+    const token = await secretAuth([SECRET], hood.origins, systemClock).sign({ from: a.origin, to: b.origin });
+    const silent = await RawDialer.open(b.origin, token);
+    const closed = silent.closed();
+    await grid.close();
+    await closed;
+  });
+
+  it('before the start is fine, and final', async () => {
+    hood = await Neighbourhood.build(2);
+    const grid = hood.houses[0]!.grid();
+    const waiting = rejectionOf(grid.peers[0]!.waitForConnect());
+    await grid.close();
+    expect(await waiting).toMatchObject({ code: 'UNAVAILABLE', reason: 'closed' });
+    expect(await rejectionOf(grid.start())).toMatchObject({ reason: 'closed' });
+  });
+
+  it('while dialing gives the dial up', async () => {
+    hood = await Neighbourhood.build(2);
+    const [a, b] = hood.houses as [House, House];
+    const [first] = localDials(a.origin, b.origin) ? [a] : [b];
+    let aborted = false;
+    const told = new EventEmitter();
+    const grid = first.grid({
+      dialer: (_peer, signal) =>
+        new Promise((_resolve, reject) => {
+          told.emit('dialing');
+          signal.addEventListener('abort', () => {
+            aborted = true;
+            reject(signal.reason as Error);
+          });
+        }),
+    });
+    const dialing = once(told, 'dialing');
+    void grid.start();
+    await dialing;
+    await grid.close();
+    expect(aborted).toBe(true);
+    expect(first.log.lines).toEqual([]);
+  });
+
+  it('completes the events', async () => {
+    const [a] = await pair();
+    const types: string[] = [];
+    const over = new Promise<void>((resolve) =>
+      a.events.subscribe({ next: ({ type }) => types.push(type), complete: resolve }),
+    );
+    await a.close();
+    await over;
+    expect(types).toEqual(['draining']);
+  });
+});

@@ -1,0 +1,110 @@
+import { describe, expect, it } from '@jest/globals';
+import { LatencyHistogram } from '../../lib/manager/latency-histogram.js';
+import { PeerStats } from '../../lib/manager/peer-stats.js';
+import { Refusals } from '../../lib/manager/refusals.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+
+describe('latency', () => {
+  it('is told within a quarter', () => {
+    const histogram = new LatencyHistogram();
+    for (let ms = 1; ms <= 1_000; ms++) histogram.add(ms);
+    const { count, meanMs, maxMs, p50Ms, p99Ms } = histogram.summary();
+    expect([count, meanMs, maxMs]).toEqual([1_000, 500.5, 1_000]);
+    expect(p50Ms).toBeGreaterThanOrEqual(500);
+    expect(p50Ms).toBeLessThanOrEqual(625);
+    expect(p99Ms).toBeGreaterThanOrEqual(990);
+    expect(p99Ms).toBeLessThanOrEqual(1_000);
+  });
+
+  it('takes nothing, no time and days', () => {
+    const histogram = new LatencyHistogram();
+    const nothing = { totalMs: 0, meanMs: 0, maxMs: 0, p50Ms: 0, p99Ms: 0 };
+    expect(histogram.summary()).toEqual({ ...nothing, count: 0, buckets: [] });
+    histogram.add(0);
+    expect(histogram.summary()).toEqual({ ...nothing, count: 1, buckets: [{ upToMs: 0.01, count: 1 }] });
+    histogram.add(1e12);
+    expect(histogram.summary()).toMatchObject({ count: 2, maxMs: 1e12, p99Ms: 1e12 });
+  });
+
+  it('comes in buckets whose bounds hold', () => {
+    const histogram = new LatencyHistogram();
+    const added = [0.5, 1, 1, 3, 70, 9_000, 1e12];
+    for (const ms of added) histogram.add(ms);
+    const { buckets, totalMs } = histogram.summary();
+    expect(totalMs).toBe(added.reduce((total, ms) => total + ms));
+    let before = 0;
+    let counted = 0;
+    for (const { upToMs, count } of buckets) {
+      expect(added.filter((ms) => ms > before && ms <= upToMs)).toHaveLength(count);
+      counted += count;
+      before = upToMs;
+    }
+    expect(counted).toBe(added.length);
+    expect(buckets.map(({ upToMs }) => upToMs)).toContain(1);
+  });
+});
+
+describe('the counts of a peer', () => {
+  it('keep handlers, kinds and directions apart', () => {
+    const stats = new PeerStats(() => {});
+    stats.callEnded('outgoing', 'request', 255, undefined, 1);
+    stats.callEnded('incoming', 'request', 255, 'UNKNOWN', 2);
+    stats.callEnded('outgoing', 'stream', 255, 'CANCELLED', 3);
+    stats.callEnded('incoming', 'stream', 255, 'CANCELLED', 4);
+    stats.callEnded('incoming', 'stream', 255, 'CANCELLED', 4);
+    stats.callEnded('outgoing', 'request', 0, undefined, 5);
+    stats.dropped('late-answer');
+    stats.frameSent(10);
+    stats.frameReceived(20);
+    const counts = stats.counts();
+    expect(counts).toMatchObject({
+      bytesIn: 20,
+      bytesOut: 10,
+      framesIn: 1,
+      framesOut: 1,
+      dropped: { 'late-answer': 1 },
+    });
+    expect(
+      counts.handlers.map(({ handler, direction, kind, calls, errors }) => [handler, direction, kind, calls, errors]),
+    ).toEqual([
+      [0, 'outgoing', 'request', 1, {}],
+      [255, 'outgoing', 'request', 1, {}],
+      [255, 'incoming', 'request', 1, { UNKNOWN: 1 }],
+      [255, 'outgoing', 'stream', 1, { CANCELLED: 1 }],
+      [255, 'incoming', 'stream', 2, { CANCELLED: 2 }],
+    ]);
+  });
+});
+
+describe('refusals', () => {
+  it('are counted by the minute', () => {
+    const clock = new ManualClock();
+    const refusals = new Refusals(clock, 2);
+    for (let i = 0; i < 2; i++) {
+      expect(refusals.tooMany('a')).toBe(false);
+      refusals.count('a');
+    }
+    expect(refusals.tooMany('a')).toBe(true);
+    expect(refusals.tooMany('b')).toBe(false);
+    clock.advance(59_999);
+    expect(refusals.tooMany('a')).toBe(true);
+    clock.advance(1);
+    expect(refusals.tooMany('a')).toBe(false);
+  });
+
+  it('of thousands of addresses share one count, so that memory stays bounded', () => {
+    const refusals = new Refusals(new ManualClock(), 2);
+    for (let i = 0; i < 5_000; i++) refusals.count(`10.0.0.${i}`);
+    expect(refusals.tooMany('10.0.1.1')).toBe(true);
+    expect(refusals.tooMany('10.0.0.1')).toBe(false);
+  });
+
+  it('are worth one line for an address, and so many lines in all', () => {
+    const refusals = new Refusals(new ManualClock(), 2);
+    expect(refusals.worthLogging('a')).toBe(true);
+    expect(refusals.worthLogging('a')).toBe(false);
+    let lines = 0;
+    for (let i = 0; i < 5_000; i++) if (refusals.worthLogging(`10.0.0.${i}`)) lines++;
+    expect(lines).toBe(999);
+  });
+});

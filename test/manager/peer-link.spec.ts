@@ -1,0 +1,391 @@
+import { describe, expect, it } from '@jest/globals';
+import { CloseCode, type Connection } from '../../lib/connection/index.js';
+import { GridError } from '../../lib/errors/index.js';
+import type { GridEvent } from '../../lib/manager/index.js';
+import { INTERVALS } from '../../lib/manager/limits.js';
+import { LinkLog } from '../../lib/manager/link-log.js';
+import { PeerLink } from '../../lib/manager/peer-link.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { LogBook } from './neighbourhood.js';
+import { rejectionOf } from './refusal.js';
+
+const PEER = 'http://b:9000';
+const away = (): GridError => new GridError('UNAVAILABLE', 'connect ECONNREFUSED', { reason: 'not-connected' });
+const cut = (): GridError => new GridError('UNAVAILABLE', 'the socket was closed: 1006', { reason: 'disconnected' });
+
+/** What a link sees of a connection. */
+class FakeConnection {
+  readonly remoteAddress = '10.0.0.2';
+  readonly mux = {};
+  readonly codes: number[] = [];
+  onClosed: ((error: GridError, code: number) => void) | undefined;
+  onPeerDraining: ((reason: string) => void) | undefined;
+  peerDrains = false;
+  readonly drained: string[] = [];
+  closed: GridError | undefined;
+
+  constructor(readonly remoteId: Uint8Array) {}
+
+  close(code: number): void {
+    if (this.closed) return;
+    this.codes.push(code);
+    this.end(cut(), code);
+  }
+
+  drain(reason: string): void {
+    this.drained.push(reason);
+  }
+
+  sayDraining(reason: string): void {
+    this.peerDrains = true;
+    this.onPeerDraining?.(reason);
+  }
+
+  end(error: GridError, code: number): void {
+    this.closed = error;
+    this.onClosed?.(error, code);
+  }
+}
+
+function process(id: number): Uint8Array {
+  return new Uint8Array(16).fill(id);
+}
+
+function made(id = 1): { fake: FakeConnection; connection: Connection } {
+  const fake = new FakeConnection(process(id));
+  return { fake, connection: fake as unknown as Connection };
+}
+
+/** A link on a clock moved by hand; each dial is settled by the test. */
+function linkOf({ dials = true, chance = 0.5 } = {}) {
+  const clock = new ManualClock(0, () => chance);
+  const book = new LogBook();
+  const events: GridEvent[] = [];
+  const attempts: {
+    at: number;
+    signal: AbortSignal;
+    resolve(connection: Connection): void;
+    reject(error: unknown): void;
+  }[] = [];
+  const link = new PeerLink(PEER, dials, {
+    clock,
+    intervals: INTERVALS,
+    log: new LinkLog(book, clock, PEER),
+    tell: (event) => events.push(event),
+    dial: (signal) => new Promise((resolve, reject) => attempts.push({ at: clock.now(), signal, resolve, reject })),
+  });
+  /** Lets what the last attempt settled take effect. */
+  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const connect = async (id?: number): Promise<FakeConnection> => {
+    const { fake, connection } = made(id);
+    attempts.at(-1)!.resolve(connection);
+    await settled();
+    return fake;
+  };
+  const fail = async (error: unknown = away()): Promise<void> => {
+    attempts.at(-1)!.reject(error);
+    await settled();
+  };
+  return { clock, book, events, attempts, link, connect, fail, settled };
+}
+
+describe('dialing', () => {
+  it('begins at once', () => {
+    const { attempts, link } = linkOf();
+    link.start();
+    link.start();
+    expect(attempts).toHaveLength(1);
+    link.close();
+  });
+
+  it.each([
+    [0, 1_000],
+    [0.5, 1_500],
+    [0.999, 1_999],
+  ])('with chance %d starts again %i ms after the last start, however long that took', async (chance, pause) => {
+    const { clock, attempts, link, fail } = linkOf({ chance });
+    link.start();
+    await fail();
+    clock.advance(pause - 1);
+    expect(attempts).toHaveLength(1);
+    clock.advance(1);
+    expect(attempts).toHaveLength(2);
+    clock.advance(1_900);
+    await fail();
+    clock.advance(100);
+    expect(attempts).toHaveLength(3);
+    link.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  it('goes on for ever, and at once when a long connection is lost', async () => {
+    const { clock, attempts, link, connect, fail, events } = linkOf();
+    link.start();
+    for (let i = 0; i < 1_000; i++) {
+      await fail();
+      clock.advance(2_000);
+    }
+    expect(attempts).toHaveLength(1_001);
+    const connection = await connect();
+    expect(link.state).toBe('connected');
+    clock.advance(60_000);
+    connection.end(cut(), 1006);
+    expect(link.state).toBe('disconnected');
+    expect(attempts).toHaveLength(1_002);
+    await connect();
+    expect(link.reconnects).toBe(1);
+    expect(events.map(({ type }) => type)).toEqual(['up', 'down', 'up']);
+    link.close();
+  });
+
+  it('does not dial in a loop a host that accepts and closes at once', async () => {
+    const { clock, attempts, link, connect } = linkOf();
+    link.start();
+    (await connect()).end(cut(), 1006);
+    expect(attempts).toHaveLength(1);
+    clock.advance(1_500);
+    expect(attempts).toHaveLength(2);
+    link.close();
+  });
+
+  it('treats a connection that ended right after its handshake as lost', async () => {
+    const { clock, attempts, link, settled } = linkOf();
+    link.start();
+    const { fake, connection } = made();
+    fake.closed = cut();
+    attempts[0]!.resolve(connection);
+    await settled();
+    expect(link.state).toBe('disconnected');
+    clock.advance(1_500);
+    expect(attempts).toHaveLength(2);
+    link.close();
+  });
+
+  it('waits a minute after another process took the name over', async () => {
+    const { clock, attempts, link, connect } = linkOf();
+    link.start();
+    const connection = await connect();
+    clock.advance(100_000);
+    connection.end(new GridError('UNAVAILABLE', 'replaced'), CloseCode.Replaced);
+    clock.advance(59_999);
+    expect(attempts).toHaveLength(1);
+    clock.advance(1);
+    expect(attempts).toHaveLength(2);
+    link.close();
+  });
+
+  it('is given up when the link is closed; a connection that comes late is closed', async () => {
+    const { clock, attempts, link, connect } = linkOf();
+    link.start();
+    link.close();
+    expect(attempts[0]!.signal.aborted).toBe(true);
+    const late = await connect();
+    expect(late.codes).toEqual([1001]);
+    expect(link.state).toBe('closed');
+    expect(clock.timers).toBe(0);
+  });
+
+  it('ends with a link that is retired, unless it is connected', async () => {
+    const idle = linkOf();
+    idle.link.start();
+    idle.link.retire('closing');
+    expect(idle.link.state).toBe('closed');
+    const busy = linkOf();
+    busy.link.start();
+    const connection = await busy.connect();
+    busy.link.retire('closing');
+    expect(busy.link.state).toBe('connected');
+    expect(connection.drained).toEqual(['closing']);
+    connection.end(cut(), 1006);
+    expect(busy.link.state).toBe('closed');
+    expect(busy.attempts).toHaveLength(1);
+  });
+});
+
+describe('a peer that drains', () => {
+  it('gets no new calls, is named once, and is dialed again only when its connection has ended', async () => {
+    const { clock, attempts, link, connect, book, events } = linkOf();
+    link.start();
+    const connection = await connect();
+    expect(link.line()).toBe(connection.mux);
+    connection.sayDraining('deploy');
+    expect(() => link.line()).toThrow(
+      expect.objectContaining({ code: 'UNAVAILABLE', reason: 'draining', notSent: true, message: 'draining' }),
+    );
+    const waited = link.waitForConnect();
+    clock.advance(10_000);
+    expect(attempts).toHaveLength(1);
+    connection.end(cut(), 1001);
+    clock.advance(2_000);
+    await connect();
+    await waited;
+    expect(book.lines).toEqual([expect.stringContaining('is leaving: deploy'), expect.stringContaining('again')]);
+    expect(events.map(({ type }) => type)).toEqual(['up', 'draining', 'down', 'up']);
+    link.close();
+  });
+});
+
+describe('accepting', () => {
+  it('waits, and takes what comes', () => {
+    const { attempts, link, clock } = linkOf({ dials: false });
+    link.start();
+    clock.advance(100_000);
+    expect(attempts).toHaveLength(0);
+    const { fake, connection } = made();
+    link.adopt(connection);
+    expect(link.state).toBe('connected');
+    fake.end(cut(), 1006);
+    expect(link.state).toBe('disconnected');
+    expect(attempts).toHaveLength(0);
+    link.close();
+  });
+
+  it('replaces the connection that stands: the old one is closed with 4001 and is not "lost"', () => {
+    const { link, events, book } = linkOf({ dials: false });
+    link.start();
+    const [first, second] = [made(), made()];
+    link.adopt(first.connection);
+    link.adopt(second.connection);
+    expect(first.fake.codes).toEqual([4001]);
+    expect(link.connection).toBe(second.connection);
+    expect(link.state).toBe('connected');
+    expect(events.map(({ type }) => type)).toEqual(['up', 'up']);
+    expect(book.lines).toEqual([]);
+    link.close();
+    expect(second.fake.codes).toEqual([1001]);
+  });
+
+  it('tells a restarted peer by its ID', () => {
+    const { link, events } = linkOf({ dials: false });
+    link.start();
+    const first = made(1);
+    link.adopt(first.connection);
+    first.fake.end(cut(), 1006);
+    link.adopt(made(2).connection);
+    expect(events.map(({ type }) => type)).toEqual(['up', 'down', 'restarted', 'up']);
+    expect(events.at(-1)).toMatchObject({ restarted: true });
+    link.close();
+  });
+
+  it('logs a stolen name once, with addresses and IDs', () => {
+    const { link, book } = linkOf({ dials: false });
+    link.start();
+    for (let id = 1; id <= 5; id++) link.adopt(made(id).connection);
+    expect(book.lines).toEqual([
+      `two processes call themselves ${PEER}: process ${'01'.repeat(16)} at 10.0.0.2 is replaced by process ${'02'.repeat(16)} at 10.0.0.2`,
+    ]);
+    link.close();
+  });
+});
+
+describe('B50 the lines about a peer that is down', () => {
+  it('are one when it is lost, one an hour, and one when it is back', async () => {
+    const { clock, book, link, connect, fail } = linkOf();
+    link.start();
+    const connection = await connect();
+    expect(book.lines).toEqual([]);
+    connection.end(cut(), 1006);
+    expect(book.lines).toEqual([`lost the connection to ${PEER}: the socket was closed: 1006`]);
+    for (let i = 0; i < 400; i++) {
+      clock.advance(1_500);
+      // the text of the error changes; the peer does not
+      await fail(new GridError('UNAVAILABLE', `failure ${i}`));
+    }
+    expect(book.lines).toHaveLength(1);
+    while (clock.now() < 3_600_000 + 3_000) {
+      clock.advance(1_500);
+      await fail();
+    }
+    expect(book.lines).toHaveLength(2);
+    expect(book.lines[1]).toMatch(
+      /cannot reach http:\/\/b:9000: connect ECONNREFUSED \(\d+ attempts; it is tried on\)/,
+    );
+    clock.advance(1_500);
+    await connect();
+    expect(book.lines.slice(2)).toEqual([`connected to ${PEER} again`]);
+    link.close();
+    expect(book.lines).toHaveLength(3);
+  });
+
+  it('of one that never was there begin with the second failure', async () => {
+    const { clock, book, link, fail } = linkOf();
+    link.start();
+    await fail();
+    expect(book.lines).toEqual([]);
+    for (let i = 0; i < 50; i++) {
+      clock.advance(1_500);
+      await fail();
+    }
+    expect(book.lines).toEqual([`cannot reach ${PEER}: connect ECONNREFUSED (2 attempts; it is tried on)`]);
+    link.close();
+  });
+
+  it('tell a refusal at once, with its reason, and not again', async () => {
+    const { clock, book, link, fail, events } = linkOf();
+    link.start();
+    for (let i = 0; i < 50; i++) {
+      await fail(new GridError('UNAUTHENTICATED', `the token is not valid ${i}`, { remote: true }));
+      clock.advance(1_500);
+    }
+    expect(book.lines).toEqual([`${PEER} refuses us: the token is not valid 0`]);
+    expect(events).toHaveLength(50);
+    link.close();
+  });
+});
+
+describe('waiting for a connection', () => {
+  it('ends at once where it stands', async () => {
+    const { link, connect } = linkOf();
+    link.start();
+    await connect();
+    await link.waitForConnect();
+    link.close();
+  });
+
+  it('ends with the connection, for everybody, and leaves nothing', async () => {
+    const { clock, link, connect } = linkOf();
+    const controller = new AbortController();
+    const waits = [link.waitForConnect({ timeoutMs: 5_000 }), link.waitForConnect({ signal: controller.signal })];
+    link.start();
+    await connect();
+    await Promise.all(waits);
+    controller.abort();
+    expect(clock.timers).toBe(0);
+    link.close();
+  });
+
+  it('ends with DEADLINE_EXCEEDED at its time', async () => {
+    const { clock, link } = linkOf({ dials: false });
+    link.start();
+    const error = rejectionOf(link.waitForConnect({ timeoutMs: 100 }));
+    clock.advance(99);
+    expect(clock.timers).toBe(1);
+    clock.advance(1);
+    expect(await error).toMatchObject({ code: 'DEADLINE_EXCEEDED', peer: PEER });
+    expect(clock.timers).toBe(0);
+    link.close();
+  });
+
+  it('ends with CANCELLED on its signal, also on one that was aborted before', async () => {
+    const { clock, link } = linkOf({ dials: false });
+    const controller = new AbortController();
+    const error = rejectionOf(link.waitForConnect({ signal: controller.signal, timeoutMs: 100 }));
+    controller.abort();
+    expect(await error).toMatchObject({ code: 'CANCELLED', peer: PEER });
+    expect(await rejectionOf(link.waitForConnect({ signal: controller.signal }))).toMatchObject({ code: 'CANCELLED' });
+    expect(clock.timers).toBe(0);
+    link.close();
+  });
+
+  it('ends with UNAVAILABLE when the grid is closed, and after', async () => {
+    const { clock, link } = linkOf();
+    link.start();
+    const error = rejectionOf(link.waitForConnect({ timeoutMs: 100 }));
+    link.close();
+    link.close();
+    const closed = { code: 'UNAVAILABLE', reason: 'closed', notSent: true };
+    expect(await error).toMatchObject(closed);
+    expect(await rejectionOf(link.waitForConnect())).toMatchObject(closed);
+    expect(clock.timers).toBe(0);
+  });
+});

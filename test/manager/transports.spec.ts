@@ -1,0 +1,332 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpsServer, type Server } from 'node:https';
+import { createServer, type AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { WebSocket, WebSocketServer } from 'ws';
+import { GridManager, type Dialer, type GridOptions } from '../../lib/manager/index.js';
+import { localDials } from '../../lib/manager/who-dials.js';
+import { socketPair } from '../../lib/testing/socket-pair.js';
+import { Flag } from '../../lib/wire/index.js';
+import { allConnected, LogBook, SECRET } from './neighbourhood.js';
+import { get } from './raw-dialer.js';
+import { rejectionOf } from './refusal.js';
+import { until } from './until.js';
+
+const grids: GridManager[] = [];
+const cleanups: (() => Promise<unknown>)[] = [];
+
+afterEach(async () => {
+  await Promise.all(grids.splice(0).map((grid) => grid.close()));
+  for (const cleanup of cleanups.splice(0)) await cleanup();
+});
+
+function make(local: string, hosts: readonly string[], options: Partial<GridOptions> = {}): GridManager {
+  const grid = new GridManager({
+    local,
+    hosts,
+    auth: { secret: SECRET },
+    logger: new LogBook(),
+    intervals: { redialMs: 20 },
+    ...options,
+  });
+  grid.handle(60, {}, (text: unknown) => text);
+  grids.push(grid);
+  return grid;
+}
+
+/** Two names that need no network, the dialer first. */
+const [FIRST, SECOND] = ((a: string, b: string) => (localDials(a, b) ? [a, b] : [b, a]))(
+  'http://first',
+  'http://second',
+) as [string, string];
+
+async function echo(from: GridManager, to: GridManager): Promise<void> {
+  expect(await from.peer(to.local).request(60, 'over')).toBe('over');
+  expect(await to.peer(from.local).request(60, 'and back')).toBe('and back');
+}
+
+describe('a transport of the application', () => {
+  it('may be any message socket: dialer on one side, incoming() on the other', async () => {
+    const asked: string[] = [];
+    const acceptor = make(SECOND, [FIRST, SECOND]);
+    const dialer = make(FIRST, [FIRST, SECOND], {
+      dialer: async (peer) => {
+        asked.push(peer);
+        const [ours, theirs] = socketPair();
+        acceptor.incoming(theirs, { remoteAddress: 'a pigeon' });
+        return ours;
+      },
+    });
+    void acceptor.start();
+    void dialer.start();
+    await allConnected(dialer, acceptor);
+    await echo(dialer, acceptor);
+    expect(asked).toEqual([SECOND]);
+  });
+
+  it('may be a WebSocket of ws', async () => {
+    const acceptor = make(SECOND, [FIRST, SECOND]);
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
+    await once(server, 'listening');
+    cleanups.push(() => new Promise((resolve) => server.close(resolve)));
+    server.on('connection', (socket) => acceptor.incoming(socket));
+    const dialer = make(FIRST, [FIRST, SECOND], {
+      dialer: async () => {
+        const socket = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+        await once(socket, 'open');
+        return socket;
+      },
+    });
+    void acceptor.start();
+    void dialer.start();
+    await allConnected(dialer, acceptor);
+    await echo(dialer, acceptor);
+  });
+
+  it('comes back after a cut', async () => {
+    const acceptor = make(SECOND, [FIRST, SECOND]);
+    const lines: ReturnType<typeof socketPair>[] = [];
+    const dialer = make(FIRST, [FIRST, SECOND], {
+      dialer: async () => {
+        const line = socketPair();
+        lines.push(line);
+        acceptor.incoming(line[1]);
+        return line[0];
+      },
+    });
+    void acceptor.start();
+    void dialer.start();
+    await allConnected(dialer, acceptor);
+    lines[0]![0].cut();
+    await until(
+      () => dialer.stats().peers[0]!.reconnects === 1 && acceptor.stats().peers[0]!.reconnects === 1,
+      'it is back',
+    );
+    await echo(dialer, acceptor);
+  });
+
+  it.each<[string, Dialer, number, string]>([
+    ['rejects', () => Promise.reject(new Error('no pigeons')), 2_000, 'no pigeons'],
+    [
+      'throws',
+      () => {
+        throw new Error('no pigeons at all');
+      },
+      2_000,
+      'no pigeons at all',
+    ],
+    ['never answers', () => new Promise(() => {}), 20, 'no answer within 20 ms'],
+  ])('that %s is a dial that failed', async (_, dialer, dialTimeoutMs, text) => {
+    const log = new LogBook();
+    const grid = make(FIRST, [FIRST, SECOND], { dialer, logger: log, intervals: { redialMs: 5, dialTimeoutMs } });
+    void grid.start();
+    await until(() => log.matching(/cannot reach/).length === 1, 'the second failure');
+    expect(log.lines[0]).toContain(text);
+  });
+
+  it('that answers too late is dropped', async () => {
+    const [late, other] = socketPair();
+    let answer: (socket: typeof late) => void = () => {};
+    let calls = 0;
+    const grid = make(FIRST, [FIRST, SECOND], {
+      intervals: { redialMs: 5, dialTimeoutMs: 10 },
+      dialer: () => new Promise((resolve) => (calls++ === 0 ? (answer = resolve) : undefined)),
+    });
+    void grid.start();
+    await until(() => calls === 2, 'the next attempt');
+    other.listen({ onFrame() {}, onViolation() {}, onClose() {} });
+    late.listen({ onFrame() {}, onViolation() {}, onClose() {} });
+    answer(late);
+    await until(() => late.closed, 'the late socket is closed');
+  });
+
+  it('incoming() refuses while the grid is not started, and past pendingHandshakes', async () => {
+    const acceptor = make(SECOND, [FIRST, SECOND], { limits: { pendingHandshakes: 1 } });
+    const closes: [number, string][] = [];
+    const offer = (): void => {
+      const [ours, theirs] = socketPair();
+      ours.listen({ onFrame() {}, onViolation() {}, onClose: (code, reason) => closes.push([code, reason]) });
+      acceptor.incoming(theirs);
+    };
+    offer();
+    await until(() => closes.length === 1, 'refused');
+    void acceptor.start();
+    offer();
+    offer();
+    await until(() => closes.length === 2, 'the second one is refused');
+    expect(closes).toEqual([
+      [1013, 'this host has not started yet'],
+      [1013, 'too many handshakes are pending'],
+    ]);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe('a listener of its own', () => {
+  it('serves the grid and nothing else, and is gone after close()', async () => {
+    const hosts = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+    const [a, b] = hosts.map((host) => make(host, hosts)) as [GridManager, GridManager];
+    for (const grid of [a, b]) {
+      await grid.listen();
+      void grid.start();
+    }
+    await allConnected(a, b);
+    await echo(a, b);
+    expect((await get(a.local, '/', {})).status).toBe(404);
+    await a.close();
+    await rejectionOf(a.peer(b.local).request(60));
+    await expect(get(a.local, '/', {})).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    // the port is free again
+    const again = make(a.local, hosts);
+    await again.listen();
+    void again.start();
+    await allConnected(again, b);
+  });
+
+  it('says that the port is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const local = `http://127.0.0.1:${port}`;
+    const grid = make(local, [local]);
+    const error = await rejectionOf(grid.listen());
+    expect(error).toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: `cannot listen on 127.0.0.1 port ${port}: the port is taken`,
+    });
+    taken.close();
+    await once(taken, 'close');
+    await grid.listen();
+  });
+
+  it('may listen elsewhere than on the address of local', async () => {
+    const port = await freePort();
+    const grid = make('http://node-1.invalid:9000', ['http://node-1.invalid:9000'], {
+      listen: { host: '127.0.0.1', port },
+    });
+    await grid.listen();
+    expect((await get(`http://127.0.0.1:${port}`, '/', {})).status).toBe(404);
+    const lost = make('http://node-1.invalid:9000', ['http://node-1.invalid:9000']);
+    expect((await rejectionOf(lost.listen())).message).toContain('name the one to listen on with the option listen');
+  });
+});
+
+const pem = (name: string): string => readFileSync(new URL(`./tls/${name}`, import.meta.url), 'utf8');
+
+describe('B46 TLS', () => {
+  const ca = pem('ca.pem');
+  const cert = pem('host.pem');
+  const key = pem('host.key.pem');
+
+  async function house(extra: object = {}): Promise<[string, Server]> {
+    const server = createHttpsServer({ cert, key, ...extra }, (_request, response) => response.end('plain'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanups.push(async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    });
+    return [`https://127.0.0.1:${(server.address() as AddressInfo).port}`, server];
+  }
+
+  async function pair(
+    options: (dials: boolean) => Partial<GridOptions>,
+    server: object = {},
+  ): Promise<[GridManager, GridManager]> {
+    const [a, b] = [await house(server), await house(server)];
+    const [first, second] = localDials(a[0], b[0]) ? [a, b] : [b, a];
+    const hosts = [first[0], second[0]];
+    const both: [GridManager, GridManager] = [
+      make(first[0], hosts, options(true)),
+      make(second[0], hosts, options(false)),
+    ];
+    both[0].attach(first[1]);
+    both[1].attach(second[1]);
+    for (const grid of both) void grid.start();
+    return both;
+  }
+
+  it('works with the authority of the options, without CRC', async () => {
+    const [a, b] = await pair(() => ({ tls: { ca } }));
+    await allConnected(a, b);
+    await echo(a, b);
+    const { connection } = (
+      a as unknown as { links: Map<string, { connection: { dialect: { baseFlags: number } } }> }
+    ).links.get(b.local)!;
+    expect(connection.dialect.baseFlags & Flag.Crc).toBe(0);
+  });
+
+  it('fails with a clear text where the authority is unknown', async () => {
+    const log = new LogBook();
+    await pair((dials) => (dials ? { logger: log } : {}));
+    await until(() => log.lines.length > 0, 'the second failure');
+    expect(log.lines[0]).toMatch(/cannot reach .*unable to verify the first certificate/);
+  });
+
+  it('asks a function for the options once, and again after reloadTls()', async () => {
+    let asked = 0;
+    const [a, b] = await pair((dials) => (dials ? { tls: async () => (asked++ === 0 ? { ca: cert } : { ca }) } : {}));
+    await until(() => asked === 1, 'the first question');
+    expect(a.peer(b.local).state).toBe('connecting');
+    a.reloadTls();
+    await allConnected(a, b);
+    expect(asked).toBe(2);
+  });
+
+  it('a function that fails is a dial that failed, and is asked again', async () => {
+    let asked = 0;
+    const [a, b] = await pair((dials) => {
+      if (!dials) return {};
+      return { tls: () => (asked++ < 2 ? Promise.reject(new Error('no key yet')) : { ca }) };
+    });
+    await allConnected(a, b);
+    expect(asked).toBe(3);
+  });
+
+  it('mutual TLS lets in who shows a certificate for its host', async () => {
+    const [a, b] = await pair(() => ({ tls: { ca, cert, key } }), { ca, requestCert: true, rejectUnauthorized: true });
+    await allConnected(a, b);
+    await echo(a, b);
+  });
+
+  it('mutual TLS refuses a certificate for another host', async () => {
+    const [, server] = await house({ ca, requestCert: true });
+    const { port } = server.address() as AddressInfo;
+    const local = `https://127.0.0.1:${port}`;
+    // whichever name dials us: the certificate covers neither
+    let other = 'https://other-0.invalid:1';
+    for (let i = 1; !localDials(other, local); i++) other = `https://other-${i}.invalid:1`;
+    const acceptor = make(local, [local, other]);
+    acceptor.attach(server);
+    void acceptor.start();
+    const log = new LogBook();
+    const dialer = make(other, [local, other], { tls: { ca, cert, key }, logger: log });
+    void dialer.start();
+    await until(() => log.lines.length > 0, 'the refusal');
+    expect(log.lines[0]).toMatch(
+      /refuses us: the certificate does not stand for https:\/\/other-\d+\.invalid:1: .*not in the cert's altnames/i,
+    );
+  });
+
+  it('a listener of its own speaks TLS with listen.tls', async () => {
+    const local = `https://127.0.0.1:${await freePort()}`;
+    const grid = make(local, [local], { listen: { tls: { cert, key } } });
+    await grid.listen();
+    const socket = new WebSocket(`${local.replace('https', 'wss')}/other`, { ca });
+    socket.on('error', () => {});
+    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
+    expect(response.statusCode).toBe(404);
+    socket.terminate();
+  });
+});

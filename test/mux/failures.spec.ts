@@ -1,0 +1,387 @@
+import { describe, expect, it } from '@jest/globals';
+import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
+import type { CallerStream, CallHandler, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
+import { MuxIds } from '../../lib/mux/mux-ids.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { muxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
+import { Flag, Op } from '../../lib/wire/index.js';
+import { brief, bytes, SoloMux, text } from './solo-mux.js';
+
+/** The failures that real use of this design found, as far as they can happen in a mux. */
+
+const echo: CallHandler = { onRequest: (call) => call.respond(call.payload), inCapacity: 0, outCapacity: 1 };
+const stream = (onStream: (call: HandlerStream) => void, inCapacity = 0, outCapacity = 1): CallHandler => ({
+  onStream,
+  inCapacity,
+  outCapacity,
+});
+const request = (handler: number, payload?: string) => ({
+  handler,
+  subroute: undefined,
+  payload: payload === undefined ? undefined : bytes(payload),
+  timeoutMs: undefined,
+});
+const opening = (handler: number, input = false) => ({
+  ...request(handler),
+  input,
+  inCapacity: undefined,
+  outCapacity: undefined,
+});
+
+/** One request as a promise of what its listener was told. */
+function ask(
+  pair: { a: { openRequest: (init: never, listener: never) => unknown } },
+  handler: number,
+  payload?: string,
+) {
+  return new Promise<string | GridError>((resolve) => {
+    pair.a.openRequest(
+      request(handler, payload) as never,
+      {
+        onResponse: (answer: Uint8Array | undefined) => resolve(text(answer) ?? ''),
+        onError: resolve,
+      } as never,
+    );
+  });
+}
+
+function drain(call: CallerStream): { items: string[]; end: GridError | 'clean' | undefined } {
+  const read: { items: string[]; end: GridError | 'clean' | undefined } = { items: [], end: undefined };
+  const pump = (): void => {
+    for (let item = call.output.take(); item; item = call.output.take()) read.items.push(text(item)!);
+    if (call.output.end) read.end = call.output.end.error ?? 'clean';
+  };
+  call.output.onReady = pump;
+  pump();
+  return read;
+}
+
+async function settled(
+  options: MuxPairOptions,
+  use: (pair: ReturnType<typeof muxPair>, clock: ManualClock) => Promise<void>,
+) {
+  const clock = new ManualClock();
+  const pair = muxPair({ clock, ...options });
+  await use(pair, clock);
+  await pair.settle();
+  expect([pair.a.outgoing, pair.a.incoming, pair.b.outgoing, pair.b.incoming, clock.timers]).toEqual([0, 0, 0, 0, 0]);
+}
+
+describe('what hung', () => {
+  it('B01 an ack for an unknown call, with a full queue, delays no end: all calls fail at once when the link is cut', async () => {
+    await settled({ handlersB: { 67: stream(() => {}, 1) } }, async (pair) => {
+      pair.aToB.hold();
+      const calls = Array.from({ length: 1000 }, () => pair.a.openStream(opening(67)));
+      pair.a.receive({
+        muxId: 1e15,
+        seq: 0,
+        deadlineMs: 0,
+        handler: 0,
+        op: Op.AckMux,
+        flags: Flag.Crc,
+        payload: undefined,
+      });
+      pair.aToB.congested = true;
+      pair.cut();
+      expect(calls.every((call) => isDisconnected(call.output.end?.error))).toBe(true);
+    });
+  });
+
+  it('B02 100 streams that wait to send all end when the link is cut', async () => {
+    await settled({ handlersB: { 69: stream((call) => call.input.discard(), 1) } }, async (pair) => {
+      const calls = Array.from({ length: 100 }, () => pair.a.openStream(opening(69, true)));
+      await pair.settle();
+      pair.aToB.congested = true;
+      const waiting = calls.map(
+        (call) => new Promise((resolve) => (call.input.onReady = () => resolve(call.input.closed))),
+      );
+      expect(calls.some((call) => call.input.ready)).toBe(false);
+      pair.cut();
+      expect((await Promise.all(waiting)).every(isDisconnected)).toBe(true);
+    });
+  });
+
+  it('B03 P19 a consumer that does not read, cancelled: the handler ends, others go on, and the rest is followed by the error', async () => {
+    let handler: HandlerStream | undefined;
+    const push = (call: HandlerStream): void => {
+      handler = call;
+      let sent = 0;
+      const go = (): void => {
+        while (sent < 100 && call.output.ready) call.output.send(bytes(String(sent++)));
+      };
+      call.output.onReady = go;
+      go();
+    };
+    await settled({ handlersB: { 63: stream(push), 60: echo } }, async (pair) => {
+      const call = pair.a.openStream(opening(63));
+      await pair.settle();
+      expect(call.output.available).toBe(1);
+      call.cancel(new GridError('CANCELLED', TEXT.cancelled));
+      await pair.settle();
+      expect(handler!.aborted?.code).toBe('CANCELLED');
+      expect(pair.a.outgoing).toBe(0);
+      expect(await ask(pair, 60, 'x')).toBe('x');
+      expect(drain(call)).toMatchObject({ items: ['0'], end: { code: 'CANCELLED' } });
+      handler!.output.end();
+    });
+  });
+
+  it('B06 1,000 streams opened to a side whose writing stands still: it goes on reading, and acknowledges each before its data', async () => {
+    const one = (call: HandlerStream): void => {
+      call.output.send(bytes('x'));
+      call.output.end();
+    };
+    await settled({ handlersA: { 60: echo }, handlersB: { 63: stream(one, 0, 2), 60: echo } }, async (pair) => {
+      pair.bToA.hold();
+      const reads = Array.from({ length: 1000 }, () => drain(pair.a.openStream(opening(63))));
+      await pair.settle();
+      const asked = new Promise((resolve) => {
+        pair.b.openRequest(request(60, 'back'), { onResponse: (answer) => resolve(text(answer)), onError: resolve });
+      });
+      await pair.settle();
+      pair.bToA.release();
+      expect(await asked).toBe('back');
+      await pair.settle();
+      expect(reads.every(({ items, end }) => items.length === 1 && end === 'clean')).toBe(true);
+      const seen = new Set();
+      for (const message of pair.bToA.delivered) {
+        if (message.op === Op.AckMux) seen.add(message.muxId);
+        if (message.op === Op.MuxServerMsg) expect(seen.has(message.muxId)).toBe(true);
+      }
+    });
+  });
+
+  it('B12 pings go on while consumer and producer are blocked; a silent peer ends the stream at both ends', async () => {
+    let handler: HandlerStream | undefined;
+    const options = {
+      intervals: { streamPingMs: 100, streamSilenceMs: 400 },
+      handlersB: { 67: stream((call) => (handler = call), 1) },
+    };
+    await settled(options, async (pair, clock) => {
+      const call = pair.a.openStream(opening(67, true));
+      for (let i = 0; i < 10; i++) {
+        await pair.settle();
+        clock.advance(100);
+      }
+      expect(call.over).toBe(false);
+      pair.aToB.hold();
+      pair.bToA.hold();
+      clock.advance(500);
+      expect(call.over).toBe(true);
+      expect(handler!.aborted).toBeDefined();
+      handler!.output.end();
+      pair.cut();
+    });
+  });
+});
+
+describe('what was lost or wrong', () => {
+  it('B18 1,000 streams that end with a text of their own, among others that churn buffers', async () => {
+    const fail = stream((call) => call.output.fail(new GridError('UNKNOWN', `error of ${text(call.payload)}`)));
+    await settled({ handlersB: { 66: fail, 60: echo } }, async (pair) => {
+      const calls = Array.from({ length: 1000 }, (_, i) => {
+        void ask(pair, 60, 'y'.repeat(i));
+        return pair.a.openStream({ ...opening(66), payload: bytes(String(i)) });
+      });
+      await pair.settle();
+      expect(calls.map((call) => call.output.end?.error?.message)).toEqual(calls.map((_, i) => `error of ${i}`));
+    });
+  });
+
+  it('B20 one cached answer given to 1,000 callers reaches each as it is, whatever they do with it', async () => {
+    const cached = bytes('cached');
+    const handler = { ...echo, onRequest: (call: IncomingRequest) => call.respond(cached) };
+    await settled({ handlersB: { 60: handler } }, async (pair) => {
+      const answers: string[] = [];
+      for (let i = 0; i < 1000; i++) {
+        pair.a.openRequest(request(60), {
+          onResponse: (answer) => {
+            answers.push(text(answer)!);
+            answer!.fill(0);
+          },
+          onError: () => {},
+        });
+      }
+      await pair.settle();
+      expect(answers).toEqual(Array.from({ length: 1000 }, () => 'cached'));
+      expect(text(cached)).toBe('cached');
+    });
+  });
+});
+
+describe('what broke the protocol', () => {
+  it('B23 an unknown handler and an unknown subroute are told at once, by request and by stream, and nothing else suffers', async () => {
+    await settled({ handlersB: { 60: echo } }, async (pair) => {
+      const routed = pair.a.openStream({ ...opening(60), subroute: new Uint8Array(32).fill(1) });
+      const unknown = pair.a.openStream(opening(99));
+      expect(await ask(pair, 99)).toMatchObject({ code: 'UNIMPLEMENTED', message: 'Invalid Handler for type: 99' });
+      expect(unknown.output.end?.error).toMatchObject({ code: 'UNIMPLEMENTED' });
+      expect(routed.output.end?.error?.message).toBe(`Invalid Handler for type: ${'01'.repeat(32)}`);
+      expect(await ask(pair, 60, 'x')).toBe('x');
+    });
+  });
+
+  it('B24 the subroute flag stands on the opening message alone', async () => {
+    const subroute = new Uint8Array(32).fill(0xaa);
+    const twoWay = stream(
+      (call) => {
+        const go = (): void => {
+          while (call.output.ready && call.input.available > 0) call.output.send(call.input.take()!);
+          if (call.input.end && call.input.available === 0) call.output.end();
+        };
+        call.input.onReady = call.output.onReady = go;
+      },
+      2,
+      2,
+    );
+    await settled({ handlersB: { [`65:${'aa'.repeat(32)}`]: twoWay } }, async (pair) => {
+      const call = pair.a.openStream({ ...opening(65, true), subroute });
+      const read = drain(call);
+      await pair.settle();
+      call.input.send(bytes('1'));
+      call.input.send(bytes('2'));
+      call.input.end();
+      await pair.settle();
+      expect(read).toEqual({ items: ['1', '2'], end: 'clean' });
+      const flagged = [...pair.aToB.delivered, ...pair.bToA.delivered].filter(({ flags }) => flags & Flag.Subroute);
+      expect(brief(flagged)).toEqual(['ConnectMux#0']);
+      expect(flagged[0]!.subroute).toHaveLength(32);
+    });
+  });
+
+  it('B27 streams that end at random phases of their ping leave no timer and drop nothing of note', async () => {
+    const end = stream((call) => {
+      ends.push(() => call.output.end());
+    });
+    const ends: (() => void)[] = [];
+    await settled(
+      { handlersB: { 63: end }, intervals: { streamPingMs: 5, streamSilenceMs: 1e6 } },
+      async (pair, clock) => {
+        const reads = [];
+        for (let i = 0; i < 500; i++) {
+          reads.push(drain(pair.a.openStream(opening(63))));
+          await pair.settle();
+          clock.advance(i % 7);
+          if (i % 3 === 0) ends.shift()?.();
+        }
+        await pair.settle();
+        for (const finish of ends) finish();
+        await pair.settle();
+        expect(pair.aborted).toBeUndefined();
+        expect(reads.filter((read) => read.end !== 'clean')).toEqual([]);
+      },
+    );
+  });
+
+  it('B28 a cut at every moment of a call: exactly one end, and it is "disconnected"', async () => {
+    for (let step = 0; step < 6; step++) {
+      const pair = muxPair({ handlersB: { 60: { ...echo, onRequest: () => {} }, 67: stream(() => {}) } });
+      const ends: unknown[] = [];
+      for (const link of [pair.aToB, pair.bToA]) link.hold();
+      if (step === 0) pair.cut();
+      try {
+        pair.a.openRequest(request(60), {
+          onResponse: () => ends.push('answered'),
+          onError: (error) => ends.push(error),
+        });
+        const call = pair.a.openStream(opening(67));
+        call.onOver = (error) => ends.push(error);
+      } catch (error) {
+        ends.push(error, error);
+      }
+      if (step === 1) pair.cut();
+      pair.aToB.step(step === 2 ? 1 : 2);
+      if (step <= 3) pair.cut();
+      pair.bToA.step(5);
+      pair.cut();
+      if (step === 0) expect(ends).toHaveLength(2);
+      expect(ends).toHaveLength(2);
+      expect(ends.every(isDisconnected)).toBe(true);
+    }
+  });
+
+  it('B29 ids near 2^53 wrap to 1, are never 0 and never one in use', () => {
+    const ids = new MuxIds(0, 5);
+    const inUse = new Set<number>([2, 3]);
+    expect(Array.from({ length: 6 }, () => ids.next({ has: (id) => inUse.has(Number(id)) }))).toEqual([
+      1, 4, 5, 1, 4, 5,
+    ]);
+    expect(new MuxIds(0.999_999).next({ has: () => false })).toBeLessThan(2 ** 32);
+  });
+
+  it('H7 a caller that believes in more capacity than there is ends that stream alone', () => {
+    const calls: HandlerStream[] = [];
+    const solo = new SoloMux({ handlers: { 65: stream((call) => calls.push(call), 1), 60: echo }, extensions: [] });
+    solo.receive(Op.ConnectMux, 7, { handler: 65 });
+    for (let seq = 1; seq <= 5; seq++) solo.receive(Op.MuxClientMsg, 7, { seq, payload: bytes('x') });
+    solo.receive(Op.Request, 8, { handler: 60, payload: bytes('y') });
+    expect(solo.aborted).toBeUndefined();
+    expect(calls[0]!.aborted?.message).toBe('handler blocked');
+    expect(solo.take().some(({ op, payload }) => op === Op.Response && text(payload) === 'y')).toBe(true);
+  });
+});
+
+describe('handlers that misbehave', () => {
+  it('B32 the end of the handler and the end of the link at one moment: one of the two, never neither', async () => {
+    for (let i = 0; i < 200; i++) {
+      let handler: HandlerStream | undefined;
+      const pair = muxPair({ handlersB: { 66: stream((call) => (handler = call)) } });
+      const read = drain(pair.a.openStream(opening(66)));
+      await pair.settle();
+      const ends = [() => handler!.output.fail(new GridError('ABORTED', 'mine')), () => pair.cut()];
+      for (const end of i % 2 === 0 ? ends : ends.reverse()) end();
+      await Promise.resolve();
+      expect(read.end).toMatchObject({ message: expect.stringMatching(/^(mine|remote disconnected)$/) });
+    }
+  });
+
+  it('B33 what is sent after the end is refused, and the caller sees one clean end', async () => {
+    let handler: HandlerStream | undefined;
+    await settled({ handlersB: { 63: stream((call) => (handler = call), 0, 4) } }, async (pair) => {
+      const read = drain(pair.a.openStream(opening(63)));
+      await pair.settle();
+      handler!.output.send(bytes('x'));
+      handler!.output.end();
+      expect(handler!.output.ready).toBe(false);
+      expect(() => handler!.output.send(bytes('late'))).toThrow('without a credit');
+      handler!.output.fail(new GridError('ABORTED', 'late'));
+      await pair.settle();
+      expect(read).toEqual({ items: ['x'], end: 'clean' });
+    });
+  });
+
+  it('B34 a handler that writes for ever is told at once that its caller has gone', async () => {
+    let handler: HandlerStream | undefined;
+    await settled({ handlersB: { 63: stream((call) => (handler = call)) } }, async (pair) => {
+      const call = pair.a.openStream(opening(63));
+      await pair.settle();
+      handler!.output.send(bytes('x'));
+      const told = new Promise((resolve) => (handler!.output.onReady = () => resolve(handler!.output.closed)));
+      await pair.settle();
+      call.output.take();
+      call.cancel(new GridError('CANCELLED', TEXT.cancelled));
+      await pair.settle();
+      expect(handler!.output.closed).toMatchObject({ code: 'CANCELLED' });
+      await told;
+      handler!.output.end();
+    });
+  });
+
+  it('B35 100,000 requests with a deadline of an hour leave neither timers nor entries', async () => {
+    await settled({ handlersB: { 60: echo } }, async (pair, clock) => {
+      let answered = 0;
+      for (let round = 0; round < 100; round++) {
+        for (let i = 0; i < 1000; i++) {
+          pair.a.openRequest(
+            { ...request(60), timeoutMs: 3_600_000 },
+            { onResponse: () => answered++, onError: () => {} },
+          );
+        }
+        await pair.settle();
+        pair.aToB.delivered.length = pair.bToA.delivered.length = 0;
+      }
+      expect(answered).toBe(100_000);
+      expect(clock.timers).toBe(0);
+    });
+  });
+});

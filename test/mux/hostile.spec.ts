@@ -1,0 +1,281 @@
+import { describe, expect, it } from '@jest/globals';
+import type { HandlerStream } from '../../lib/mux/index.js';
+import { encodeCapacity, encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
+import { brief, bytes, SoloMux, text } from './solo-mux.js';
+
+const EOF = Flag.Crc | Flag.Eof;
+
+function withStream(inCapacity: number, outCapacity = 1) {
+  const calls: HandlerStream[] = [];
+  const handler = { onStream: (call: HandlerStream) => void calls.push(call), inCapacity, outCapacity };
+  const solo = new SoloMux({ handlers: { 65: handler }, extensions: [] });
+  const openStream = (muxId: number, flags: number = Flag.Crc) => {
+    solo.receive(Op.ConnectMux, muxId, { handler: 65, flags });
+    solo.take();
+    return calls.at(-1)!;
+  };
+  return { solo, openStream };
+}
+
+const ending = (messages: readonly Message[]) => {
+  const [end, goodbye] = messages;
+  expect(brief(messages)).toEqual([`MuxServerMsg#${end!.seq}`, 'DisconnectClientMux#0']);
+  expect(end!.flags).toBe(Flag.Crc | Flag.Eof | Flag.PayloadIsErr);
+  expect(goodbye!.payload).toBeUndefined();
+  return text(end!.payload);
+};
+
+describe('B07 a peer that breaks the rules of one stream', () => {
+  it('a gap in the sequence ends the stream, told without a credit', () => {
+    const { solo, openStream } = withStream(1);
+    const call = openStream(7);
+    solo.receive(Op.MuxClientMsg, 7, { seq: 3, payload: bytes('x') });
+    expect(ending(solo.take())).toBe('receive sequence number mismatch. want 1, got 3');
+    expect(call.aborted?.code).toBe('DATA_LOSS');
+    expect(call.input.end?.error?.code).toBe('DATA_LOSS');
+    expect(solo.mux.incoming).toBe(0);
+    call.output.end();
+    expect([solo.mux.running, solo.take().length]).toEqual([0, 0]);
+  });
+
+  it('one message more than the credits: "handler blocked"', () => {
+    const { solo, openStream } = withStream(2);
+    const call = openStream(7);
+    for (let seq = 1; seq <= 3; seq++) solo.receive(Op.MuxClientMsg, 7, { seq, payload: bytes('x') });
+    expect(ending(solo.take())).toBe('handler blocked');
+    call.output.end();
+  });
+
+  it('a credit is returned only for what the handler took', () => {
+    const { solo, openStream } = withStream(2);
+    const call = openStream(7);
+    solo.receive(Op.MuxClientMsg, 7, { seq: 1, payload: bytes('x') });
+    solo.receive(Op.MuxClientMsg, 7, { seq: 2, payload: bytes('y') });
+    expect(solo.take()).toEqual([]);
+    expect(text(call.input.take())).toBe('x');
+    expect(brief(solo.take())).toEqual(['UnblockClMux#1']);
+    solo.receive(Op.MuxClientMsg, 7, { seq: 3, payload: bytes('z') });
+    expect(solo.take()).toEqual([]);
+    call.output.end();
+  });
+
+  it('input to a handler that takes none: "did not expect inbound message"; its end is fine', () => {
+    const { solo, openStream } = withStream(0);
+    openStream(7).output.fail;
+    solo.receive(Op.MuxClientMsg, 7, { seq: 1, flags: EOF });
+    expect(solo.take()).toEqual([]);
+    const second = openStream(8);
+    solo.receive(Op.MuxClientMsg, 8, { seq: 1, payload: bytes('x') });
+    expect(ending(solo.take())).toBe('did not expect inbound message');
+    expect(second.aborted?.code).toBe('FAILED_PRECONDITION');
+    second.output.end();
+  });
+
+  it('input after the end of input ends the stream', () => {
+    const { solo, openStream } = withStream(2);
+    const call = openStream(7, EOF);
+    solo.receive(Op.MuxClientMsg, 7, { seq: 1, payload: bytes('x') });
+    expect(ending(solo.take())).toBe('did not expect inbound message');
+    call.output.end();
+  });
+
+  it('a payload in the last input message is its last item', () => {
+    const { solo, openStream } = withStream(1);
+    const call = openStream(7);
+    solo.receive(Op.MuxClientMsg, 7, { seq: 1, flags: EOF, payload: bytes('last') });
+    expect(text(call.input.take())).toBe('last');
+    expect(call.input.end).toEqual({ error: undefined });
+    expect(solo.take()).toEqual([]);
+    call.output.end();
+  });
+
+  it('credits in excess are dropped and counted, never more than the capacity is sent', () => {
+    const { solo, openStream } = withStream(0, 2);
+    const call = openStream(7);
+    for (let seq = 1; seq <= 50; seq++) solo.receive(Op.UnblockSrvMux, 7, { seq });
+    expect(call.output.credits).toBe(2);
+    expect(solo.drops.filter((drop) => drop === 'excess-credit')).toHaveLength(50);
+    call.output.end();
+  });
+
+  it('a second opening of a muxId in use ends the connection', () => {
+    const { solo, openStream } = withStream(0, 2);
+    const call = openStream(7);
+    solo.receive(Op.ConnectMux, 7, { handler: 65 });
+    expect(solo.aborted).toMatchObject({ closeCode: 1002 });
+    call.output.end();
+  });
+
+  it('a stateless stream is refused', () => {
+    const { solo } = withStream(0);
+    solo.receive(Op.ConnectMux, 7, { handler: 65, flags: Flag.Crc | Flag.Stateless });
+    expect(brief(solo.take())).toEqual(['MuxConnectError#0']);
+    expect(solo.mux.incoming).toBe(0);
+  });
+
+  it('sequence numbers wrap from 4294967295 to 0', () => {
+    const { solo, openStream } = withStream(1, 1);
+    const call = openStream(7);
+    // the counter is internal: jump to its last values as 2^32 messages would
+    const received = (call as unknown as { received: { next: number } }).received;
+    received.next = 0xffff_ffff;
+    solo.receive(Op.MuxClientMsg, 7, { seq: 0xffff_ffff, payload: bytes('x') });
+    call.input.take();
+    solo.receive(Op.MuxClientMsg, 7, { seq: 0, payload: bytes('y') });
+    expect(text(call.input.take())).toBe('y');
+    expect(call.aborted).toBeUndefined();
+    call.output.end();
+  });
+});
+
+describe('messages for calls that are not there (spec §6, H1, H13)', () => {
+  it.each([
+    ['MuxClientMsg', Op.MuxClientMsg, Flag.Crc, ['DisconnectClientMux#0']],
+    ['MuxClientMsg with EOF', Op.MuxClientMsg, EOF, []],
+    ['MuxServerMsg', Op.MuxServerMsg, Flag.Crc, ['DisconnectServerMux#0']],
+    ['MuxServerMsg with EOF', Op.MuxServerMsg, EOF, []],
+    ['AckMux', Op.AckMux, Flag.Crc, ['DisconnectServerMux#0']],
+    ['Pong', Op.Pong, Flag.Crc, ['DisconnectServerMux#0']],
+    ['UnblockSrvMux', Op.UnblockSrvMux, Flag.Crc, []],
+    ['UnblockClMux', Op.UnblockClMux, Flag.Crc, []],
+    ['DisconnectClientMux', Op.DisconnectClientMux, Flag.Crc, []],
+    ['DisconnectServerMux', Op.DisconnectServerMux, Flag.Crc, []],
+    ['Response', Op.Response, EOF, []],
+    ['MuxConnectError', Op.MuxConnectError, EOF, []],
+  ])('%s', (_name, op, flags, answers) => {
+    const solo = new SoloMux();
+    solo.receive(op, 99, { flags, payload: op === Op.Pong ? encodePong({ notFound: false }) : undefined });
+    expect(brief(solo.take())).toEqual(answers);
+    expect(solo.aborted).toBeUndefined();
+  });
+
+  it('a ping is answered with nf, a pong with nf is not', () => {
+    const solo = new SoloMux();
+    solo.receive(Op.Ping, 99, { seq: 4 });
+    const [pong] = solo.take();
+    expect(pong).toMatchObject({ op: Op.Pong, muxId: 99, seq: 4 });
+    solo.receive(Op.Pong, 99, { payload: pong!.payload });
+    expect(solo.take()).toEqual([]);
+  });
+
+  it('H1 data for a forgotten call of ours leaves the call of the peer with the same id alone', () => {
+    const { solo, openStream } = withStream(1);
+    const call = openStream(7);
+    solo.receive(Op.MuxServerMsg, 7, { seq: 0, payload: bytes('orphan') });
+    expect(brief(solo.take())).toEqual(['DisconnectServerMux#0']);
+    expect(call.aborted).toBeUndefined();
+    call.output.end();
+  });
+});
+
+describe('a handler side that breaks the rules, seen by the caller', () => {
+  const init = {
+    handler: 65,
+    subroute: undefined,
+    payload: undefined,
+    timeoutMs: undefined,
+    input: true,
+    inCapacity: 1,
+    outCapacity: 2,
+  };
+  const opened = () => {
+    const solo = new SoloMux();
+    const call = solo.mux.openStream(init);
+    const { muxId } = solo.take()[0]!;
+    return { solo, call, muxId };
+  };
+
+  it('a gap is "out-of-sequence item received", and the handler is told to stop', () => {
+    const { solo, call, muxId } = opened();
+    solo.receive(Op.AckMux, muxId);
+    solo.receive(Op.MuxServerMsg, muxId, { seq: 2, payload: bytes('x') });
+    expect(call.output.end?.error).toMatchObject({ code: 'DATA_LOSS', message: 'out-of-sequence item received' });
+    expect(brief(solo.take())).toEqual(['DisconnectServerMux#0']);
+  });
+
+  it('more than the known capacity is "response blocked"; what came before is still there', () => {
+    const { solo, call, muxId } = opened();
+    solo.receive(Op.AckMux, muxId);
+    for (let seq = 1; seq <= 3; seq++) solo.receive(Op.MuxServerMsg, muxId, { seq, payload: bytes(String(seq)) });
+    expect(text(call.output.take())).toBe('1');
+    expect(text(call.output.take())).toBe('2');
+    expect(call.output.take()).toBeUndefined();
+    expect(call.output.end?.error).toMatchObject({ code: 'RESOURCE_EXHAUSTED', message: 'response blocked' });
+  });
+
+  it.each([
+    ['DisconnectClientMux', Op.DisconnectClientMux, {}, 'UNAVAILABLE', 'remote terminated call'],
+    [
+      'DisconnectClientMux with a text',
+      Op.DisconnectClientMux,
+      { flags: Flag.Crc | Flag.PayloadIsErr, payload: bytes('handler blocked') },
+      'FAILED_PRECONDITION',
+      'handler blocked',
+    ],
+    ['Pong with nf', Op.Pong, { payload: encodePong({ notFound: true }) }, 'UNAVAILABLE', 'remote terminated call'],
+    [
+      'Pong with e',
+      Op.Pong,
+      { payload: encodePong({ notFound: false, error: 'x' }) },
+      'UNAVAILABLE',
+      'remote terminated call',
+    ],
+  ] as const)(
+    'H2 %s before the end is an error, never a clean end, with a full buffer too',
+    (_n, op, fields, code, message) => {
+      const { solo, call, muxId } = opened();
+      solo.receive(Op.AckMux, muxId);
+      for (let seq = 1; seq <= 2; seq++) solo.receive(Op.MuxServerMsg, muxId, { seq, payload: bytes('x') });
+      solo.receive(op, muxId, fields);
+      expect([call.output.take(), call.output.take()].every(Boolean)).toBe(true);
+      expect(call.output.end?.error).toMatchObject({ code, message });
+      expect(solo.mux.outgoing).toBe(0);
+    },
+  );
+
+  it('DisconnectClientMux after the end changes nothing', () => {
+    const { solo, call, muxId } = opened();
+    solo.receive(Op.AckMux, muxId);
+    solo.receive(Op.MuxServerMsg, muxId, { seq: 1, flags: EOF });
+    solo.receive(Op.DisconnectClientMux, muxId);
+    expect(call.output.end).toEqual({ error: undefined });
+  });
+
+  it('unread bytes past the cap end the call', () => {
+    const solo = new SoloMux({ limits: { unreadBytes: 10 } });
+    const call = solo.mux.openStream({ ...init, outCapacity: undefined });
+    const { muxId } = solo.take()[0]!;
+    solo.receive(Op.AckMux, muxId, { payload: encodeCapacity({ in: 1, out: 1000 }) });
+    solo.receive(Op.MuxServerMsg, muxId, { seq: 1, payload: new Uint8Array(10) });
+    expect(call.over).toBe(false);
+    solo.receive(Op.MuxServerMsg, muxId, { seq: 2, payload: new Uint8Array(1) });
+    expect(call.output.end?.error).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      message: expect.stringContaining('unreadBytes'),
+    });
+  });
+
+  it('unread messages past the cap end the call where no capacity is known', () => {
+    const solo = new SoloMux({ limits: { unreadMessages: 3 }, extensions: [] });
+    const call = solo.mux.openStream({ ...init, outCapacity: undefined });
+    const { muxId } = solo.take()[0]!;
+    solo.receive(Op.AckMux, muxId);
+    for (let seq = 1; seq <= 4; seq++) solo.receive(Op.MuxServerMsg, muxId, { seq, payload: bytes('x') });
+    expect(call.output.end?.error?.code).toBe('RESOURCE_EXHAUSTED');
+    expect(call.output.available).toBe(3);
+  });
+
+  it('a capacity that does not parse ends the connection', () => {
+    const { solo, muxId } = opened();
+    solo.receive(Op.AckMux, muxId, { payload: bytes('garbage') });
+    expect(solo.aborted).toMatchObject({ closeCode: 1002 });
+  });
+
+  it('an odd op for a stream is counted and ignored', () => {
+    const { solo, call, muxId } = opened();
+    solo.receive(Op.Response, muxId, { flags: EOF });
+    expect(call.over).toBe(false);
+    expect(solo.drops).toEqual(['odd-op']);
+    solo.disconnect();
+  });
+});

@@ -1,0 +1,181 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { GridError, GRID_CODES } from '../../lib/errors/index.js';
+import type { CallHandler, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
+import { errorMetadata, failureOf, ownMetadata } from '../../lib/mux/error-metadata.js';
+import { muxPair } from '../../lib/testing/mux-pair.js';
+import { METADATA_BYTES, metadataSize, type Extension, type Metadata } from '../../lib/wire/index.js';
+import { bytes, SoloMux } from './solo-mux.js';
+
+const ALL: readonly Extension[] = ['meta', 'error', 'capacity', 'cancel', 'upgrade'];
+const init = (metadata?: Metadata) => ({
+  handler: 60,
+  subroute: undefined,
+  payload: undefined,
+  timeoutMs: undefined,
+  metadata,
+});
+const streamInit = (metadata?: Metadata) => ({
+  ...init(metadata),
+  input: false,
+  inCapacity: undefined,
+  outCapacity: undefined,
+});
+
+function request(handler: Partial<CallHandler>, metadata?: Metadata, extensions = ALL) {
+  const pair = muxPair({ extensions, handlersB: { 60: { inCapacity: 0, outCapacity: 2, ...handler } } });
+  return new Promise<{ payload?: Uint8Array | undefined; error?: GridError; metadata: Metadata | undefined }>(
+    (resolve) => {
+      pair.a.openRequest(init(metadata), {
+        onResponse: (payload, own) => resolve({ payload, metadata: own }),
+        onError: (error, own) => resolve({ error, metadata: own }),
+      });
+    },
+  );
+}
+
+describe('metadata (spec §11, meta)', () => {
+  it('travels with a request, and back with its answer', async () => {
+    let seen: Metadata | undefined;
+    const onRequest = (call: IncomingRequest) => {
+      seen = call.metadata;
+      call.respond(bytes('x'), { took: '3 ms' });
+    };
+    expect(await request({ onRequest }, { traceparent: '00-1-2-01' })).toMatchObject({ metadata: { took: '3 ms' } });
+    expect(seen).toEqual({ traceparent: '00-1-2-01' });
+  });
+
+  it('travels with a stream, and back with its end', async () => {
+    let seen: Metadata | undefined;
+    const onStream = (call: HandlerStream) => {
+      seen = call.metadata;
+      call.output.send(bytes('x'));
+      call.output.end({ rows: '1' });
+    };
+    const pair = muxPair({ extensions: ALL, handlersB: { 60: { onStream, inCapacity: 0, outCapacity: 1 } } });
+    const call = pair.a.openStream(streamInit({ tenant: 'a' }));
+    await pair.settle();
+    call.output.take();
+    await pair.settle();
+    expect(call.output.end).toEqual({ error: undefined });
+    expect([seen, call.responseMetadata]).toEqual([{ tenant: 'a' }, { rows: '1' }]);
+  });
+
+  it('is refused locally where the peer cannot carry it, and the answer leaves its own out', async () => {
+    const extensions: Extension[] = ['capacity', 'cancel', 'upgrade'];
+    const pair = muxPair({ extensions });
+    expect(() => pair.a.openRequest(init({ a: 'b' }), { onResponse() {}, onError() {} })).toThrow('takes no metadata');
+    expect(() => pair.a.openStream(streamInit({}))).toThrow('takes no metadata');
+    const onRequest = (call: IncomingRequest) => call.respond(undefined, { took: '3 ms' });
+    expect(await request({ onRequest }, undefined, extensions)).toEqual({ payload: undefined, metadata: undefined });
+  });
+
+  it('over 8,192 bytes it is refused locally; what comes is refused, what is answered ends the call', () => {
+    const solo = new SoloMux({
+      extensions: ALL,
+      handlers: { 60: { onRequest: () => {}, inCapacity: 0, outCapacity: 1 } },
+    });
+    const thrown = () => solo.mux.openRequest(init({ big: 'x'.repeat(8192) }), { onResponse() {}, onError() {} });
+    expect(thrown).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', notSent: true }));
+    solo.receive(14, 5, { handler: 60, metadata: {}, metadataBytes: METADATA_BYTES + 1 });
+    expect(solo.take()).toMatchObject([{ op: 6, muxId: 5 }]);
+    expect(solo.mux.running).toBe(0);
+    const errors: GridError[] = [];
+    solo.mux.openRequest(init(), { onResponse() {}, onError: (error) => errors.push(error) });
+    solo.receive(15, solo.take()[0]!.muxId, { metadata: {}, metadataBytes: METADATA_BYTES + 1 });
+    expect(errors).toMatchObject([{ code: 'RESOURCE_EXHAUSTED' }]);
+  });
+});
+
+describe('errors with a code (spec §11, error)', () => {
+  it.each(GRID_CODES)('%s crosses the wire with its details; notSent never does', async (code) => {
+    const onRequest = (call: IncomingRequest) =>
+      call.fail(new GridError(code, 'no: ü', { details: { paths: ['a.b'] }, notSent: true }), { took: '1 ms' });
+    const { error, metadata } = await request({ onRequest });
+    expect(error).toMatchObject({ code, message: 'no: ü', details: { paths: ['a.b'] }, remote: true, notSent: false });
+    expect(metadata).toEqual({ took: '1 ms' });
+  });
+
+  it('a refusal carries its code and says notSent', async () => {
+    const admit = () => new GridError('RESOURCE_EXHAUSTED', 'busy');
+    expect(await request({ onRequest: () => {}, admit })).toMatchObject({
+      error: { code: 'RESOURCE_EXHAUSTED', message: 'busy', remote: true, notSent: true },
+    });
+  });
+
+  it('an end made by the protocol carries its code', async () => {
+    const solo = new SoloMux({
+      extensions: ALL,
+      handlers: { 60: { onStream: () => {}, inCapacity: 1, outCapacity: 1 } },
+    });
+    solo.receive(5, 7, { handler: 60 });
+    solo.receive(9, 7, { seq: 9 });
+    const end = solo.take().find((message) => message.op === 10)!;
+    expect(JSON.parse(end.metadata!['grid-error']!)).toMatchObject({ code: 'DATA_LOSS' });
+  });
+
+  it.each([
+    ['not JSON', '{', 'UNKNOWN'],
+    ['no object', '"x"', 'UNKNOWN'],
+    ['null', 'null', 'UNKNOWN'],
+    ['no code', '{"message":"x"}', 'UNKNOWN'],
+    ['an unknown code word', '{"code":"TEAPOT"}', 'UNKNOWN'],
+    ['a code that is no string', '{"code":5}', 'UNKNOWN'],
+    ['a code from a prototype', '{"__proto__":{"code":"ABORTED"}}', 'UNKNOWN'],
+  ])('odd grid-error: %s', (_name, json, code) => {
+    expect(failureOf('text', { 'grid-error': json })).toMatchObject({ code, message: 'text' });
+  });
+
+  it('falls back to the code of the text', () => {
+    expect(failureOf('response blocked', { 'grid-error': '{' }).code).toBe('RESOURCE_EXHAUSTED');
+    expect(failureOf('remote disconnected', undefined)).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+  });
+
+  it('always fits: details go first, then the application’s metadata, then the end of the message', () => {
+    const own = { k: 'v'.repeat(3000) };
+    const big = errorMetadata(new GridError('ABORTED', 'm'.repeat(100), { details: 'd'.repeat(6000) }), own);
+    expect(JSON.parse(big['grid-error']!)).toEqual({ code: 'ABORTED', message: 'm'.repeat(100) });
+    expect(big['k']).toBeDefined();
+    const bigger = errorMetadata(new GridError('ABORTED', '\n'.repeat(3000)), own);
+    expect(Object.keys(bigger)).toEqual(['grid-error']);
+    const biggest = errorMetadata(new GridError('ABORTED', '\n'.repeat(9000)), own);
+    expect(metadataSize(biggest)).toBeLessThanOrEqual(METADATA_BYTES);
+    expect(metadataSize(biggest)).toBeGreaterThan(METADATA_BYTES - 8);
+  });
+
+  it('details that JSON cannot hold are left out', () => {
+    const cyclic: Record<string, unknown> = {};
+    cyclic['self'] = cyclic;
+    for (const details of [
+      cyclic,
+      1n,
+      {
+        toJSON: () => {
+          throw new Error('no');
+        },
+      },
+    ]) {
+      expect(JSON.parse(errorMetadata(new GridError('ABORTED', 'x', { details }), undefined)['grid-error']!)).toEqual({
+        code: 'ABORTED',
+        message: 'x',
+      });
+    }
+  });
+
+  it('any error comes back as it was, within 8,192 bytes', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...GRID_CODES),
+        fc.string({ unit: 'binary', maxLength: 5000 }),
+        fc.jsonValue(),
+        (code, message, details) => {
+          const metadata = errorMetadata(new GridError(code, message, { details }), { own: 'x' });
+          expect(metadataSize(metadata)).toBeLessThanOrEqual(METADATA_BYTES);
+          expect(failureOf(message, metadata).code).toBe(code);
+          expect(ownMetadata(metadata) ?? {}).not.toHaveProperty('grid-error');
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});

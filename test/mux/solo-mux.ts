@@ -1,0 +1,112 @@
+import { GridError, TEXT } from '../../lib/errors/index.js';
+import { Mux, type CallHandler, type MuxIntervals, type MuxLimits, type Outbox } from '../../lib/mux/index.js';
+import { silentObserver } from '../../lib/observe/index.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { EXTENSIONS, Flag, Op, type Extension, type Message } from '../../lib/wire/index.js';
+
+/** One mux whose peer is the test: it sees each message and writes its own. */
+export class SoloMux {
+  readonly clock = new ManualClock();
+  readonly sent: Message[] = [];
+  readonly drops: string[] = [];
+  readonly mux: Mux;
+  handed = Infinity;
+  congested = false;
+  aborted: { error: GridError; closeCode: number } | undefined;
+  private readonly resumes = new Set<() => void>();
+
+  constructor(
+    options: {
+      handlers?: Record<string | number, CallHandler>;
+      limits?: Partial<MuxLimits>;
+      intervals?: Partial<MuxIntervals>;
+      extensions?: readonly Extension[];
+      peerMaxBytes?: number;
+    } = {},
+  ) {
+    const self = this;
+    const outbox: Outbox = {
+      send: (message) => this.sent.push({ ...message, payload: message.payload && new Uint8Array(message.payload) }),
+      withdraw: (position) => {
+        if (position <= this.handed) return false;
+        const index = position - 1;
+        return this.sent.splice(index, 1).length === 1;
+      },
+      isHanded: (position) => position <= this.handed,
+      get congested() {
+        return self.congested;
+      },
+      onDrain: (resume) => {
+        this.resumes.add(resume);
+        return () => this.resumes.delete(resume);
+      },
+    };
+    this.mux = new Mux({
+      outbox,
+      clock: this.clock,
+      handlers: {
+        find: (handler, subroute) => options.handlers?.[subroute === undefined ? handler : `${handler}:${subroute}`],
+      },
+      observer: { ...silentObserver, dropped: (what) => this.drops.push(what) },
+      limits: {
+        messageBytes: 1 << 20,
+        openStreams: 100,
+        runningRequests: 100,
+        heldBytes: 1 << 24,
+        unreadBytes: 1 << 20,
+        unreadMessages: 1024,
+        cancelsPerSecond: 10_000,
+        errorTextBytes: 4096,
+        ...options.limits,
+      },
+      intervals: {
+        requestTimeoutMs: 60_000,
+        streamPingMs: 15_000,
+        streamSilenceMs: 60_000,
+        blockedStreamMs: 30_000,
+        ...options.intervals,
+      },
+      dialect: {
+        baseFlags: Flag.Crc,
+        extensions: new Set(options.extensions ?? EXTENSIONS),
+        peerMaxBytes: options.peerMaxBytes ?? Infinity,
+      },
+      abort: (error, closeCode) => {
+        this.aborted ??= { error, closeCode };
+        this.mux.close(error);
+      },
+    });
+  }
+
+  /** Feeds one message of the peer. */
+  receive(op: Message['op'], muxId: Message['muxId'], fields: Partial<Message> = {}): void {
+    this.mux.receive({ muxId, seq: 0, deadlineMs: 0, handler: 0, op, flags: Flag.Crc, payload: undefined, ...fields });
+  }
+
+  /** The messages sent since the last call, as `op` names with their numbers. */
+  take(): Message[] {
+    return this.sent.splice(0);
+  }
+
+  drain(): void {
+    this.congested = false;
+    for (const resume of [...this.resumes]) {
+      this.resumes.delete(resume);
+      resume();
+    }
+  }
+
+  disconnect(): GridError {
+    const error = new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' });
+    this.mux.close(error);
+    return error;
+  }
+}
+
+export const text = (payload: Uint8Array | undefined): string | undefined =>
+  payload === undefined ? undefined : Buffer.from(payload).toString();
+export const bytes = (content: string): Uint8Array => Buffer.from(content);
+
+const NAMES = new Map<number, string>(Object.entries(Op).map(([name, op]) => [op, name]));
+/** `AckMux#0` and the like: op and sequence number. */
+export const brief = (messages: readonly Message[]): string[] => messages.map((m) => `${NAMES.get(m.op)}#${m.seq}`);

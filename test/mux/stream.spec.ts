@@ -1,0 +1,538 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { GridError } from '../../lib/errors/index.js';
+import type { CallerStream, CallHandler, HandlerStream, Inbound } from '../../lib/mux/index.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
+import { Flag, Op } from '../../lib/wire/index.js';
+import { brief, bytes, text } from './solo-mux.js';
+
+interface Read {
+  items: string[];
+  end: { error: GridError | undefined } | undefined;
+}
+
+/** Takes everything as it comes. */
+function readAll(inbound: Inbound): Read {
+  const read: Read = { items: [], end: undefined };
+  const pump = () => {
+    for (let item = inbound.take(); item; item = inbound.take()) read.items.push(text(item) ?? '');
+    read.end = inbound.end;
+  };
+  inbound.onReady = pump;
+  pump();
+  return read;
+}
+
+/** Sends the items one by one as credit allows, then ends. */
+function pump(stream: HandlerStream, items: readonly string[], error?: GridError): { sent: number } {
+  const progress = { sent: 0 };
+  const go = () => {
+    while (progress.sent < items.length && stream.output.ready) stream.output.send(bytes(items[progress.sent++]!));
+    if (progress.sent < items.length && !stream.output.closed) return;
+    stream.output.onReady = undefined;
+    if (error) stream.output.fail(error);
+    else stream.output.end();
+  };
+  stream.output.onReady = go;
+  go();
+  return progress;
+}
+
+const stream = (onStream: (call: HandlerStream) => void, inCapacity = 0, outCapacity = 1): CallHandler => ({
+  onStream,
+  inCapacity,
+  outCapacity,
+});
+
+const init = (
+  handler: number,
+  options: { payload?: string; input?: boolean; timeoutMs?: number; inCapacity?: number } = {},
+) => ({
+  handler,
+  subroute: undefined,
+  payload: options.payload === undefined ? undefined : bytes(options.payload),
+  timeoutMs: options.timeoutMs,
+  input: options.input ?? false,
+  inCapacity: options.inCapacity,
+  outCapacity: undefined,
+});
+
+const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
+
+let pair: MuxPair;
+let clock: ManualClock;
+const open = (options: MuxPairOptions): MuxPair => {
+  clock = new ManualClock();
+  pair = muxPair({ clock, ...options });
+  return pair;
+};
+const idle = async () => {
+  await pair.settle();
+  expect([pair.a.outgoing, pair.a.incoming, pair.b.outgoing, pair.b.incoming]).toEqual([0, 0, 0, 0]);
+  expect(pair.a.running + pair.b.running).toBe(0);
+  expect(clock.timers).toBe(0);
+};
+
+describe('streams between two muxes', () => {
+  afterEach(idle);
+
+  it.each([
+    [1, 1],
+    [10, 1],
+    [100, 10],
+    [1000, 1],
+    [1000, 1000],
+  ])('B16 delivers every one of %d items with capacity %d before the end', async (count, capacity) => {
+    open({ handlersB: { 63: stream((call) => pump(call, numbers(count)), 0, capacity) } });
+    const read = readAll(pair.a.openStream(init(63)).output);
+    for (let i = 0; i < 700 && !read.end; i++) await pair.settle();
+    expect(read.items).toEqual(numbers(count));
+    expect(read.end).toEqual({ error: undefined });
+  });
+
+  it('P10 echoes each input, one credit at a time, in both directions, and ends cleanly', async () => {
+    const echo = (call: HandlerStream) => {
+      const go = () => {
+        while (call.output.ready) {
+          const item = call.input.take();
+          if (!item) break;
+          call.output.send(bytes(`${text(call.payload)}${text(item)}`));
+        }
+        if (call.input.end && call.input.available === 0) call.output.end();
+      };
+      call.input.onReady = call.output.onReady = go;
+      go();
+    };
+    open({ handlersB: { 65: stream(echo, 1, 1) } });
+    const call = pair.a.openStream(init(65, { payload: 'opening ', input: true }));
+    const read: string[] = [];
+    let next = 0;
+    const go = () => {
+      for (let item = call.output.take(); item; item = call.output.take()) read.push(text(item)!);
+      if (call.input.ready && next === read.length) {
+        if (next < 11) call.input.send(bytes(String(next++)));
+        else call.input.end();
+      }
+    };
+    call.input.onReady = call.output.onReady = go;
+    for (let i = 0; i < 30; i++) await pair.settle();
+    expect(read).toEqual(numbers(11).map((n) => `opening ${n}`));
+    expect(call.output.end).toEqual({ error: undefined });
+  });
+
+  it('B22 numbers every message of a direction: ack, data, credit and ping, one by one', async () => {
+    const echo = (call: HandlerStream) => {
+      const go = () => {
+        while (call.output.ready && call.input.available > 0) call.output.send(call.input.take()!);
+        if (call.input.end && call.input.available === 0) call.output.end();
+      };
+      call.input.onReady = call.output.onReady = go;
+    };
+    open({ handlersB: { 65: stream(echo, 1, 1) }, intervals: { streamPingMs: 1 } });
+    const call = pair.a.openStream(init(65, { input: true }));
+    const read = readAll(call.output);
+    let sent = 0;
+    call.input.onReady = () => {
+      if (call.input.ready && sent < 1000) {
+        call.input.send(bytes(String(sent++)));
+        clock.advance(1);
+        if (sent === 1000) call.input.end();
+      }
+    };
+    await pair.settle();
+    expect(read.end).toEqual({ error: undefined });
+    expect(read.items).toEqual(numbers(1000));
+    for (const [messages, counted] of [
+      [pair.aToB.delivered, [Op.ConnectMux, Op.MuxClientMsg, Op.UnblockSrvMux, Op.Ping]],
+      [pair.bToA.delivered, [Op.AckMux, Op.MuxServerMsg, Op.UnblockClMux]],
+    ] as const) {
+      const seqs = messages.filter((m) => (counted as readonly number[]).includes(m.op)).map((m) => m.seq);
+      expect(seqs).toEqual(seqs.map((_, i) => i));
+    }
+    expect(pair.aToB.delivered.filter((m) => m.op === Op.Ping).length).toBeGreaterThan(100);
+  });
+
+  it('never sends more than the capacity ahead of the consumer, and other calls go on (P15)', async () => {
+    let progress = { sent: 0 };
+    open({
+      handlersB: {
+        63: stream((call) => (progress = pump(call, numbers(100))), 0, 4),
+        60: { onRequest: (call) => call.respond(call.payload), inCapacity: 0, outCapacity: 1 },
+      },
+    });
+    const call = pair.a.openStream(init(63));
+    await pair.settle();
+    expect(progress.sent).toBe(4);
+    let answered = 0;
+    for (let i = 0; i < 100; i++) {
+      pair.a.openRequest(
+        { handler: 60, subroute: undefined, payload: undefined, timeoutMs: undefined },
+        {
+          onResponse: () => answered++,
+          onError: () => {},
+        },
+      );
+    }
+    await pair.settle();
+    expect(answered).toBe(100);
+    expect(call.output.available).toBe(4);
+    call.output.take();
+    await pair.settle();
+    expect(progress.sent).toBe(5);
+    const read = readAll(call.output);
+    for (let i = 0; i < 200 && !read.end; i++) await pair.settle();
+    expect(read.items).toEqual(numbers(100).slice(1));
+  });
+
+  it('H5 the end waits for a credit; cancelling instead leaves nothing', async () => {
+    open({ handlersB: { 63: stream((call) => pump(call, ['only']), 0, 1) } });
+    const first = pair.a.openStream(init(63));
+    const second = pair.a.openStream(init(63));
+    await pair.settle();
+    expect(first.output.end).toBeUndefined();
+    expect(text(first.output.take())).toBe('only');
+    await pair.settle();
+    expect(first.output.end).toEqual({ error: undefined });
+    second.cancel(new GridError('CANCELLED', 'enough'));
+    expect(second.output.available).toBe(1);
+    expect(second.output.end?.error?.code).toBe('CANCELLED');
+  });
+
+  it('H5 the end of input goes out without a credit', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 65: stream((call) => (handler = call), 1, 1) } });
+    const call = pair.a.openStream(init(65, { input: true }));
+    await pair.settle();
+    call.input.send(bytes('x'));
+    expect(call.input.ready).toBe(false);
+    call.input.end();
+    await pair.settle();
+    expect(handler!.input.end).toEqual({ error: undefined });
+    expect(text(handler!.input.take())).toBe('x');
+    handler!.output.end();
+    await pair.settle();
+    expect(call.over).toBe(true);
+  });
+
+  it('H12 an error end comes after the items that were sent before it', async () => {
+    open({ handlersB: { 66: stream((call) => pump(call, ['a', 'b'], new GridError('ABORTED', 'disk gone')), 0, 4) } });
+    const call = pair.a.openStream(init(66));
+    await pair.settle();
+    expect(call.over).toBe(true);
+    const read = readAll(call.output);
+    expect(read.items).toEqual(['a', 'b']);
+    expect(read.end?.error).toMatchObject({ code: 'ABORTED', message: 'disk gone', remote: true });
+  });
+
+  it.each(['no input', 'input'])(
+    'P11 P12 cancel aborts the handler, ends the output with the error (%s)',
+    async (kind) => {
+      const aborts: GridError[] = [];
+      let handler: HandlerStream | undefined;
+      open({
+        handlersB: {
+          67: stream(
+            (call) => {
+              handler = call;
+              call.onAbort = (error) => aborts.push(error);
+            },
+            kind === 'input' ? 1 : 0,
+          ),
+        },
+      });
+      const call = pair.a.openStream(init(67, { input: kind === 'input' }));
+      const overs: unknown[] = [];
+      call.onOver = (error) => overs.push(error?.code);
+      await pair.settle();
+      call.cancel(new GridError('CANCELLED', 'context canceled'));
+      call.cancel(new GridError('ABORTED', 'twice'));
+      await pair.settle();
+      expect(aborts).toMatchObject([{ code: 'CANCELLED' }]);
+      expect(call.output.end?.error?.code).toBe('CANCELLED');
+      expect(overs).toEqual(['CANCELLED']);
+      expect(handler!.output.closed).toMatchObject({ code: 'CANCELLED' });
+      if (kind === 'input') expect(handler!.input.end?.error?.code).toBe('CANCELLED');
+      expect(pair.b.running).toBe(1);
+      handler!.output.end();
+    },
+  );
+
+  it('P13 cancel gets through when the input is full', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 69: stream((call) => (handler = call), 2) } });
+    const call = pair.a.openStream(init(69, { input: true }));
+    await pair.settle();
+    while (call.input.ready) call.input.send(bytes('x'));
+    call.cancel(new GridError('CANCELLED', 'context canceled'));
+    await pair.settle();
+    expect(handler!.aborted?.code).toBe('CANCELLED');
+    handler!.output.end();
+  });
+
+  it('P14 a deadline ends the call at both ends', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 67: stream((call) => (handler = call)) } });
+    const call = pair.a.openStream(init(67, { timeoutMs: 50 }));
+    await pair.settle();
+    pair.aToB.hold();
+    pair.bToA.hold();
+    clock.advance(50);
+    expect(call.output.end?.error?.code).toBe('DEADLINE_EXCEEDED');
+    expect(handler!.aborted?.code).toBe('DEADLINE_EXCEEDED');
+    pair.aToB.release();
+    pair.bToA.release();
+    await pair.settle();
+    expect(pair.bToA.delivered.map((m) => [m.op, text(m.payload)])).toContainEqual([
+      Op.MuxServerMsg,
+      'context deadline exceeded',
+    ]);
+    handler!.output.fail(new GridError('ABORTED', 'late'));
+  });
+
+  it('B17 H11 a lost connection is an error at both ends, after the items that came', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 65: stream((call) => (handler = call), 8, 8) } });
+    const call = pair.a.openStream(init(65, { input: true }));
+    await pair.settle();
+    call.input.send(bytes('in'));
+    handler!.output.send(bytes('out'));
+    await pair.settle();
+    pair.cut();
+    const read = readAll(call.output);
+    expect(read).toMatchObject({ items: ['out'], end: { error: { code: 'UNAVAILABLE', reason: 'disconnected' } } });
+    const input = readAll(handler!.input);
+    expect(input).toMatchObject({ items: ['in'], end: { error: { reason: 'disconnected' } } });
+    handler!.output.end();
+  });
+
+  it('B36 a handler may end without reading its input', async () => {
+    open({ handlersB: { 65: stream((call) => call.output.end(), 2) } });
+    const call = pair.a.openStream(init(65, { input: true }));
+    const read = readAll(call.output);
+    await pair.settle();
+    expect(read.end).toEqual({ error: undefined });
+    expect(call.input.ready).toBe(false);
+    expect(call.input.closed).toBe('ended');
+  });
+
+  it('B37 1,000 streams each way end with the connection', async () => {
+    const handlers: HandlerStream[] = [];
+    const hold = stream((call) => handlers.push(call), 1, 1);
+    open({ handlersA: { 67: hold }, handlersB: { 67: hold } });
+    const calls: CallerStream[] = [];
+    for (let i = 0; i < 1000; i++) calls.push(pair.a.openStream(init(67)), pair.b.openStream(init(67)));
+    await pair.settle();
+    expect(handlers).toHaveLength(2000);
+    pair.cut();
+    expect(calls.every((call) => call.output.end?.error)).toBe(true);
+    expect(handlers.every((call) => call.aborted)).toBe(true);
+    for (const handler of handlers) handler.output.end();
+  });
+
+  it('sending waits while the connection is congested, and goes on when it has drained', async () => {
+    let progress = { sent: 0 };
+    open({ handlersB: { 63: stream((call) => (progress = pump(call, numbers(5))), 0, 10) } });
+    const call = pair.a.openStream(init(63));
+    await pair.settle();
+    expect(progress.sent).toBe(5);
+    const held = pair.a.openStream(init(63));
+    pair.bToA.congested = true;
+    await pair.settle();
+    // a new call is refused while the answers of others wait to be written
+    expect(held.output.end?.error).toMatchObject({ notSent: true, remote: true });
+    pair.bToA.drain();
+    readAll(call.output);
+    const again = pair.a.openStream(init(63));
+    await pair.settle();
+    expect(progress.sent).toBe(5);
+    readAll(again.output);
+  });
+
+  it('an input over the cap ends the call and throws at the writer', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 65: stream((call) => (handler = call), 4) }, limits: { messageBytes: 10 } });
+    const call = pair.a.openStream(init(65, { input: true }));
+    await pair.settle();
+    expect(() => call.input.send(new Uint8Array(11))).toThrow('limits.messageBytes');
+    await pair.settle();
+    expect(call.output.end?.error?.code).toBe('OUT_OF_RANGE');
+    expect(handler!.aborted).toBeDefined();
+    handler!.output.end();
+  });
+
+  it('an output over the cap ends the stream with an error for the caller', async () => {
+    let thrown: unknown;
+    const onStream = (call: HandlerStream) => {
+      try {
+        call.output.send(new Uint8Array(11));
+      } catch (error) {
+        thrown = error;
+        call.output.fail(error as GridError);
+      }
+    };
+    open({ handlersB: { 63: stream(onStream) }, limits: { messageBytes: 10 } });
+    const call = pair.a.openStream(init(63));
+    await pair.settle();
+    expect(thrown).toMatchObject({ code: 'OUT_OF_RANGE' });
+    expect(call.output.end?.error).toMatchObject({ remote: true, message: expect.stringContaining('11 bytes') });
+  });
+
+  it('a handler that takes no input makes write fail, tells the end, and the call goes on', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 63: stream((call) => (handler = call), 0, 2) } });
+    const call = pair.a.openStream(init(63, { input: true, inCapacity: 5 }));
+    await pair.settle();
+    expect(call.input.closed).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    expect(handler!.input.end).toEqual({ error: undefined });
+    pump(handler!, ['still', 'here']);
+    const read = readAll(call.output);
+    await pair.settle();
+    expect(read).toEqual({ items: ['still', 'here'], end: { error: undefined } });
+  });
+
+  it('the capacities that the handler announces win over those of the caller', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 65: stream((call) => (handler = call), 3) } });
+    const call = pair.a.openStream(init(65, { input: true, inCapacity: 50 }));
+    await pair.settle();
+    expect(call.input.credits).toBe(3);
+    call.cancel(new GridError('CANCELLED', ''));
+    await pair.settle();
+    handler!.output.end();
+  });
+
+  it('without the extension the capacities are those of the caller, and the ack is empty', async () => {
+    open({ handlersB: { 65: stream((call) => call.input.discard(), 3) }, extensions: [] });
+    const call = pair.a.openStream(init(65, { input: true, inCapacity: 3 }));
+    await pair.settle();
+    expect(pair.bToA.delivered).toMatchObject([{ op: Op.AckMux, payload: undefined, flags: Flag.Crc }]);
+    expect(call.input.credits).toBe(3);
+    pair.cut();
+    expect(pair.b.running).toBe(1);
+    // the handler of this test never ends by itself
+    pair = muxPair({ clock });
+  });
+
+  it('past openStreams a stream is refused, and counted until its handler has really ended', async () => {
+    const handlers: HandlerStream[] = [];
+    open({ handlersB: { 67: stream((call) => handlers.push(call)) }, limits: { openStreams: 1 } });
+    const first = pair.a.openStream(init(67));
+    await pair.settle();
+    first.cancel(new GridError('CANCELLED', ''));
+    const second = pair.a.openStream(init(67));
+    await pair.settle();
+    expect(second.output.end?.error).toMatchObject({ message: expect.stringContaining('openStreams'), notSent: true });
+    handlers[0]!.output.end();
+    const third = pair.a.openStream(init(67));
+    await pair.settle();
+    expect(third.over).toBe(false);
+    third.cancel(new GridError('CANCELLED', ''));
+    await pair.settle();
+    handlers[1]!.output.end();
+  });
+
+  it('H13 every stream ends with a goodbye that the caller ignores', async () => {
+    open({ handlersB: { 63: stream((call) => pump(call, ['x']), 0, 2) } });
+    readAll(pair.a.openStream(init(63)).output);
+    await pair.settle();
+    expect(brief(pair.bToA.delivered)).toEqual([
+      'AckMux#0',
+      'MuxServerMsg#1',
+      'MuxServerMsg#2',
+      'DisconnectClientMux#0',
+    ]);
+    expect(brief(pair.aToB.delivered)).toEqual(['ConnectMux#0', 'UnblockSrvMux#1']);
+  });
+});
+
+describe('stream pings', () => {
+  afterEach(idle);
+
+  it.each(['no input', 'input'])(
+    'P22 P26 a silent stream lives while pongs come, then dies with them (%s)',
+    async (kind) => {
+      let handler: HandlerStream | undefined;
+      open({
+        handlersB: { 67: stream((call) => (handler = call), kind === 'input' ? 1 : 0) },
+        intervals: { streamPingMs: 100, streamSilenceMs: 400 },
+      });
+      const call = pair.a.openStream(init(67, { input: kind === 'input' }));
+      for (let i = 0; i < 10; i++) {
+        await pair.settle();
+        clock.advance(100);
+      }
+      await pair.settle();
+      expect(call.over).toBe(false);
+      expect(handler!.aborted).toBeUndefined();
+      pair.bToA.hold();
+      for (let i = 0; i < 4; i++) {
+        clock.advance(100);
+        await pair.settle();
+      }
+      expect(call.output.end?.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+      await pair.settle();
+      expect(handler!.aborted?.code).toBe('CANCELLED');
+      pair.bToA.release();
+      handler!.output.end();
+    },
+  );
+
+  it('P20 reversed: a handler whose caller fell silent ends after four intervals', async () => {
+    let handler: HandlerStream | undefined;
+    open({
+      handlersB: { 67: stream((call) => (handler = call)) },
+      intervals: { streamPingMs: 100, streamSilenceMs: 400 },
+    });
+    const call = pair.a.openStream(init(67));
+    await pair.settle();
+    pair.aToB.hold();
+    clock.advance(399);
+    expect(handler!.aborted).toBeUndefined();
+    clock.advance(1);
+    expect(handler!.aborted).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+    pair.aToB.release();
+    await pair.settle();
+    expect(call.over).toBe(true);
+    handler!.output.end();
+  });
+
+  it('P23 P24 P25 pings go on while both directions are blocked', async () => {
+    let handler: HandlerStream | undefined;
+    open({
+      handlersB: {
+        69: stream(
+          (call) => {
+            handler = call;
+            pump(call, numbers(100));
+          },
+          1,
+          1,
+        ),
+      },
+      intervals: { streamPingMs: 100, streamSilenceMs: 400 },
+    });
+    const call = pair.a.openStream(init(69, { input: true }));
+    await pair.settle();
+    while (call.input.ready) call.input.send(bytes('x'));
+    for (let i = 0; i < 10; i++) {
+      clock.advance(100);
+      await pair.settle();
+    }
+    expect(call.over).toBe(false);
+    expect(handler!.aborted).toBeUndefined();
+    call.cancel(new GridError('CANCELLED', ''));
+    await pair.settle();
+    expect(handler!.aborted).toBeDefined();
+  });
+
+  it('a stream with a deadline of at most one interval is not pinged', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 67: stream((call) => (handler = call)) } });
+    pair.a.openStream(init(67, { timeoutMs: 15_000 }));
+    await pair.settle();
+    clock.advance(15_000);
+    await pair.settle();
+    expect(brief(pair.aToB.delivered)).toEqual(['ConnectMux#0', 'DisconnectServerMux#0']);
+    handler!.output.end();
+  });
+});

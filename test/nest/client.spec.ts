@@ -1,0 +1,175 @@
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { Controller, Logger, NotFoundException } from '@nestjs/common';
+import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { defineRequest, GridContext, GridError, GridRecordBuilder, GridRequest, type GridClient } from 'nestjs-grid';
+import { firstValueFrom, interval, lastValueFrom, take, tap, toArray, type Observable } from 'rxjs';
+import { gridPair, type GridPair } from './grid-pair.js';
+import { until } from './until.js';
+
+const Double = defineRequest<number, number>({ id: 64, name: 'double' });
+const told: unknown[] = [];
+let unsubscribed = 0;
+
+const THROWS = {
+  text: () => new RpcException('said so'),
+  object: () => new RpcException({ code: 17, message: 'an object' }),
+  http: () => new NotFoundException('no such disk'),
+  grid: () => new GridError('ALREADY_EXISTS', 'twice', { details: { key: 1 } }),
+  foreign: () => new Error('the password is 1234'),
+};
+
+@Controller()
+class Handlers {
+  @MessagePattern(60)
+  echo(@Payload() payload: unknown): unknown {
+    return payload === undefined ? 'nothing' : payload;
+  }
+
+  @MessagePattern(61)
+  ticks(@Ctx() context: GridContext): Observable<number> {
+    context.signal.addEventListener('abort', () => unsubscribed++);
+    return interval(1);
+  }
+
+  @MessagePattern(62)
+  async *numbers(): AsyncGenerator<number> {
+    for (let i = 0; i < 3; i++) yield i;
+  }
+
+  @MessagePattern(63)
+  never(): Promise<never> {
+    return new Promise(() => {});
+  }
+
+  @MessagePattern(66)
+  metadata(@Ctx() context: GridContext): Record<string, string> {
+    return { ...context.getMetadata() };
+  }
+
+  @GridRequest(Double)
+  double(value: number): number {
+    return value * 2;
+  }
+
+  @MessagePattern(67)
+  throws(@Payload() what: keyof typeof THROWS): never {
+    throw THROWS[what]();
+  }
+
+  @EventPattern('told')
+  tell(@Payload() payload: unknown): void {
+    told.push(payload);
+  }
+}
+
+let pair: GridPair;
+let client: GridClient;
+beforeAll(async () => {
+  pair = await gridPair({ metadata: { controllers: [Handlers] } });
+  client = pair.caller.client(pair.peer.origin);
+});
+afterAll(() => pair.close());
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describe('send', () => {
+  test('is cold, and calls anew for each subscription', async () => {
+    const before = pair.caller.stats().peers[0]!;
+    const answer = client.send(60, 'x');
+    expect(pair.caller.stats().peers[0]).toMatchObject({ outgoing: before.outgoing });
+    expect(await firstValueFrom(answer)).toBe('x');
+    expect(await firstValueFrom(answer)).toBe('x');
+  });
+
+  test('takes no payload, undefined and null', async () => {
+    expect(await firstValueFrom(client.send(60))).toBe('nothing');
+    expect(await firstValueFrom(client.send(60, undefined))).toBe('nothing');
+    expect(await firstValueFrom(client.send(60, null))).toBeNull();
+  });
+
+  test('unsubscribing cancels at the handler', async () => {
+    expect(await lastValueFrom(client.send<number>(61).pipe(take(3), toArray()))).toEqual([0, 1, 2]);
+    await until('the handler was told', () => unsubscribed === 1);
+  });
+
+  test('a contract types payload and answer', async () => {
+    const doubled: number = await firstValueFrom(client.send(Double, 21));
+    expect(doubled).toBe(42);
+  });
+
+  test('a record gives a timeout', async () => {
+    const record = new GridRecordBuilder('x').setTimeout(20).build();
+    expect(await firstValueFrom(client.send(60, record))).toBe('x');
+    await expect(firstValueFrom(client.send(63, record))).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
+  test('a record gives metadata, a dispatch hook what a trace needs', async () => {
+    const record = new GridRecordBuilder('x').setMetadata({ user: 'ann' }).setMetadata({ id: '1' }).build();
+    expect(await firstValueFrom(client.send(66, record))).toEqual({ user: 'ann', id: '1' });
+    const traced = pair.caller.client(pair.peer.origin);
+    traced.setOnDispatchHook((packet) => {
+      packet.metadata = { traceparent: '00-1-2-01', user: 'hook' };
+    });
+    expect(await firstValueFrom(traced.send(66, 'x'))).toEqual({ traceparent: '00-1-2-01', user: 'hook' });
+    expect(await firstValueFrom(traced.send(66, record))).toEqual({ traceparent: '00-1-2-01', user: 'ann', id: '1' });
+  });
+});
+
+describe('emit', () => {
+  test('is sent without a subscriber, and completes when the peer has it', async () => {
+    client.emit('told', 1);
+    await lastValueFrom(client.emit('told', 2));
+    await until('both are there', () => told.length === 2);
+    expect(told).toEqual([1, 2]);
+  });
+
+  test('a failure is logged if nobody is subscribed, else given to who is', async () => {
+    const errors: string[] = [];
+    jest.spyOn(Logger.prototype, 'error').mockImplementation((text: unknown) => void errors.push(String(text)));
+    client.emit('nobody', 1);
+    await until('it is logged', () => errors.length > 0);
+    expect(errors).toEqual([expect.stringMatching(/^event "nobody" to http.*UNIMPLEMENTED/)]);
+    await expect(lastValueFrom(client.emit('nobody', 1))).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+    expect(errors).toHaveLength(1);
+  });
+});
+
+describe('errors', () => {
+  const said = { status: 'error', message: 'said so' };
+  const object = { code: 17, message: 'an object' };
+  const missing = { statusCode: 404, message: 'no such disk', error: 'Not Found' };
+  test.each([
+    ['text', said, { code: 'UNKNOWN', message: 'said so', details: said }],
+    ['object', object, { code: 'UNKNOWN', message: 'an object', details: object }],
+    ['http', undefined, { code: 'NOT_FOUND', message: 'no such disk', details: missing }],
+    ['grid', undefined, { code: 'ALREADY_EXISTS', message: 'twice', details: { key: 1 } }],
+    ['foreign', undefined, { code: 'INTERNAL', message: 'Internal server error', details: undefined }],
+  ])('%s: through the grid a GridError, through ClientProxy Nest’s plain object', async (what, plain, error) => {
+    const facts = { ...error, remote: true, notSent: false, peer: pair.peer.origin };
+    const ofGrid: unknown = await pair.peer.request(67, what).catch((thrown: unknown) => thrown);
+    expect(ofGrid).toBeInstanceOf(GridError);
+    expect(ofGrid).toMatchObject(facts);
+    const ofClient: unknown = await firstValueFrom(client.send(67, what)).catch((thrown: unknown) => thrown);
+    if (plain) expect(ofClient).toEqual(plain);
+    else expect(ofClient).toMatchObject(facts);
+    expect(ofClient instanceof Error).toBe(plain === undefined);
+  });
+});
+
+describe('the rest of ClientProxy', () => {
+  test('status, on, a dispatch hook', async () => {
+    const states: string[] = [];
+    client.on('connected', () => states.push('connected'));
+    expect(await firstValueFrom(client.status)).toBe('connected');
+    expect(states).toEqual(['connected']);
+    const patterns: unknown[] = [];
+    client.setOnDispatchHook((packet) => void patterns.push(packet.pattern));
+    await firstValueFrom(client.send(62).pipe(tap()));
+    expect(patterns).toEqual([62]);
+  });
+
+  test('an unknown host is refused where the client is made', () => {
+    expect(() => pair.caller.client('http://nowhere:1')).toThrow(/not one of the hosts/);
+  });
+});

@@ -1,0 +1,246 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Controller, Inject, Injectable, Module, type INestApplication, type ModuleMetadata } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ClientsModule, MessagePattern, Payload, type ClientProxy } from '@nestjs/microservices';
+import {
+  connectGrid,
+  getGridToken,
+  Grid,
+  GRID_TRANSPORT,
+  GridClient,
+  GridModule,
+  GridRequest,
+  gridTransport,
+  InjectGrid,
+  InjectGridClient,
+  type GridOptions,
+  type GridOptionsFactory,
+} from 'nestjs-grid';
+import { firstValueFrom } from 'rxjs';
+import { freeHosts, portOf } from './free-ports.js';
+import { LogBook, SECRET } from './test-app.js';
+
+@Controller()
+class Echo {
+  @MessagePattern(60)
+  echo(@Payload() payload: unknown): unknown {
+    return payload;
+  }
+}
+
+const apps: INestApplication[] = [];
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map((app) => app.close()));
+});
+
+async function make(metadata: ModuleMetadata): Promise<INestApplication> {
+  class AppModule {}
+  Module(metadata)(AppModule);
+  const app = await NestFactory.create(AppModule, { logger: new LogBook(), abortOnError: false });
+  apps.push(app);
+  return app;
+}
+
+async function started(metadata: ModuleMetadata, local: string): Promise<INestApplication> {
+  const app = await make(metadata);
+  await connectGrid(app);
+  await app.listen(portOf(local), '127.0.0.1');
+  return app;
+}
+
+const optionsOf = (local: string): GridOptions => ({ local, hosts: [local], auth: { secret: SECRET } });
+
+describe('forRootAsync', () => {
+  let local: string;
+
+  @Injectable()
+  class Config implements GridOptionsFactory {
+    createGridOptions(): GridOptions {
+      return optionsOf(local);
+    }
+  }
+
+  @Module({ providers: [Config], exports: [Config] })
+  class ConfigModule {}
+
+  test.each<[string, () => Parameters<typeof GridModule.forRootAsync>[0]]>([
+    [
+      'useFactory',
+      () => ({
+        imports: [ConfigModule],
+        inject: [Config],
+        useFactory: async (config: Config) => config.createGridOptions(),
+      }),
+    ],
+    ['useClass', () => ({ useClass: Config })],
+    ['useExisting', () => ({ imports: [ConfigModule], useExisting: Config })],
+  ])('%s', async (_, options) => {
+    [local] = (await freeHosts(1)) as [string];
+    const app = await started({ imports: [GridModule.forRootAsync(options())], controllers: [Echo] }, local);
+    expect(await app.get(Grid).peer(local).request(60, 'x')).toBe('x');
+  });
+
+  test('none or several of them, or another name than stands beside them', async () => {
+    expect(() => GridModule.forRootAsync({})).toThrow(/exactly one of useFactory, useClass and useExisting/);
+    expect(() => GridModule.forRootAsync({ useClass: Config, useExisting: Config })).toThrow(/exactly one/);
+    const wrong = GridModule.forRootAsync({ useFactory: () => ({ ...optionsOf('http://a:1'), name: 'locks' }) });
+    await expect(make({ imports: [wrong] })).rejects.toThrow(/name is 'locks'; with forRootAsync it must stand beside/);
+  });
+});
+
+describe('visibility', () => {
+  @Injectable()
+  class User {
+    constructor(@InjectGrid() readonly grid: Grid) {}
+  }
+  @Module({ providers: [User] })
+  class Feature {}
+
+  test('global by default, for the importing module alone with isGlobal: false', async () => {
+    const options = optionsOf('http://a:1');
+    const app = await make({ imports: [GridModule.forRoot(options), Feature] });
+    expect(app.get(User).grid).toBe(app.get(Grid));
+    await expect(make({ imports: [GridModule.forRoot({ ...options, isGlobal: false }), Feature] })).rejects.toThrow(
+      /resolve/,
+    );
+    const local = await make({ imports: [GridModule.forRoot({ ...options, isGlobal: false })], providers: [User] });
+    expect(local.get(User).grid).toBe(local.get(Grid));
+  });
+});
+
+describe('clients', () => {
+  @Injectable()
+  class Caller {
+    constructor(
+      @InjectGridClient('NODE2') readonly client: GridClient,
+      @Inject('LAZY') readonly lazy: ClientProxy,
+    ) {}
+  }
+
+  const call = (client: ClientProxy): Promise<unknown> => firstValueFrom(client.send(60, 'x'));
+
+  test('forFeature, ClientsModule.registerAsync, plain register; all share the grid’s connections', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const app = await started(
+      {
+        imports: [
+          GridModule.forRoot(optionsOf(local)),
+          GridModule.forFeature([{ name: 'NODE2', peer: local }]),
+          ClientsModule.registerAsync([
+            {
+              name: 'ASYNC',
+              inject: [Grid],
+              useFactory: (grid: Grid) => ({ customClass: GridClient, options: { grid, peer: local } }),
+            },
+          ]),
+          ClientsModule.register([{ name: 'LAZY', customClass: GridClient, options: { peer: local } }]),
+        ],
+        controllers: [Echo],
+        providers: [Caller],
+      },
+      local,
+    );
+    const { client, lazy } = app.get(Caller);
+    for (const one of [client, lazy, app.get<ClientProxy>('ASYNC'), app.get(Grid).client(local)]) {
+      await one.connect();
+      expect(await call(one)).toBe('x');
+      one.close();
+      expect(await call(one)).toBe('x');
+    }
+    expect(client.unwrap()).toBe(app.get(Grid).peer(local));
+  });
+
+  test('plain register: none or several grids fit', async () => {
+    const client = new GridClient({ peer: 'http://a:1' });
+    await expect(client.connect()).rejects.toMatchObject({
+      message: expect.stringMatching(/no grid is connected in this process/),
+    });
+    await connectGrid(await make({ imports: [GridModule.forRoot(optionsOf('http://a:1'))] }));
+    await connectGrid(await make({ imports: [GridModule.forRoot({ ...optionsOf('http://b:1'), name: 'other' })] }));
+    await expect(client.connect()).rejects.toMatchObject({
+      message: expect.stringMatching(/name one by options\.grid/),
+    });
+    const named = new GridClient({ peer: 'http://b:1', grid: 'other' });
+    expect((await named.connect()).origin).toBe('http://b:1');
+  });
+
+  test('forFeature for a host that is not in the list, or without a grid: the start fails', async () => {
+    const feature = GridModule.forFeature([{ name: 'X', peer: 'http://b:1' }]);
+    const app = await make({ imports: [GridModule.forRoot(optionsOf('http://a:1')), feature] });
+    await connectGrid(app);
+    await expect(app.init()).rejects.toThrow(/http:\/\/b:1 is not one of the hosts/);
+    await expect((await make({ imports: [feature] })).init()).rejects.toThrow(/Grid/);
+  });
+});
+
+describe('two grids in one process', () => {
+  @Controller()
+  class Both {
+    @MessagePattern(60, GRID_TRANSPORT)
+    data(): string {
+      return 'data';
+    }
+
+    @MessagePattern(60, gridTransport('locks'))
+    locks(): string {
+      return 'locks';
+    }
+
+    @GridRequest(61, { grid: 'locks' })
+    onlyLocks(): string {
+      return 'only locks';
+    }
+
+    @MessagePattern(62)
+    either(): string {
+      return 'either';
+    }
+  }
+
+  @Injectable()
+  class User {
+    constructor(
+      @InjectGrid() readonly data: Grid,
+      @InjectGrid('locks') readonly locks: Grid,
+    ) {}
+  }
+
+  test('each has its route, its connections and its handlers', async () => {
+    const hosts = await freeHosts(2);
+    for (const local of hosts) {
+      const options = { ...optionsOf(local), hosts };
+      const app = await make({
+        imports: [GridModule.forRoot(options), GridModule.forRoot({ ...options, name: 'locks', route: '/grid/locks' })],
+        controllers: [Both],
+        providers: [User],
+      });
+      await connectGrid(app);
+      await connectGrid(app, { grid: 'locks' });
+      await app.listen(portOf(local), '127.0.0.1');
+    }
+    const { data, locks } = apps[0]!.get(User);
+    expect(apps[0]!.get(getGridToken('locks'))).toBe(locks);
+    const [one, other] = [data.peer(hosts[1]!), locks.peer(hosts[1]!)];
+    await Promise.all([one, other].map((peer) => peer.waitForConnect({ timeoutMs: 10_000 })));
+    expect(await one.request(60)).toBe('data');
+    expect(await other.request(60)).toBe('locks');
+    expect([await one.request(62), await other.request(62)]).toEqual(['either', 'either']);
+    expect(await other.request(61)).toBe('only locks');
+    await expect(one.request(61)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+  });
+
+  test('of one name: the start fails', async () => {
+    const twice = [GridModule.forRoot(optionsOf('http://a:1')), GridModule.forRoot(optionsOf('http://a:1'))];
+    await expect(make({ imports: twice })).rejects.toThrow(/2 grids named 'default': call GridModule\.forRoot once/);
+  });
+
+  test('with one route on one server: the start fails', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const app = await make({
+      imports: [GridModule.forRoot(optionsOf(local)), GridModule.forRoot({ ...optionsOf(local), name: 'locks' })],
+    });
+    await connectGrid(app);
+    await connectGrid(app, { grid: 'locks' });
+    await expect(app.init()).rejects.toThrow(/two grids on one server have the route \/grid\/v1/);
+  });
+});

@@ -1,0 +1,69 @@
+import { describe, expect, test } from '@jest/globals';
+import { Controller, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { MessagePattern } from '@nestjs/microservices';
+import { gridPair } from './grid-pair.js';
+import { until } from './until.js';
+
+const order: string[] = [];
+let finish = (): void => {};
+
+@Injectable()
+class Disk implements OnModuleDestroy {
+  private open = true;
+
+  onModuleDestroy(): void {
+    this.open = false;
+    order.push('disk closed');
+  }
+
+  async read(): Promise<string> {
+    order.push('reading');
+    await new Promise<void>((resolve) => (finish = resolve));
+    order.push('read');
+    return this.open ? 'content' : 'from a closed disk';
+  }
+}
+
+@Controller()
+class DiskController {
+  constructor(private readonly disk: Disk) {}
+
+  @MessagePattern(60)
+  read(): Promise<string> {
+    return this.disk.read();
+  }
+}
+
+describe('app.close() while a handler runs', () => {
+  test('the handler ends and its caller is answered, before any provider is torn down', async () => {
+    const metadata = { controllers: [DiskController], providers: [Disk] };
+    const pair = await gridPair({ metadata, grid: { drainTimeoutMs: 10_000 } });
+    try {
+      const answer = pair.peer.request(60);
+      await until('the handler runs', () => order.includes('reading'));
+      let draining = false;
+      pair.grid.events.subscribe((event) => (draining ||= event.type === 'draining'));
+      const closing = pair.app.close();
+      await until('the grid drains', () => draining);
+      expect(order).toEqual(['reading']);
+      finish();
+      expect(await answer).toBe('content');
+      await closing;
+      expect(order).toEqual(['reading', 'read', 'disk closed']);
+    } finally {
+      await pair.close();
+    }
+  });
+
+  test('one that does not end is given up after drainTimeoutMs', async () => {
+    const metadata = { controllers: [DiskController], providers: [Disk] };
+    const pair = await gridPair({ metadata, grid: { drainTimeoutMs: 50 } });
+    order.length = 0;
+    const answer = pair.peer.request(60);
+    const failed = expect(answer).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+    await until('the handler runs', () => order.includes('reading'));
+    await pair.app.close();
+    await failed;
+    await pair.close();
+  });
+});

@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Controller, NotFoundException, type INestMicroservice } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { Grid, GridError, gridMicroservice } from 'nestjs-grid';
+import { freeHosts, portOf } from './free-ports.js';
+import { LogBook, rootModule, type TestAppOptions } from './test-app.js';
+import { until } from './until.js';
+
+@Controller()
+class Echo {
+  @MessagePattern(60)
+  echo(@Payload() payload: unknown): unknown {
+    return payload;
+  }
+
+  @MessagePattern(61)
+  fails(): never {
+    throw new NotFoundException('no such thing');
+  }
+}
+
+const services: INestMicroservice[] = [];
+afterEach(async () => {
+  await Promise.all(services.splice(0).map((service) => service.close()));
+});
+
+async function create(local: string, hosts: string[], options: TestAppOptions = {}): Promise<INestMicroservice> {
+  const module = rootModule(local, hosts, { ...options, metadata: { controllers: [Echo], ...options.metadata } });
+  const service = await NestFactory.createMicroservice(module, {
+    ...gridMicroservice(),
+    logger: new LogBook(),
+    abortOnError: false,
+  });
+  services.push(service);
+  return service;
+}
+
+describe('a process without HTTP', () => {
+  test('has a listener of its own, and calls and is called', async () => {
+    const hosts = await freeHosts(2);
+    for (const local of hosts) await (await create(local, hosts)).listen();
+    const [first, second] = services as [INestMicroservice, INestMicroservice];
+    const peer = first.get(Grid).peer(hosts[1]!);
+    await peer.waitForConnect({ timeoutMs: 10_000 });
+    expect(await peer.request(60, 'x')).toBe('x');
+    await expect(peer.request(61)).rejects.toMatchObject({ message: 'no such thing' });
+    expect(second.unwrap()).toBe(second.get(Grid));
+    const events: string[] = [];
+    first.on('down', (event: { peer: string }) => events.push(event.peer));
+    await second.close();
+    await until('the loss is told', () => events.includes(hosts[1]!));
+    await first.close();
+    await first.close();
+  });
+
+  test('listen: another port than that of local', async () => {
+    const [local, elsewhere] = (await freeHosts(2)) as [string, string];
+    const service = await create(local, [local], { grid: { listen: { host: '127.0.0.1', port: portOf(elsewhere) } } });
+    await service.listen();
+    expect((await fetch(elsewhere)).status).toBe(404);
+    await expect(fetch(local)).rejects.toThrow();
+  });
+
+  test('filters of the app come first', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const service = await create(local, [local]);
+    service.useGlobalFilters({ catch: () => Promise.reject(new GridError('ABORTED', 'by the filter')) });
+    await service.listen();
+    await expect(service.get(Grid).peer(local).request(61)).rejects.toMatchObject({ message: 'by the filter' });
+  });
+
+  test('a port that is taken, a pattern that is taken: listen() rejects', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const taken = createServer().listen(portOf(local), '127.0.0.1');
+    await once(taken, 'listening');
+    await expect((await create(local, [local])).listen()).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringMatching(/the port is taken/),
+    });
+    await once(taken.close(), 'close');
+
+    @Controller()
+    class Again {
+      @MessagePattern(60)
+      again(): void {}
+    }
+    const twice = await create(local, [local], { metadata: { controllers: [Echo, Again] } });
+    await expect(twice.listen()).rejects.toMatchObject({ message: 'two handlers for 60 (Echo.echo and Again.again)' });
+  });
+});

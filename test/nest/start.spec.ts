@@ -1,0 +1,358 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import {
+  Catch,
+  Controller,
+  Injectable,
+  type CanActivate,
+  type ExceptionFilter,
+  type INestApplication,
+  type OnApplicationBootstrap,
+  type OnModuleInit,
+  type PipeTransform,
+} from '@nestjs/common';
+import { APP_GUARD, NestFactory } from '@nestjs/core';
+import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
+import { Test } from '@nestjs/testing';
+import { connectGrid, Grid, GridError, GridModule, GridRequest, GridStream, type GridModuleOptions } from 'nestjs-grid';
+import { freeHosts, portOf } from './free-ports.js';
+import { createApp, LogBook, SECRET, startApp, type TestAppOptions } from './test-app.js';
+
+const apps: INestApplication[] = [];
+afterEach(async () => {
+  await Promise.all(apps.splice(0).map((app) => app.close()));
+});
+
+/** Starts an app with these controllers; gives the error of its start. */
+async function startError(options: TestAppOptions): Promise<unknown> {
+  const [local] = (await freeHosts(1)) as [string];
+  try {
+    const { app } = await createApp(local, [local], options);
+    apps.push(app);
+    await app.listen(portOf(local), '127.0.0.1');
+  } catch (error) {
+    return error;
+  }
+  throw new Error('the app started');
+}
+
+async function startErrorOf(...controllers: (new () => object)[]): Promise<unknown> {
+  return startError({ metadata: { controllers } });
+}
+
+describe('options stop the start', () => {
+  const hosts = ['http://a:1', 'http://b:1'];
+  test.each<[string, Partial<Record<keyof GridModuleOptions | 'hostz', unknown>>, RegExp]>([
+    ['local missing', { local: undefined }, /^local is undefined; is the environment variable set\?/],
+    ['local not in hosts', { local: 'http://c:1' }, /^local: 'http:\/\/c:1' is not one of the hosts/],
+    ['local twice', { hosts: [...hosts, 'http://a:1'] }, /stands in the list twice \(it is local\)/],
+    ['no auth', { auth: undefined }, /^auth is missing/],
+    [
+      'secret undefined',
+      { auth: { secret: undefined } },
+      /^auth\.secret is undefined; is the environment variable set\?/,
+    ],
+    ['secret too short', { auth: { secret: 'short' } }, /^auth\.secret has 5 bytes/],
+    ['unknown option', { hostz: [] }, /^unknown option hostz/],
+    ['wrong limit', { limits: { messageBytes: -1 } }, /^limits\.messageBytes is -1/],
+  ])('%s', async (_, change, text) => {
+    const options = { local: hosts[0], hosts, auth: { secret: SECRET }, ...change } as GridModuleOptions;
+    const settings = { logger: new LogBook(), abortOnError: false } as const;
+    const starting = NestFactory.create({ module: class {}, imports: [GridModule.forRoot(options)] }, settings);
+    const error: unknown = await starting.catch((thrown: unknown) => thrown);
+    expect(GridError.is(error)).toBe(true);
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(text) });
+  });
+});
+
+describe('handlers stop the start', () => {
+  test.each([0, 254, 255, 1.5, -1, 300])('handler ID %d', async (id) => {
+    @Controller()
+    class Wrong {
+      @MessagePattern(id)
+      method(): void {}
+    }
+    expect(await startErrorOf(Wrong)).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: `Wrong.method: handler ID ${id}: must be an integer from 1 to 253`,
+    });
+  });
+
+  test('the same as the id of a pattern, and for the Grid decorators', async () => {
+    @Controller()
+    class Wrong {
+      @MessagePattern({ id: 254, subroute: 'x' })
+      method(): void {}
+    }
+    @Controller()
+    class WrongToo {
+      @GridStream(0)
+      method(): void {}
+    }
+    expect(await startErrorOf(Wrong)).toMatchObject({
+      message: expect.stringContaining('Wrong.method: handler ID 254'),
+    });
+    expect(await startErrorOf(WrongToo)).toMatchObject({
+      message: expect.stringContaining('WrongToo.method: handler ID 0'),
+    });
+  });
+
+  test('two handlers of one ID: both methods are named', async () => {
+    @Controller()
+    class First {
+      @MessagePattern(60)
+      one(): void {}
+    }
+    @Controller()
+    class Second {
+      @GridRequest(60)
+      two(): void {}
+    }
+    expect(await startErrorOf(First, Second)).toMatchObject({
+      code: 'ALREADY_EXISTS',
+      message: 'two handlers for 60 (First.one and Second.two)',
+    });
+  });
+
+  test('two handlers of one ID and subroute, one pattern, two subclasses of one base', async () => {
+    @Controller()
+    class Subroutes {
+      @MessagePattern({ id: 60, subroute: 'a/b' })
+      one(): void {}
+      @MessagePattern({ id: 60, subroute: ['a', 'b'] })
+      two(): void {}
+    }
+    @Controller()
+    class Patterns {
+      @MessagePattern({ cmd: 'x', v: 1 })
+      one(): void {}
+      @MessagePattern({ v: 1, cmd: 'x' })
+      two(): void {}
+    }
+    class Base {
+      @MessagePattern(61)
+      inherited(): void {}
+    }
+    @Controller()
+    class Left extends Base {}
+    @Controller()
+    class Right extends Base {}
+    expect(await startErrorOf(Subroutes)).toMatchObject({
+      message: 'two handlers for 60/a/b (Subroutes.one and Subroutes.two)',
+    });
+    expect(await startErrorOf(Patterns)).toMatchObject({
+      message: expect.stringContaining('(Patterns.one and Patterns.two)'),
+    });
+    expect(await startErrorOf(Left, Right)).toMatchObject({
+      message: 'two handlers for 61 (Left.inherited and Right.inherited)',
+    });
+  });
+
+  test('an event and a message of one ID, in either order', async () => {
+    @Controller()
+    class EventFirst {
+      @EventPattern(60)
+      event(): void {}
+      @MessagePattern(60)
+      message(): void {}
+    }
+    @Controller()
+    class MessageFirst {
+      @MessagePattern('x')
+      message(): void {}
+      @EventPattern('x')
+      event(_payload: unknown): void {}
+    }
+    for (const [controller, names] of [
+      [EventFirst, 'EventFirst.event and EventFirst.message'],
+      [MessageFirst, 'MessageFirst.message and MessageFirst.event'],
+    ] as const) {
+      expect(await startErrorOf(controller)).toMatchObject({
+        code: 'ALREADY_EXISTS',
+        message: expect.stringMatching(new RegExp(`event and as a message \\(${names}\\)`)),
+      });
+    }
+  });
+});
+
+@Controller()
+class Echo {
+  @MessagePattern(60)
+  echo(@Payload() payload: unknown): unknown {
+    return payload;
+  }
+}
+
+@Injectable()
+class DenyAll implements CanActivate {
+  static asked = 0;
+  canActivate(): boolean {
+    DenyAll.asked++;
+    return false;
+  }
+}
+
+describe('global enhancers ask for a decision', () => {
+  const metadata = { controllers: [Echo], providers: [{ provide: APP_GUARD, useClass: DenyAll }] };
+
+  test('without one the start fails and names them', async () => {
+    expect(
+      await startError({ metadata, prepare: (app) => app.useGlobalPipes(new ValidationPipeStub()) }),
+    ).toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringMatching(/global guards \(DenyAll\), pipes \(ValidationPipeStub\).*inheritAppConfig: true/),
+    });
+  });
+
+  test('inheritAppConfig: true: they count, also what is set after connectGrid', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { app } = await createApp(local, [local], {
+      metadata: { controllers: [Echo] },
+      connect: { inheritAppConfig: true },
+    });
+    apps.push(app);
+    app.useGlobalPipes({ transform: (value: unknown) => [value] });
+    await app.listen(portOf(local), '127.0.0.1');
+    expect(await app.get(Grid).peer(local).request(60, 'x')).toEqual(['x']);
+  });
+
+  test('inheritAppConfig: true with a guard of APP_GUARD: the call is denied', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { grid, app } = await startApp(local, [local], { metadata, connect: { inheritAppConfig: true } });
+    apps.push(app);
+    await expect(grid.peer(local).request(60, 'x')).rejects.toMatchObject({ message: 'Forbidden resource' });
+  });
+
+  test('inheritAppConfig: false: they do not count', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { grid, app } = await startApp(local, [local], { metadata, connect: { inheritAppConfig: false } });
+    apps.push(app);
+    DenyAll.asked = 0;
+    expect(await grid.peer(local).request(60, 'x')).toBe('x');
+    expect(DenyAll.asked).toBe(0);
+  });
+
+  test('a filter that is made for HTTP only is left alone where it is not inherited', async () => {
+    @Catch()
+    class HttpOnly implements ExceptionFilter {
+      catch(): void {
+        throw new Error('not for this');
+      }
+    }
+    @Controller()
+    class Fails {
+      @MessagePattern(61)
+      fails(): never {
+        throw new GridError('NOT_FOUND', 'gone');
+      }
+    }
+    const [local] = (await freeHosts(1)) as [string];
+    const { grid, app } = await startApp(local, [local], {
+      metadata: { controllers: [Fails] },
+      connect: { inheritAppConfig: false },
+      prepare: (made) => made.useGlobalFilters(new HttpOnly()),
+    });
+    apps.push(app);
+    await expect(grid.peer(local).request(61)).rejects.toMatchObject({ message: 'gone' });
+  });
+});
+
+class ValidationPipeStub implements PipeTransform {
+  transform(value: unknown): unknown {
+    return value;
+  }
+}
+
+describe('when the grid starts', () => {
+  test('after every init and bootstrap hook, of the root module too', async () => {
+    const order: string[] = [];
+    @Injectable()
+    class Slow implements OnModuleInit, OnApplicationBootstrap {
+      constructor(private readonly grid: Grid) {}
+      async onModuleInit(): Promise<void> {
+        await new Promise((resolve) => setImmediate(resolve));
+        order.push(`init ${this.grid.peer(this.grid.local).state}`);
+      }
+      async onApplicationBootstrap(): Promise<void> {
+        await new Promise((resolve) => setImmediate(resolve));
+        order.push(`bootstrap ${this.grid.peer(this.grid.local).state}`);
+      }
+    }
+    const [local] = (await freeHosts(1)) as [string];
+    const { app, grid } = await startApp(local, [local], { metadata: { providers: [Slow] } });
+    apps.push(app);
+    expect(order).toEqual(['init connecting', 'bootstrap connecting']);
+    expect(grid.peer(local).state).toBe('connected');
+  });
+
+  test('connectGrid after listen(): at once', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { app, grid } = await startApp(local, [local], { metadata: { controllers: [Echo] }, connect: false });
+    apps.push(app);
+    await connectGrid(app);
+    expect(await grid.peer(local).request(60, 'x')).toBe('x');
+  });
+
+  test('in an app of @nestjs/testing', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const imports = [GridModule.forRoot({ local, hosts: [local], auth: { secret: SECRET } })];
+    const module = await Test.createTestingModule({ imports, controllers: [Echo] }).compile();
+    const app = module.createNestApplication();
+    apps.push(app);
+    await connectGrid(app);
+    await app.init();
+    expect(await app.get(Grid).peer(local).request(60, 'x')).toBe('x');
+  });
+
+  test('init() without listen() is enough to call', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { app } = await createApp(local, [local], { metadata: { controllers: [Echo] } });
+    apps.push(app);
+    await app.init();
+    expect(await app.get(Grid).peer(local).request(60, 'x')).toBe('x');
+  });
+
+  test('startAllMicroservices() before listen() does not start it early, nor twice', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { app } = await createApp(local, [local], { metadata: { controllers: [Echo] } });
+    apps.push(app);
+    await app.startAllMicroservices();
+    expect(app.get(Grid).peer(local).state).toBe('connecting');
+    await app.listen(portOf(local), '127.0.0.1');
+    await app.startAllMicroservices();
+    expect(await app.get(Grid).peer(local).request(60, 'x')).toBe('x');
+  });
+
+  test('never connected: loud at the start and at the first call, and calls fail at once', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { app, grid, log } = await startApp(local, [local], { connect: false });
+    apps.push(app);
+    expect(log.errors).toEqual([expect.stringContaining('await connectGrid(app)')]);
+    for (let calls = 0; calls < 2; calls++) {
+      await expect(grid.peer(local).request(60)).rejects.toMatchObject({
+        code: 'UNAVAILABLE',
+        notSent: true,
+        message: expect.stringContaining('connectGrid(app)'),
+      });
+    }
+    expect(() => grid.peer(local).stream(60)).toThrow(/connectGrid/);
+    expect(log.errors).toHaveLength(2);
+  });
+
+  test('connecting twice, or what is not there', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { app } = await createApp(local, [local]);
+    apps.push(app);
+    await expect(connectGrid(app)).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: expect.stringMatching(/is connected already/),
+    });
+    await expect(connectGrid(app, { grid: 'locks' })).rejects.toMatchObject({
+      message: expect.stringMatching(/named 'locks'.*has 'default'/),
+    });
+    const bare = await NestFactory.create(class {}, { logger: new LogBook(), abortOnError: false });
+    apps.push(bare);
+    await expect(connectGrid(bare)).rejects.toMatchObject({
+      message: expect.stringMatching(/import GridModule\.forRoot/),
+    });
+  });
+});

@@ -1,0 +1,114 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { manifest, readText, ROOT, sourcesOf } from './sources.js';
+
+/** Everything that may stand at the top of the project; what git ignores is not counted. */
+const TOP_LEVEL = [
+  '.ci',
+  '.gitignore',
+  'CHANGELOG.md',
+  'LICENSE',
+  'README.md',
+  'docs',
+  'lib',
+  'nest-cli.json',
+  'package-lock.json',
+  'package.json',
+  'sample',
+  'test',
+  'tsconfig.json',
+];
+const IGNORED = new Set(['.git', 'node_modules', 'dist', 'coverage', '.DS_Store']);
+
+describe('the layout of the project', () => {
+  test('the top level holds what is needed and nothing else', () => {
+    const found = readdirSync(ROOT).filter((name) => !IGNORED.has(name) && !/\.(tgz|log)$/.test(name));
+    expect(found.toSorted()).toEqual(TOP_LEVEL.toSorted());
+  });
+
+  test('every file of lib has a noun for a name', () => {
+    const nameless = /^(utils?|helpers?|common|types?|misc|shared|constants?|interfaces?)(\.|$)/;
+    const wrong = sourcesOf('lib').filter(({ path }) => path.split('/').some((part) => nameless.test(part)));
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test('no test is skipped, singled out or repeated until it passes', () => {
+    const evasive =
+      /\b(?:test|it|describe)\.(?:skip|only|todo)\b|\b(?:xit|xtest|xdescribe|fit|fdescribe)\(|retryTimes\(/;
+    const wrong = sourcesOf('test').filter(
+      (file) => basename(file.path) !== 'layout.spec.ts' && evasive.test(file.text),
+    );
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test('nothing is left for later in the sources', () => {
+    const later = new RegExp(`\\b(?:${['TODO', 'FIXME', 'XXX', 'HACK'].join('|')})\\b`);
+    const wrong = [...sourcesOf('lib'), ...sourcesOf('sample')].filter((file) => later.test(file.text));
+    expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test('the scripts that the README and the build machine call exist, and so does what they start', () => {
+    const { scripts } = manifest();
+    for (const name of ['build', 'start', 'test', 'lint', 'typecheck', 'bench', 'conformance', 'sample']) {
+      expect(scripts).toHaveProperty(name);
+    }
+    for (const [, built] of Object.values(scripts).flatMap((script) => [...script.matchAll(/exec node ([\w/.-]+)/g)])) {
+      const sources = ['/src/', '/'].map((folder) => built!.replace('/dist/', folder).replace(/js$/, 'ts'));
+      if (!built!.includes('/dist/')) sources.push(built!);
+      expect([built, sources.some((source) => existsSync(join(ROOT, source)))]).toEqual([built, true]);
+    }
+  });
+
+  test('a signal to npm reaches what runs for long: no shell stays in between', () => {
+    const { scripts } = manifest();
+    for (const name of ['start', 'conformance', 'bench', 'sample'])
+      expect(scripts[name]).toMatch(/^exec node [\w/.-]+$/);
+  });
+
+  test('every sample is a project of nest-cli.json, with the compiler settings it names', () => {
+    const { projects } = JSON.parse(readText('nest-cli.json')) as {
+      projects: Record<string, { root: string; type: string; compilerOptions: { tsConfigPath: string } }>;
+    };
+    const entries = readdirSync(join(ROOT, 'sample'), { withFileTypes: true });
+    const samples = entries.filter((entry) => entry.isDirectory()).map(({ name }) => `sample/${name}`);
+    const listed = Object.values(projects)
+      .filter((project) => project.type === 'application')
+      .map(({ root }) => root);
+    expect(listed.toSorted()).toEqual(samples.toSorted());
+    for (const { compilerOptions } of Object.values(projects)) {
+      expect(existsSync(join(ROOT, compilerOptions.tsConfigPath))).toBe(true);
+    }
+  });
+
+  test('the lock file is complete and names no registry', () => {
+    const lock = JSON.parse(readText('package-lock.json')) as {
+      packages: Record<
+        string,
+        { integrity?: string; resolved?: string; optional?: true; os?: string[]; optionalDependencies?: object }
+      >;
+    };
+    const { dependencies, devDependencies } = manifest();
+    for (const name of Object.keys({ ...dependencies, ...devDependencies })) {
+      expect(lock.packages).toHaveProperty([`node_modules/${name}`]);
+    }
+    const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
+    expect(packages.filter(([, entry]) => entry.resolved !== undefined)).toEqual([]);
+    // a registry may lack what is built for other systems, so their checksums may be unknown; but npm ci wants them named
+    expect(packages.filter(([, entry]) => entry.integrity === undefined && !(entry.optional && entry.os))).toEqual([]);
+    for (const [path, { optionalDependencies = {} }] of packages) {
+      for (const name of Object.keys(optionalDependencies)) {
+        const entry = lock.packages[`${path}/node_modules/${name}`] ?? lock.packages[`node_modules/${name}`];
+        expect([path, name, entry]).not.toEqual([path, name, undefined]);
+      }
+    }
+  });
+
+  test('few run-time dependencies, each named in the README with its reason', () => {
+    const named = [...readText('README.md').matchAll(/^\| `([\w@/-]+)` \| (.+) \|$/gm)];
+    const reasons = new Map(named.map(([, name, reason]) => [name, reason]));
+    const names = Object.keys(manifest().dependencies);
+    expect(names.length).toBeLessThanOrEqual(4);
+    for (const name of names) expect(reasons.get(name)?.length ?? 0).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,138 @@
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePortPair, run } from './process.js';
+import { manifest, ROOT } from './sources.js';
+
+/** Whatever an empty Nest app depends on, in the versions that this project is tested with. */
+const NEST_APP = [
+  '@nestjs/common',
+  '@nestjs/core',
+  '@nestjs/microservices',
+  '@nestjs/platform-express',
+  'reflect-metadata',
+  'rxjs',
+];
+const INSTALL = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
+const TSC = join(ROOT, 'node_modules/.bin/tsc');
+
+const folder = mkdtempSync(join(tmpdir(), 'nestjs-grid-pack-'));
+let packed: { filename: string; files: { path: string }[] };
+
+function installedVersion(name: string): string {
+  const text = readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function writeJson(path: string, value: unknown): void {
+  writeFileSync(join(folder, path), JSON.stringify(value, null, 2));
+}
+
+/** A folder of the app whose files are of one module kind, with its compiler settings. */
+function compilation(kind: 'module' | 'commonjs', sources: string[]): void {
+  mkdirSync(join(folder, kind));
+  writeJson(`${kind}/package.json`, { type: kind });
+  for (const source of sources) cpSync(join(ROOT, 'test/project/consumer', source), join(folder, kind, source));
+  writeJson(`${kind}/tsconfig.json`, {
+    compilerOptions: {
+      target: 'es2023',
+      module: 'nodenext',
+      strict: true,
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+      skipLibCheck: kind === 'commonjs',
+      types: ['node'],
+      typeRoots: [join(ROOT, 'node_modules/@types')],
+      rootDir: '.',
+      outDir: 'out',
+    },
+    include: ['*.ts', '*.mts'],
+  });
+}
+
+async function origins(): Promise<string[]> {
+  return (await freePortPair()).map((port) => `http://127.0.0.1:${port}`);
+}
+
+beforeAll(async () => {
+  const pack = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT });
+  [packed] = JSON.parse(pack.stdout) as [typeof packed];
+  writeJson('package.json', {
+    name: 'empty-nest-app',
+    private: true,
+    dependencies: {
+      ...Object.fromEntries(NEST_APP.map((name) => [name, installedVersion(name)])),
+      'nestjs-grid': `file:${packed.filename}`,
+    },
+  });
+  const install = await run('npm', INSTALL, { cwd: folder, hangMs: 110_000 });
+  if (install.code !== 0) throw new Error(`npm install failed:\n${install.stderr}`);
+  compilation('module', ['main.ts', 'core.mts']);
+  compilation('commonjs', ['main.ts']);
+}, 120_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the packed tarball in an empty Nest app', () => {
+  test('holds what runs, its types, and the texts; no source, no test, no sample', () => {
+    const paths = packed.files.map((file) => file.path);
+    expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']));
+    expect(paths).toEqual(expect.arrayContaining(['dist/index.js', 'dist/core.d.ts', 'dist/testing/index.js']));
+    const known = /^(?:dist\/[\w/.-]+\.(?:js|js\.map|d\.ts)|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
+    expect(paths.filter((path) => !known.test(path))).toEqual([]);
+  });
+
+  test('brings its own dependencies only', () => {
+    const installed = readFileSync(join(folder, 'node_modules/nestjs-grid/package.json'), 'utf8');
+    const { dependencies } = JSON.parse(installed) as { dependencies: Record<string, string> };
+    expect(dependencies).toEqual(manifest().dependencies);
+  });
+
+  for (const kind of ['module', 'commonjs'] as const) {
+    test(`compiles and calls between two grids as ${kind === 'module' ? 'ESM' : 'CommonJS'}`, async () => {
+      const compiled = await run(TSC, ['-p', kind], { cwd: folder });
+      expect(compiled).toMatchObject({ code: 0, stdout: '' });
+      const ran = await run('node', [join(kind, 'out/main.js'), ...(await origins())], { cwd: folder });
+      expect(ran).toMatchObject({ code: 0, stderr: '' });
+      expect(JSON.parse(ran.stdout)).toEqual({ echo: true, counted: [1, 2, 3], unknown: 'UNIMPLEMENTED' });
+    }, 60_000);
+  }
+
+  test('the core and the testing tools work by their subpaths', async () => {
+    const compiled = await run(TSC, ['-p', 'module'], { cwd: folder });
+    expect(compiled).toMatchObject({ code: 0, stdout: '' });
+    const ran = await run('node', ['module/out/core.mjs', ...(await origins())], { cwd: folder });
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(ran.stdout)).toEqual({ echo: 'hello without Nest', advanced: 5, error: 'UNKNOWN: x' });
+  }, 60_000);
+
+  test('plain CommonJS reaches every subpath by require', async () => {
+    const script = `
+      const loaded = ['nestjs-grid', 'nestjs-grid/core', 'nestjs-grid/testing'].map((name) => require(name));
+      console.log(JSON.stringify([
+        typeof loaded[0].GridModule.forRoot, typeof loaded[1].GridManager, typeof loaded[2].ManualClock,
+        loaded[0].GridError === loaded[1].GridError, require('nestjs-grid/package.json').version,
+      ]));`;
+    const ran = await run('node', ['-e', script], { cwd: folder });
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(ran.stdout)).toEqual(['function', 'function', 'function', true, manifest().version]);
+  });
+
+  test('without the packages of the integrations all else works, and each integration names what it misses', async () => {
+    const missing = { otel: '@opentelemetry/api', prometheus: 'prom-client', terminus: '@nestjs/terminus' };
+    for (const [subpath, name] of Object.entries(missing)) {
+      expect(existsSync(join(folder, 'node_modules', name))).toBe(false);
+      expect(manifest().peerDependenciesMeta[name]).toEqual({ optional: true });
+      const ran = await run('node', ['--input-type=module', '-e', `import 'nestjs-grid/${subpath}'`], { cwd: folder });
+      expect(ran.code).not.toBe(0);
+      expect(ran.stderr).toContain(`Cannot find package '${name}'`);
+    }
+  });
+
+  test('what stands behind the doors cannot be imported', async () => {
+    const ran = await run('node', ['-e', "require('nestjs-grid/dist/mux/index.js')"], { cwd: folder });
+    expect(ran.code).not.toBe(0);
+    expect(ran.stderr).toContain('ERR_PACKAGE_PATH_NOT_EXPORTED');
+  });
+});

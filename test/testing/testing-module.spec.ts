@@ -1,0 +1,110 @@
+import { afterEach, describe, expect, test } from '@jest/globals';
+import { Controller } from '@nestjs/common';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { GridTestingModule, ManualClock } from 'nestjs-grid/testing';
+import { until } from '../nest/until.js';
+
+@Controller()
+class Echo {
+  @MessagePattern(60)
+  echo(@Payload() payload: unknown): unknown {
+    return payload;
+  }
+
+  @MessagePattern(61)
+  never(): Promise<never> {
+    return new Promise(() => {});
+  }
+}
+
+let cluster: GridTestingModule | undefined;
+afterEach(async () => {
+  await cluster?.close();
+  cluster = undefined;
+});
+
+describe('GridTestingModule', () => {
+  test.each(['memory', 'loopback'] as const)('three apps over %s: each calls each', async (wire) => {
+    cluster = await GridTestingModule.create({ nodes: 3, wire, metadata: { controllers: [Echo] } });
+    for (const { grid } of cluster.nodes) {
+      for (const { origin } of cluster.nodes) expect(await grid.peer(origin).request(60, origin)).toBe(origin);
+    }
+    cluster.assertIdle();
+  });
+
+  test('metadata per host, another adapter, a manual clock', async () => {
+    const clock = new ManualClock();
+    cluster = await GridTestingModule.create({
+      metadata: (index) => ({ controllers: index === 0 ? [Echo] : [] }),
+      adapter: () => new FastifyAdapter(),
+      grid: { clock },
+    });
+    await expect(cluster.peer(0, 1).request(60)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+    const call = cluster.peer(1, 0).request(61, undefined, { timeoutMs: 5_000 });
+    await until('the handler runs', () => cluster!.nodes[0]!.grid.stats().peers[0]!.running === 1);
+    await cluster.peer(1, 0).ping();
+    const failed = expect(call).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    expect(() => cluster!.assertIdle()).toThrow(/node-2:9000 with http:\/\/node-1:9000: 1 outgoing calls/);
+    clock.advance(5_000);
+    await failed;
+    await cluster.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  test.each(['memory', 'loopback'] as const)('minutes pass over %s, and the connections stand', async (wire) => {
+    const grid = { clock: new ManualClock(), drainTimeoutMs: 0 };
+    cluster = await GridTestingModule.create({ wire, metadata: { controllers: [Echo] }, grid });
+    let downs = 0;
+    for (const node of cluster.nodes) node.grid.events.subscribe(({ type }) => type === 'down' && downs++);
+    const call = cluster.peer(0, 1).request(61, undefined, { timeoutMs: 300_000 });
+    const failed = expect(call).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await cluster.advance(299_999);
+    expect(cluster.nodes[0]!.grid.stats().peers[0]).toMatchObject({ outgoing: 1 });
+    await cluster.advance(1);
+    await failed;
+    expect(downs).toBe(0);
+  });
+
+  test('without a manual clock time cannot be moved', async () => {
+    cluster = await GridTestingModule.create();
+    await expect(cluster.advance(1)).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  });
+
+  test('a call of a host to itself counts as work', async () => {
+    cluster = await GridTestingModule.create({ metadata: { controllers: [Echo] }, grid: { drainTimeoutMs: 10 } });
+    cluster.assertIdle();
+    const call = cluster.peer(0, 0).request(61);
+    call.catch(() => {});
+    const self = (): object => cluster!.nodes[0]!.grid.stats().self;
+    expect(self()).toMatchObject({ outgoing: 1 });
+    await until('the handler runs', () =>
+      busyText().endsWith('itself: 1 outgoing calls, 1 incoming calls, 1 handlers'),
+    );
+  });
+
+  test.each(['memory', 'loopback'] as const)('connected() over %s knows of a loss that just happened', async (wire) => {
+    cluster = await GridTestingModule.create({ wire, metadata: { controllers: [Echo] } });
+    for (let round = 0; round < 5; round++) {
+      cluster.wire(0, 1).cut();
+      await cluster.connected();
+      expect(await cluster.peer(0, 1).request(60, round)).toBe(round);
+      expect(await cluster.peer(1, 0).request(60, round)).toBe(round);
+    }
+  });
+
+  test('there are no other nodes and no wire to oneself', async () => {
+    cluster = await GridTestingModule.create();
+    expect(() => cluster!.peer(0, 2)).toThrow('there is no node 2: the nodes are 0 to 1');
+    expect(() => cluster!.wire(1, 1)).toThrow('over no wire');
+  });
+});
+
+function busyText(): string {
+  try {
+    cluster!.assertIdle();
+    return 'idle';
+  } catch (error) {
+    return (error as Error).message;
+  }
+}

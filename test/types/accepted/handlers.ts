@@ -1,0 +1,55 @@
+import { applyDecorators } from '@nestjs/common';
+import { Ctx, Payload } from '@nestjs/microservices';
+import { GridContext, GridInput, GridRequest, GridStream, type Grid } from 'nestjs-grid';
+import { of, type Observable } from 'rxjs';
+import type { Entry, Query } from '../contracts.js';
+import { Look, Ping, Upload, Walk } from '../contracts.js';
+
+export class Handlers {
+  @GridRequest(Look)
+  value(query: Query): Entry {
+    return { size: query.key.length };
+  }
+
+  @GridRequest(Look, { subroute: 'promise' })
+  async promise(@Payload() _query: Query, @Ctx() _context: GridContext): Promise<Entry> {
+    return { size: 1 };
+  }
+
+  @GridRequest(Look, { subroute: 'observable' })
+  observable(): Observable<Entry> {
+    return of({ size: 1 });
+  }
+
+  @GridRequest(Ping)
+  ping(): string {
+    return 'pong';
+  }
+
+  @GridStream(Walk)
+  async *generator(_query: Query): AsyncGenerator<Entry> {
+    yield { size: 1 };
+  }
+
+  @GridStream(Walk, { subroute: 'one' })
+  one(): Entry {
+    return { size: 1 };
+  }
+
+  @GridStream(Upload)
+  async *upload(_query: Query, @GridInput() input: AsyncIterable<Uint8Array>, @Ctx() _context?: GridContext) {
+    for await (const chunk of input) yield chunk.length;
+  }
+
+  @applyDecorators(GridRequest.untyped(Look, { subroute: 'composed' }))
+  composed(): Entry {
+    return { size: 1 };
+  }
+}
+
+export function atRunTime(grid: Grid): void {
+  grid.handle(Look, { subroute: 'disk1' }, (query) => ({ size: query.key.length }));
+  grid.handle(Upload, { subroute: 'disk1' }, async function* (_query, { input }) {
+    for await (const chunk of input) yield chunk.length;
+  });
+}
