@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   Logger,
@@ -16,6 +14,7 @@ import { connectGrid, Grid, GridModule, type ConnectGridOptions, type GridModule
 import type { GridLogger } from '../observe/index.js';
 import { systemClock } from '../time/index.js';
 import type { FaultyWire } from './faulty-wire.js';
+import { freeHosts } from './free-ports.js';
 import { ManualClock } from './manual-clock.js';
 import { TestWiring } from './test-wiring.js';
 
@@ -172,11 +171,7 @@ const TURNS = 12;
 
 async function hostsOf(count: number, wire: 'memory' | 'loopback'): Promise<string[]> {
   if (wire === 'memory') return Array.from({ length: count }, (_, index) => `http://node-${index + 1}:9000`);
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const hosts = servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return hosts;
+  return freeHosts(count);
 }
 
 function rootModule({ metadata = {} }: GridTestingOptions, index: number, grid: GridModuleOptions): Type {

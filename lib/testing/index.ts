@@ -4,6 +4,7 @@
  */
 export { FakeGrid, fakeGrid, type FakeGridOptions, type FakeHandlers } from './fake-grid.js';
 export type { FaultPoint, FaultyWire } from './faulty-wire.js';
+export { freeHosts, freePorts } from './free-ports.js';
 export { GridTestingModule, type GridTestingNode, type GridTestingOptions } from './grid-testing-module.js';
 export { ManualClock } from './manual-clock.js';
 export { MemorySocket, socketPair } from './socket-pair.js';

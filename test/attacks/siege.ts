@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect } from '@jest/globals';
-import { dialersOf, freePort } from '../conformance/conformance-node.js';
+import { dialersOf } from '../conformance/conformance-node.js';
+import { freeHost } from '../ports.js';
 import {
   connectRequest,
   decode,
@@ -83,8 +84,8 @@ export class Siege {
 
   /** The honest peer calls from the start. */
   static async lay(options: Pick<GridProcessOptions, 'limits' | 'intervals'> = {}): Promise<Siege> {
-    const origin = `http://127.0.0.1:${await freePort()}`;
-    const friend = `http://127.0.0.1:${await freePort()}`;
+    const origin = await freeHost();
+    const friend = await freeHost();
     const names = dialersOf(origin, 8);
     const hosts = [origin, friend, ...names];
     const [victim, honest] = await Promise.all([

@@ -1,8 +1,8 @@
 import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from 'nestjs-grid/testing';
 import type { CaseName } from './case-table.js';
 import type { Meeting } from './case.js';
 import type { Load, LoadResult } from './load.js';
@@ -23,7 +23,7 @@ export const pinned = spawnSync('taskset', ['-c', '1', 'true']).status === 0;
 
 /** Two fresh processes, one run, both gone afterwards. `profile`: a folder for their CPU profiles. */
 export async function runPair(name: CaseName, load: Load, profile?: string): Promise<RunResult> {
-  const [serverPort, clientPort] = await freePorts();
+  const [serverPort, clientPort] = (await freePorts(2)) as [number, number];
   const meeting: Meeting = { serverPort, clientPort };
   const server = start(SERVER, 1, profile, [name, JSON.stringify(meeting)]);
   try {
@@ -107,17 +107,3 @@ function start(module: string, core: number, profile: string | undefined, args: 
   };
 }
 
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()] as const;
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve, reject) => {
-          server.once('error', reject);
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return [ports[0]!, ports[1]!];
-}

@@ -1,8 +1,6 @@
 // The node under test: a real process, started as its users start it.
 import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { request } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { dials } from './raw-codec.js';
@@ -30,15 +28,6 @@ export interface NodeState {
   local: string;
   peers: PeerState[];
   handlers: { running: number };
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Names of `count` hosts that dial `local`; nobody listens there. */

@@ -2,7 +2,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { once } from 'node:events';
 import { createConnection, createServer } from 'node:net';
-import { ConformanceNode, dialersOf, freePort } from './conformance-node.js';
+import { freeHost } from '../ports.js';
+import { ConformanceNode, dialersOf } from './conformance-node.js';
 import { until } from './hang-budget.js';
 import { op } from './raw-codec.js';
 import { body } from './raw-msgpack.js';
@@ -12,7 +13,7 @@ import { RawStream } from './raw-stream.js';
 const nodes: ConformanceNode[] = [];
 
 async function start(options: Partial<Parameters<typeof ConformanceNode.start>[0]> = {}): Promise<ConformanceNode> {
-  const local = options.local ?? `http://127.0.0.1:${await freePort()}`;
+  const local = options.local ?? await freeHost();
   const node = await ConformanceNode.start({ local, hosts: dialersOf(local, 1), ...options });
   nodes.push(node);
   return node;
@@ -142,14 +143,14 @@ describe('SIGTERM', () => {
   });
 
   test('a peer that is being dialed does not keep it', async () => {
-    const local = `http://127.0.0.1:${await freePort()}`;
+    const local = await freeHost();
     const node = await start({ local, hosts: Array.from({ length: 20 }, (_, i) => `http://127.0.0.1:${i + 1}`) });
     expect((await node.stop()).code).toBe(0);
   });
 });
 
 test('two nodes call each other, whoever dialed', async () => {
-  const [one, two] = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+  const [one, two] = [await freeHost(), await freeHost()];
   const pair = await Promise.all([start({ local: one, hosts: [two] }), start({ local: two, hosts: [one] })]);
   for (const [node, other] of [
     [pair[0], two],

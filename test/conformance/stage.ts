@@ -1,4 +1,5 @@
-import { ConformanceNode, dialersOf, freePort } from './conformance-node.js';
+import { freeHost } from '../ports.js';
+import { ConformanceNode, dialersOf } from './conformance-node.js';
 import { op, dials } from './raw-codec.js';
 import { RawListener } from './raw-listener.js';
 import { RawPeer, type DialOptions } from './raw-peer.js';
@@ -18,7 +19,7 @@ export class Stage {
   static async set(
     options: { dialers?: number; listeners?: number; hosts?: (local: string) => string[] } = {},
   ): Promise<Stage> {
-    const local = `http://127.0.0.1:${await freePort()}`;
+    const local = await freeHost();
     const dialers = dialersOf(local, options.dialers ?? 2);
     const listeners: RawListener[] = [];
     for (let i = 0; i < (options.listeners ?? 0); i++) {

@@ -7,7 +7,7 @@ import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { GridError, GridManager, type CallContext, type GridPeer } from 'nestjs-grid/core';
 import { traceGrid } from 'nestjs-grid/otel';
 import { firstValueFrom, take, toArray } from 'rxjs';
-import { freeHosts } from '../nest/free-ports.js';
+import { freeHosts } from '../ports.js';
 import { LogBook, SECRET } from '../nest/test-app.js';
 
 interface SpanSummary {

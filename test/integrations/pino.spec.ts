@@ -5,7 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { MessagePattern } from '@nestjs/microservices';
 import { connectGrid, Grid, GridModule } from 'nestjs-grid';
 import { InjectPinoLogger, Logger, LoggerModule, PinoLogger } from 'nestjs-pino';
-import { freeHosts, portOf } from '../nest/free-ports.js';
+import { freeHosts, portOf } from '../ports.js';
 import { SECRET } from '../nest/test-app.js';
 import { until } from '../nest/until.js';
 

@@ -8,6 +8,7 @@ import { GridManager, type Dialer, type GridOptions } from '../../lib/manager/in
 import { localDials } from '../../lib/manager/who-dials.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { Flag } from '../../lib/wire/index.js';
+import { freeHosts, freePort } from '../ports.js';
 import { allConnected, LogBook, SECRET } from './neighbourhood.js';
 import { get } from './raw-dialer.js';
 import { rejectionOf } from './refusal.js';
@@ -162,18 +163,9 @@ describe('a transport of the application', () => {
   });
 });
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 describe('a listener of its own', () => {
   it('serves the grid and nothing else, and is gone after close()', async () => {
-    const hosts = [`http://127.0.0.1:${await freePort()}`, `http://127.0.0.1:${await freePort()}`];
+    const hosts = await freeHosts(2);
     const [a, b] = hosts.map((host) => make(host, hosts)) as [GridManager, GridManager];
     for (const grid of [a, b]) {
       await grid.listen();

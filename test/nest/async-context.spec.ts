@@ -13,7 +13,7 @@ import {
 import { MessagePattern } from '@nestjs/microservices';
 import { Grid, type GridPeer } from 'nestjs-grid';
 import { concat, finalize, NEVER, Observable, of } from 'rxjs';
-import { freeHosts, portOf } from './free-ports.js';
+import { freeHosts, portOf } from '../ports.js';
 import { gridPair, type GridPair } from './grid-pair.js';
 import { createApp } from './test-app.js';
 import { until } from './until.js';

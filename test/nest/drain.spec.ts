@@ -4,7 +4,7 @@ import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Grid, GridError, type GridEvent } from 'nestjs-grid';
 import { WebSocket } from 'ws';
-import { portOf } from './free-ports.js';
+import { portOf } from '../ports.js';
 import { gridPair, type GridPair } from './grid-pair.js';
 import { until } from './until.js';
 

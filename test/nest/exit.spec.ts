@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { run } from '../project/process.js';
 import { ROOT } from '../project/sources.js';
-import { freeHosts } from './free-ports.js';
+import { freeHosts } from '../ports.js';
 
 /** Two apps in one process of plain Node, with calls between them; `ending` should leave it nothing to do. */
 const program = (hosts: readonly string[], ending: string): string => `

@@ -5,7 +5,7 @@ import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { connectGrid, Grid, GridContext, GridModule, InjectGrid } from 'nestjs-grid';
 import { from, type Observable } from 'rxjs';
-import { freeHosts, portOf } from './free-ports.js';
+import { freeHosts, portOf } from '../ports.js';
 import { LogBook, SECRET } from './test-app.js';
 
 interface Info {

@@ -16,7 +16,7 @@ import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, NestFactory } from '@
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { Grid, GridError, gridMicroservice, type GridPeer } from 'nestjs-grid';
 import { throwError, type Observable } from 'rxjs';
-import { freeHosts } from './free-ports.js';
+import { freeHosts } from '../ports.js';
 import { rootModule, startApp } from './test-app.js';
 
 let seen: string[] = [];

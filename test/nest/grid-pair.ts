@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import type { Grid, GridPeer } from 'nestjs-grid';
-import { freeHosts } from './free-ports.js';
+import { freeHosts } from '../ports.js';
 import { startApp, type LogBook, type TestAppOptions } from './test-app.js';
 
 export interface GridPair {

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { GridError, type GridEvent } from 'nestjs-grid';
 import { run } from '../project/process.js';
 import { ROOT } from '../project/sources.js';
-import { freeHosts } from './free-ports.js';
+import { freeHosts } from '../ports.js';
 import { startApp } from './test-app.js';
 
 /** What the programs below have in common: a handler that answers once it was told to, and a provider that it needs. */

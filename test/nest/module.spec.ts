@@ -17,7 +17,7 @@ import {
   type GridOptionsFactory,
 } from 'nestjs-grid';
 import { firstValueFrom } from 'rxjs';
-import { freeHosts, portOf } from './free-ports.js';
+import { freeHosts, portOf } from '../ports.js';
 import { LogBook, SECRET } from './test-app.js';
 
 @Controller()

@@ -9,7 +9,7 @@ import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { Grid, GridModule, gridMicroservice } from 'nestjs-grid';
 import { firstValueFrom, Observable } from 'rxjs';
 import { WebSocket } from 'ws';
-import { freeHosts, freePorts, portOf } from './free-ports.js';
+import { freeHosts, freePorts, portOf } from '../ports.js';
 import { createApp, LogBook, SECRET, startApp } from './test-app.js';
 import { until } from './until.js';
 

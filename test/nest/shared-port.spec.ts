@@ -8,7 +8,7 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { connectGrid, Grid } from 'nestjs-grid';
 import { WebSocket } from 'ws';
-import { freeHosts, portOf } from './free-ports.js';
+import { freeHosts, portOf } from '../ports.js';
 import { gridPair } from './grid-pair.js';
 import { createApp, startApp } from './test-app.js';
 

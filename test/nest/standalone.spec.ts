@@ -5,7 +5,7 @@ import { Controller, NotFoundException, type INestMicroservice } from '@nestjs/c
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { Grid, GridError, gridMicroservice } from 'nestjs-grid';
-import { freeHosts, portOf } from './free-ports.js';
+import { freeHosts, portOf } from '../ports.js';
 import { LogBook, rootModule, type TestAppOptions } from './test-app.js';
 import { until } from './until.js';
 

@@ -14,7 +14,7 @@ import { APP_GUARD, NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { connectGrid, Grid, GridError, GridModule, GridRequest, GridStream, type GridModuleOptions } from 'nestjs-grid';
-import { freeHosts, portOf } from './free-ports.js';
+import { freeHosts, portOf } from '../ports.js';
 import { createApp, LogBook, SECRET, startApp, type TestAppOptions } from './test-app.js';
 
 const apps: INestApplication[] = [];

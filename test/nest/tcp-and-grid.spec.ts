@@ -39,7 +39,7 @@ import {
   throwError,
   type Observable,
 } from 'rxjs';
-import { freeHosts, portOf } from './free-ports.js';
+import { freeHosts, portOf } from '../ports.js';
 import { LogBook, SECRET } from './test-app.js';
 import { until } from './until.js';
 

@@ -2,7 +2,7 @@ import { Module, type INestApplication, type LoggerService, type ModuleMetadata 
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { connectGrid, Grid, GridModule, type ConnectGridOptions, type GridModuleOptions } from 'nestjs-grid';
-import { portOf } from './free-ports.js';
+import { portOf } from '../ports.js';
 
 export const SECRET = 'a secret of at least thirty-two bytes!';
 

@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { codeBlocksOf, type CodeBlock } from './markdown.js';
-import { freePortPair, run } from './process.js';
+import { freePorts } from '../ports.js';
+import { run } from './process.js';
 import { manifest, readText, ROOT } from './sources.js';
 
 const DOCUMENTS = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
@@ -48,7 +49,7 @@ function startedHere(code: string, ports: readonly [number, number]): string {
 let ports: [number, number];
 
 beforeAll(async () => {
-  ports = await freePortPair();
+  ports = (await freePorts(2)) as [number, number];
   rmSync(FOLDER, { recursive: true, force: true });
   for (const block of typescript) {
     const file = join(FOLDER, fileOf(block));

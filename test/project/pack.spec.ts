@@ -2,7 +2,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { freePortPair, run } from './process.js';
+import { freeHosts } from '../ports.js';
+import { run } from './process.js';
 import { manifest, ROOT } from './sources.js';
 
 /** Whatever an empty Nest app depends on, in the versions that this project is tested with. */
@@ -51,10 +52,6 @@ function compilation(kind: 'module' | 'commonjs', sources: string[]): void {
   });
 }
 
-async function origins(): Promise<string[]> {
-  return (await freePortPair()).map((port) => `http://127.0.0.1:${port}`);
-}
-
 beforeAll(async () => {
   const pack = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: ROOT });
   [packed] = JSON.parse(pack.stdout) as [typeof packed];
@@ -93,7 +90,7 @@ describe('the packed tarball in an empty Nest app', () => {
     test(`compiles and calls between two grids as ${kind === 'module' ? 'ESM' : 'CommonJS'}`, async () => {
       const compiled = await run(TSC, ['-p', kind], { cwd: folder });
       expect(compiled).toMatchObject({ code: 0, stdout: '' });
-      const ran = await run('node', [join(kind, 'out/main.js'), ...(await origins())], { cwd: folder });
+      const ran = await run('node', [join(kind, 'out/main.js'), ...(await freeHosts(2))], { cwd: folder });
       expect(ran).toMatchObject({ code: 0, stderr: '' });
       expect(JSON.parse(ran.stdout)).toEqual({ echo: true, counted: [1, 2, 3], unknown: 'UNIMPLEMENTED' });
     }, 60_000);
@@ -102,7 +99,7 @@ describe('the packed tarball in an empty Nest app', () => {
   test('the core and the testing tools work by their subpaths', async () => {
     const compiled = await run(TSC, ['-p', 'module'], { cwd: folder });
     expect(compiled).toMatchObject({ code: 0, stdout: '' });
-    const ran = await run('node', ['module/out/core.mjs', ...(await origins())], { cwd: folder });
+    const ran = await run('node', ['module/out/core.mjs', ...(await freeHosts(2))], { cwd: folder });
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(JSON.parse(ran.stdout)).toEqual({ echo: 'hello without Nest', advanced: 5, error: 'UNKNOWN: x' });
   }, 60_000);

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process';
-import { createServer, type AddressInfo } from 'node:net';
 
 export interface Finished {
   readonly code: number | null;
@@ -30,21 +29,3 @@ export function run(
   });
 }
 
-/** Two neighbouring TCP ports of the loopback that nobody listens on, as a range in `hosts` needs them. */
-export async function freePortPair(): Promise<[number, number]> {
-  for (;;) {
-    const first = await hold(0);
-    const port = (first.address() as AddressInfo).port;
-    const second = await hold(port + 1).catch(() => undefined);
-    for (const server of [first, second]) await new Promise((resolve) => (server ? server.close(resolve) : resolve(0)));
-    if (second !== undefined) return [port, port + 1];
-  }
-}
-
-function hold(port: number): Promise<ReturnType<typeof createServer>> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => resolve(server));
-  });
-}

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { freePorts } from '../nest/free-ports.js';
+import { freePorts } from '../ports.js';
 import { run, type Finished } from '../project/process.js';
 import { ROOT } from '../project/sources.js';
 // the specs of the sample about testing are run as its readers would: by this project's jest
@@ -13,11 +13,7 @@ let port: number;
 
 /** The samples take neighbouring ports, from `PORT` on. */
 beforeEach(async () => {
-  for (;;) {
-    const [first] = await freePorts(1);
-    port = first!;
-    if (port < 65_000) return;
-  }
+  [port] = (await freePorts(2)) as [number, number];
 });
 
 /** Runs a sample as it was built, to its own end; gives its lines with the ports of its README. */

@@ -5,7 +5,7 @@ export const LOOPBACK = '127.0.0.1';
 
 /** Below what systems give to outgoing connections, so that a port stays free while its node is down. */
 const LOWEST = 15_000;
-const HIGHEST = 32_000;
+const HIGHEST = 20_000;
 const MOST_TRIES = 1_000;
 
 /** Ports that are free at this moment: `base` and the ones after it, or any. */
