@@ -5,7 +5,7 @@ import { EOF, op } from '../conformance/raw-codec.js';
 import { ROUTE } from '../conformance/raw-peer.js';
 import { running, Stage } from '../conformance/stage.js';
 import { RawWebSocket } from './raw-websocket.js';
-import { volume } from './scale.js';
+import { volume } from '../scale.js';
 import { closeOf, letIn, type Attacker } from './siege.js';
 
 let stage: Stage;

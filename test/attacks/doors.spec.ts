@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { connectRequest, encode, EOF, merged, op } from '../conformance/raw-codec.js';
 import { until, within } from '../conformance/hang-budget.js';
 import { dialTcp, frame, frameHead, upgradeRequest } from './raw-websocket.js';
-import { FULL, MB, volume } from './scale.js';
+import { FULL, MB, volume } from '../scale.js';
 import { closeOf, Siege } from './siege.js';
 
 const MESSAGE_BYTES = 16 * MB;

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from '@jest/globals';
 import { EOF, op } from '../conformance/raw-codec.js';
 import { until } from '../conformance/hang-budget.js';
-import { MB, volume } from './scale.js';
+import { MB, volume } from '../scale.js';
 import { closeOf, Siege } from './siege.js';
 
 let siege: Siege;

@@ -16,7 +16,7 @@ import { body } from '../conformance/raw-msgpack.js';
 import { until, within } from '../conformance/hang-budget.js';
 import { GridProcess, type Facts, type GridProcessOptions } from './grid-process.js';
 import { frame, RawWebSocket, type OpenOptions } from './raw-websocket.js';
-import { MB } from './scale.js';
+import { MB } from '../scale.js';
 
 const ROUTE = '/grid/v1';
 /** No call of the honest peer may take longer, in milliseconds: it hangs then. Not a promise of latency. */
