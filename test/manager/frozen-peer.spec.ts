@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
+import { freeHosts } from '../ports.js';
 import { SECRET } from './neighbourhood.js';
 
 interface Told {
@@ -56,8 +57,7 @@ afterEach(async () => {
 });
 
 it('B05 a frozen host fails its own calls within the ping window, delays no others, and is back without a restart', async () => {
-  const base = 40_000 + (process.pid % 5_000) * 4;
-  const hosts = [0, 1, 2, 3].map((i) => `http://127.0.0.1:${base + i}`);
+  const hosts = await freeHosts(4);
   processes = hosts.map((local) => new HostProcess(local, hosts));
   await Promise.all(processes.map(({ ready }) => ready));
   const [first, second, third, frozen] = processes as [HostProcess, HostProcess, HostProcess, HostProcess];

@@ -116,9 +116,9 @@ describe('metadata', () => {
 
 describe('deadline and signal', () => {
   test('the deadline is the caller’s, 60 s without one', async () => {
-    expect(await pair.peer.request(3, undefined, { timeoutMs: 500 })).toBeLessThanOrEqual(500);
-    const deadline = new Date(Date.now() + 2_000);
-    expect(await pair.peer.request(3, undefined, { deadline })).toBeLessThanOrEqual(2_000);
+    expect(await pair.peer.request(3, undefined, { timeoutMs: 30_000 })).toBeLessThanOrEqual(30_000);
+    const deadline = new Date(Date.now() + 20_000);
+    expect(await pair.peer.request(3, undefined, { deadline })).toBeLessThanOrEqual(20_000);
     expect(await pair.peer.request(3)).toBeGreaterThan(50_000);
     expect(await lastValueFrom(pair.peer.stream(3).toObservable().pipe(toArray()))).toEqual([]);
   });

@@ -42,7 +42,7 @@ async function outputOf(ending: string): Promise<{ stdout: string; code: number 
   const source = program(hosts, ending);
   const { code, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', source], {
     cwd: ROOT,
-    hangMs: 15_000,
+    hangMs: 30_000,
   });
   expect(stderr).toBe('');
   return { code, stdout };

@@ -82,7 +82,7 @@ describe('the end of an app: its handlers have ended before anything of it is to
     const [local] = (await freeHosts(1)) as [string];
     const { stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', ending(local, make, end)], {
       cwd: ROOT,
-      hangMs: 15_000,
+      hangMs: 30_000,
     });
     expect(stderr).toBe('');
     expect(stdout.trim().split('\n')).toEqual(['running', 'draining', 'answer in time', ...last]);
@@ -99,7 +99,7 @@ test.each([
 ])('a process in which the module was only %s ends by itself', async (_, program) => {
   const source = `${COMMON} ${program}`;
   const args = ['--input-type=module', '-e', source];
-  const { code, stderr } = await run(process.execPath, args, { cwd: ROOT, hangMs: 10_000 });
+  const { code, stderr } = await run(process.execPath, args, { cwd: ROOT, hangMs: 30_000 });
   expect([code, stderr]).toEqual([0, '']);
 });
 
@@ -135,7 +135,7 @@ describe('hot restart', () => {
     try {
       const first = await host(there, hosts);
       const peer = grid.peer(there);
-      await peer.waitForConnect({ timeoutMs: 10_000 });
+      await peer.waitForConnect({ timeoutMs: 30_000 });
 
       const answers = new Set<number>();
       const failures: unknown[] = [];
@@ -148,7 +148,7 @@ describe('hot restart', () => {
             done++;
           } catch (error) {
             failures.push(error);
-            await peer.waitForConnect({ timeoutMs: 10_000 });
+            await peer.waitForConnect({ timeoutMs: 30_000 });
           }
         }
       });
@@ -170,5 +170,5 @@ describe('hot restart', () => {
     } finally {
       await app.close();
     }
-  }, 40_000);
+  }, 80_000);
 });
