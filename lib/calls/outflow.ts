@@ -58,7 +58,7 @@ export class Outflow implements Sink {
   }
 
   end(): void {
-    this.finish(this.ports.onEnd);
+    this.finish(() => this.ports.onEnd());
   }
 
   fail(thrown: unknown): void {

@@ -53,13 +53,18 @@ export function discardResult(result: unknown): void {
 /** Takes everything and wants nothing. */
 export const NOWHERE: Sink = Object.freeze({ isReady: () => true, value() {}, end() {}, fail() {} });
 
+type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>;
+
+const askNext = (iterator: AnyIterator): unknown => iterator.next();
+const askReturn = (iterator: AnyIterator): unknown => iterator.return?.();
+
 /** An async generator, iterable or Readable: one value is asked for each time the sink is ready, never two at once. */
 export class PullSource implements Source {
   private state: 'idle' | 'pulling' | 'over' = 'idle';
   private stopped: (() => void) | undefined;
 
   constructor(
-    private readonly iterator: AsyncIterator<unknown> | Iterator<unknown>,
+    private readonly iterator: AnyIterator,
     public sink: Sink,
     private readonly release?: () => void,
     // generator bodies see the async context of who pulls them: it has to be that of the call, not of the socket
@@ -78,7 +83,7 @@ export class PullSource implements Source {
     this.state = 'pulling';
     let next: unknown;
     try {
-      next = this.context.runInAsyncScope(this.next);
+      next = this.context.runInAsyncScope(askNext, undefined, this.iterator);
     } catch (thrown) {
       this.onFailure(thrown);
       return;
@@ -95,7 +100,7 @@ export class PullSource implements Source {
     this.state = 'over';
     let returned: unknown;
     try {
-      returned = this.context.runInAsyncScope(this.return);
+      returned = this.context.runInAsyncScope(askReturn, undefined, this.iterator);
       this.release?.();
     } catch {
       // the call is over already: nobody is left to tell
@@ -106,10 +111,6 @@ export class PullSource implements Source {
     else if (hasReturn) Promise.resolve(returned).then(stopped, stopped);
     else stopped();
   }
-
-  private readonly next = (): unknown => this.iterator.next();
-
-  private readonly return = (): unknown => this.iterator.return?.();
 
   private readonly onNext = (result: IteratorResult<unknown>): void => {
     if (this.state === 'over') {

@@ -1,17 +1,17 @@
 import type { GridError } from '../errors/index.js';
-import type { HandlerStream } from '../mux/index.js';
+import type { HandlerStream, Outbound } from '../mux/index.js';
 import type { AnswerPorts } from './answer.js';
 import { CallContext, type ContextFacts } from './call-context.js';
-import { decodeOptional } from './codec.js';
+import { decodeOptional, type Codec } from './codec.js';
 import { DEFAULT_OUT_BUFFER } from './handler-spec.js';
 import { MessageReader, onlyOnce, unreadable } from './message-reader.js';
-import { Outflow } from './outflow.js';
+import { Outflow, type OutflowPorts } from './outflow.js';
 import { isThenable } from './result-kind.js';
 import { discardResult, sourceOf, type Sink, type Source } from './source.js';
 import { checked } from './standard-schema.js';
 
 /** The answer to one stream: each value a message, then the end. */
-export class StreamAnswer {
+export class StreamAnswer implements OutflowPorts {
   private readonly flow: Outflow;
   /** Set once the handler's result is known. */
   private flowing = false;
@@ -21,13 +21,7 @@ export class StreamAnswer {
     readonly context: CallContext,
     private readonly ports: AnswerPorts,
   ) {
-    this.flow = new Outflow({
-      outbound: stream.output,
-      codec: ports.spec.codec,
-      outBuffer: ports.spec.outBuffer ?? DEFAULT_OUT_BUFFER,
-      onEnd: () => this.finish(undefined),
-      onFail: (thrown) => this.finish(this.ports.errorOf(thrown)),
-    });
+    this.flow = new Outflow(this);
     stream.onAbort = (error) => this.abort(error);
   }
 
@@ -49,16 +43,35 @@ export class StreamAnswer {
     return flow;
   }
 
+  get outbound(): Outbound {
+    return this.stream.output;
+  }
+
+  get codec(): Codec {
+    return this.ports.spec.codec;
+  }
+
+  get outBuffer(): number {
+    return this.ports.spec.outBuffer ?? DEFAULT_OUT_BUFFER;
+  }
+
+  onEnd(): void {
+    this.finish(undefined);
+  }
+
+  onFail(thrown: unknown): void {
+    this.finish(this.ports.errorOf(thrown));
+  }
+
   /** Runs the handler. */
   start(): void {
     if (this.stream.aborted) {
       this.finish(this.stream.aborted);
       return;
     }
-    const { codec } = this.ports.spec;
     let payload: unknown;
     try {
-      payload = decodeOptional(codec, this.stream.payload);
+      payload = decodeOptional(this.codec, this.stream.payload);
     } catch (thrown) {
       this.fail(unreadable(thrown, 'the payload'));
       return;
@@ -135,22 +148,20 @@ export class StreamAnswer {
   }
 }
 
-function inputOf(stream: HandlerStream, { spec }: AnswerPorts): (() => AsyncIterable<unknown>) | undefined {
-  const { codec, inputSchema, inCapacity = 0 } = spec;
-  if (inCapacity === 0) return undefined;
-  const decode = (payload: Uint8Array): unknown => {
-    const value = codec.decode(payload);
-    return inputSchema === undefined ? value : checked(inputSchema, value, 'a message of the input');
-  };
-  return () =>
-    onlyOnce(
-      () =>
-        new MessageReader({
-          inbound: stream.input,
-          decode,
-          named: (error) => error,
-          broken: (thrown) => unreadable(thrown, 'a message of the input'),
-          onLeave: () => {},
-        }),
-    );
+function inputOf(stream: HandlerStream, ports: AnswerPorts): (() => AsyncIterable<unknown>) | undefined {
+  // most of it is made only for a handler that reads
+  return (ports.spec.inCapacity ?? 0) === 0 ? undefined : () => onlyOnce(() => readerOf(stream, ports));
+}
+
+function readerOf(stream: HandlerStream, { spec: { codec, inputSchema } }: AnswerPorts): MessageReader {
+  return new MessageReader({
+    inbound: stream.input,
+    decode: (payload) => {
+      const value = codec.decode(payload);
+      return inputSchema === undefined ? value : checked(inputSchema, value, 'a message of the input');
+    },
+    named: (error) => error,
+    broken: (thrown) => unreadable(thrown, 'a message of the input'),
+    onLeave: () => {},
+  });
 }

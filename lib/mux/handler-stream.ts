@@ -8,6 +8,7 @@ import type { CallHandler } from './handler.js';
 import { emptyInbound, Inbound } from './inbound.js';
 import { Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
+import { StreamSender, type SenderOwner } from './stream-sender.js';
 
 const EMPTY = new Uint8Array(0);
 
@@ -16,7 +17,7 @@ const EMPTY = new Uint8Array(0);
  * handles it calls `output.end` or `output.fail` once, after an abort too: that is how the mux counts the handlers
  * that really ended.
  */
-export class HandlerStream implements IncomingCall {
+export class HandlerStream implements IncomingCall, SenderOwner {
   readonly handler: number;
   /** The subroute id as hex. */
   readonly subroute: string | undefined;
@@ -32,10 +33,9 @@ export class HandlerStream implements IncomingCall {
   onAbort: ((error: GridError) => void) | undefined;
 
   private readonly muxId: MuxId;
-  private readonly sent = new Sequence();
+  private readonly sender: StreamSender;
   private readonly received = new Sequence();
   private readonly outCapacity: number;
-  private readonly inCapacity: number;
   private deadline: Timer | undefined;
   private blockWatch: BlockWatch | undefined;
   private abortedBy: GridError | undefined;
@@ -58,34 +58,12 @@ export class HandlerStream implements IncomingCall {
     this.metadata = opening.metadata;
     this.openedAt = ports.clock.now();
     this.deadlineAt = deadlineAt;
-    this.inCapacity = takesInput ? callee.inCapacity : 0;
     this.outCapacity = Math.max(1, callee.outCapacity);
     // the opening message was the caller's number 0
     this.received.mismatch(opening.seq);
-    this.input = takesInput
-      ? new Inbound(this.inCapacity, {
-          unreadBytes: ports.limits.unreadBytes,
-          held: ports.held,
-          overrun: () =>
-            new GridError('FAILED_PRECONDITION', this.inCapacity === 0 ? TEXT.noInput : TEXT.handlerBlocked, {
-              reason: 'protocol',
-            }),
-          grant: () => ports.emitter.send(Op.UnblockClMux, muxId, this.sent.take(), 0, undefined),
-        })
-      : emptyInbound();
-    this.output = new Outbound({
-      outbox: ports.emitter.outbox,
-      emit: (payload) => {
-        ports.observer.payloadSent('incoming', 'stream', this.handler, payload.length);
-        ports.emitter.send(Op.MuxServerMsg, muxId, this.sent.take(), 0, payload);
-      },
-      emitEnd: (error, metadata) => this.endOnWire(error, metadata),
-      refuse: (payload) => ports.payloadCap.check(payload),
-      onRefused: (error) => this.output.finish(error),
-      onExcess: () => ports.observer.dropped('excess-credit'),
-      onFinished: () => this.countEnd(),
-      endCostsCredit: true,
-    });
+    this.sender = new StreamSender(ports, muxId, this);
+    this.input = takesInput ? new Inbound(callee.inCapacity, this.sender) : emptyInbound();
+    this.output = new Outbound(this.sender);
     if (deadlineAt !== undefined) {
       this.deadline = ports.clock.setTimer(Math.max(0, deadlineAt - this.openedAt), () =>
         this.endByProtocol(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)),
@@ -110,7 +88,7 @@ export class HandlerStream implements IncomingCall {
     const stream = new HandlerStream(ports, opening, subroute, callee, deadlineAt, true);
     if (opening.payload) stream.countInput(opening.payload);
     if (opening.flags & Flag.Eof) stream.input.finish(undefined);
-    else if (stream.inCapacity > 0) stream.watch();
+    else if (stream.input.capacity > 0) stream.watch();
     return stream;
   }
 
@@ -150,11 +128,11 @@ export class HandlerStream implements IncomingCall {
    * @internal
    */
   acknowledge(): void {
-    const { dialect, emitter } = this.ports;
+    const { dialect } = this.ports;
     const capacity = dialect.extensions.has('capacity')
-      ? encodeCapacity({ in: this.inCapacity, out: this.outCapacity })
+      ? encodeCapacity({ in: this.input.capacity, out: this.outCapacity })
       : undefined;
-    emitter.send(Op.AckMux, this.muxId, this.sent.take(), 0, capacity);
+    this.sender.acknowledge(capacity);
     this.output.open(this.outCapacity);
   }
 
@@ -194,6 +172,25 @@ export class HandlerStream implements IncomingCall {
    */
   silent(): void {
     this.endByProtocol(new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
+  }
+
+  /** @internal */
+  endWasSent(error: GridError | undefined): void {
+    this.leaveWire(error);
+    this.input.finish(error ?? new GridError('CANCELLED', 'the handler has ended'));
+  }
+
+  /** @internal */
+  payloadWasRefused(error: GridError): void {
+    this.output.finish(error);
+  }
+
+  /** @internal */
+  handlerHasEnded(): void {
+    if (this.handlerEnded) return;
+    this.handlerEnded = true;
+    this.ports.handlerEnded('stream');
+    if (this.onWire === 'over') this.countGone();
   }
 
   private handleInput(message: Message): void {
@@ -240,7 +237,7 @@ export class HandlerStream implements IncomingCall {
   /** Ends the call with an error that waits for no credit (spec §6), and aborts the handler. */
   private endByProtocol(error: GridError): void {
     if (this.onWire === 'over') return;
-    this.sendEnd(error, undefined);
+    this.sender.sendEnd(error, undefined);
     this.abort(error);
   }
 
@@ -250,23 +247,8 @@ export class HandlerStream implements IncomingCall {
       handler: this.handler,
       inbound: this.input,
       outbound: this.output,
-      moves: () => this.sent.count,
+      moves: () => this.sender.count,
     });
-  }
-
-  private endOnWire(error: GridError | undefined, metadata: Metadata | undefined): void {
-    this.sendEnd(error, metadata);
-    this.leaveWire(error);
-    this.input.finish(error ?? new GridError('CANCELLED', 'the handler has ended'));
-  }
-
-  /** The end message, and the goodbye that always follows it (spec §6, H13). */
-  private sendEnd(error: GridError | undefined, metadata: Metadata | undefined): void {
-    const { emitter } = this.ports;
-    const seq = this.sent.take();
-    if (error) emitter.sendError(Op.MuxServerMsg, this.muxId, seq, error, metadata);
-    else emitter.sendLast(Op.MuxServerMsg, this.muxId, seq, undefined, metadata);
-    emitter.send(Op.DisconnectClientMux, this.muxId, 0, 0, undefined);
   }
 
   private abort(error: GridError): void {
@@ -287,13 +269,6 @@ export class HandlerStream implements IncomingCall {
     if (this.handlerEnded) this.countGone();
     const age = this.ports.clock.now() - this.openedAt;
     this.ports.observer.callEnded('incoming', 'stream', this.handler, error?.code, age);
-  }
-
-  private countEnd(): void {
-    if (this.handlerEnded) return;
-    this.handlerEnded = true;
-    this.ports.handlerEnded('stream');
-    if (this.onWire === 'over') this.countGone();
   }
 
   private countGone(): void {

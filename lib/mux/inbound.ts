@@ -139,13 +139,15 @@ export class Inbound {
   }
 }
 
+const NOTHING_COMES: InboundPorts = Object.freeze({
+  unreadBytes: 0,
+  overrun: () => new GridError('FAILED_PRECONDITION', TEXT.noInput, { reason: 'protocol' }),
+  grant: () => {},
+});
+
 /** A direction in which nothing ever comes: the input of a handler that takes none. */
 export function emptyInbound(): Inbound {
-  const inbound = new Inbound(0, {
-    unreadBytes: 0,
-    overrun: () => new GridError('FAILED_PRECONDITION', TEXT.noInput, { reason: 'protocol' }),
-    grant: () => {},
-  });
+  const inbound = new Inbound(0, NOTHING_COMES);
   inbound.finish(undefined);
   return inbound;
 }

@@ -1,0 +1,105 @@
+import { GridError, TEXT } from '../errors/index.js';
+import { Op, type Metadata, type MuxId } from '../wire/index.js';
+import type { IncomingPorts } from './call-ports.js';
+import type { HeldBytes } from './held-bytes.js';
+import type { InboundPorts } from './inbound.js';
+import type { Outbox } from './outbox.js';
+import type { OutboundPorts } from './outbound.js';
+import { Sequence } from './sequence.js';
+
+/** What the sending of a stream tells the stream itself. */
+export interface SenderOwner {
+  readonly handler: number;
+  /** @internal */
+  readonly input: { readonly capacity: number };
+  /** The handler has said its last word, maybe after the stream was over. @internal */
+  handlerHasEnded(): void;
+  /** The end was sent. @internal */
+  endWasSent(error: GridError | undefined): void;
+  /** A payload may not be sent: the stream has to end with this. @internal */
+  payloadWasRefused(error: GridError): void;
+}
+
+/**
+ * What the handler side sends of one stream, numbered in order: the ports of both its directions in one object, for a
+ * peer may keep many streams open, and each function of their own would cost each of them 64 bytes.
+ */
+export class StreamSender implements InboundPorts, OutboundPorts {
+  private readonly sequence = new Sequence();
+
+  constructor(
+    private readonly ports: IncomingPorts,
+    private readonly muxId: MuxId,
+    private readonly owner: SenderOwner,
+  ) {}
+
+  /** Messages so far. */
+  get count(): number {
+    return this.sequence.count;
+  }
+
+  get unreadBytes(): number {
+    return this.ports.limits.unreadBytes;
+  }
+
+  get held(): HeldBytes {
+    return this.ports.held;
+  }
+
+  get outbox(): Outbox {
+    return this.ports.emitter.outbox;
+  }
+
+  get endCostsCredit(): boolean {
+    return true;
+  }
+
+  /** The first message: the stream is accepted. */
+  acknowledge(capacity: Uint8Array | undefined): void {
+    this.ports.emitter.send(Op.AckMux, this.muxId, this.sequence.take(), 0, capacity);
+  }
+
+  grant(): void {
+    this.ports.emitter.send(Op.UnblockClMux, this.muxId, this.sequence.take(), 0, undefined);
+  }
+
+  emit(payload: Uint8Array): void {
+    this.ports.observer.payloadSent('incoming', 'stream', this.owner.handler, payload.length);
+    this.ports.emitter.send(Op.MuxServerMsg, this.muxId, this.sequence.take(), 0, payload);
+  }
+
+  emitEnd(error: GridError | undefined, metadata: Metadata | undefined): void {
+    this.sendEnd(error, metadata);
+    this.owner.endWasSent(error);
+  }
+
+  /** The end message, and the goodbye that always follows it (spec §6, H13). */
+  sendEnd(error: GridError | undefined, metadata: Metadata | undefined): void {
+    const { emitter } = this.ports;
+    const seq = this.sequence.take();
+    if (error) emitter.sendError(Op.MuxServerMsg, this.muxId, seq, error, metadata);
+    else emitter.sendLast(Op.MuxServerMsg, this.muxId, seq, undefined, metadata);
+    emitter.send(Op.DisconnectClientMux, this.muxId, 0, 0, undefined);
+  }
+
+  overrun(): GridError {
+    const text = this.owner.input.capacity === 0 ? TEXT.noInput : TEXT.handlerBlocked;
+    return new GridError('FAILED_PRECONDITION', text, { reason: 'protocol' });
+  }
+
+  refuse(payload: Uint8Array): GridError | undefined {
+    return this.ports.payloadCap.check(payload);
+  }
+
+  onRefused(error: GridError): void {
+    this.owner.payloadWasRefused(error);
+  }
+
+  onExcess(): void {
+    this.ports.observer.dropped('excess-credit');
+  }
+
+  onFinished(): void {
+    this.owner.handlerHasEnded();
+  }
+}
