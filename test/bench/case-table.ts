@@ -1,33 +1,42 @@
+import type { ApiName } from './api-table.js';
 import type { BenchCase } from './case.js';
 
 interface CaseEntry {
-  /** What travels and through which door. */
+  /** What is measured. */
   readonly title: string;
-  /** Loaded only in the processes of this case, so that no case carries the memory of another. */
+  /** Who is measured, in each round in this order. */
+  readonly apis: readonly ApiName[];
+  /** Bytes of a payload, where not `--payload` says so. */
+  readonly payload?: number;
+  /** Calls that are out, where not `--outstanding` says so. */
+  readonly outstanding?: readonly number[];
   readonly load: () => Promise<BenchCase>;
 }
 
-/** Every case of the benchmark, in the order of the report. The ratios are against the last one. */
+/** Every case, in the order in which they run and are reported. */
 export const CASES = {
-  'grid-request': {
-    title: 'GridPeer.request, bytes codec, without Nest',
-    load: async () => (await import('./cases/grid-request.js')).gridRequest,
+  unary: {
+    title: 'one call, one answer: echo of a payload',
+    apis: ['raw', 'nest', 'ws-batch', 'ws-batch-first', 'nest-tcp'],
+    load: async () => (await import('./cases/unary.js')).unary,
   },
-  'grid-client': {
-    title: 'GridClient.send to @MessagePattern, MessagePack',
-    load: async () => (await import('./cases/grid-client.js')).gridClient,
-  },
-  'nest-tcp': {
-    title: "Nest's TCP transport, base64 in JSON",
-    load: async () => (await import('./cases/nest-tcp.js')).nestTcp,
+  stream10: {
+    title: 'streams of 10 messages of 512 bytes',
+    apis: ['raw', 'nest', 'ws-batch', 'nest-tcp'],
+    payload: 512,
+    outstanding: [1, 64],
+    load: async () => (await import('./cases/stream10.js')).stream10,
   },
 } as const satisfies Record<string, CaseEntry>;
 
 export type CaseName = keyof typeof CASES;
 
 export const CASE_NAMES = Object.keys(CASES) as CaseName[];
-export const YARDSTICK: CaseName = 'nest-tcp';
 
 export function isCaseName(word: string): word is CaseName {
-  return word in CASES;
+  return Object.hasOwn(CASES, word);
+}
+
+export function caseEntry(name: CaseName): CaseEntry {
+  return CASES[name];
 }

@@ -1,18 +1,14 @@
-/** Where the two processes of a run meet. */
-export interface Meeting {
-  /** TCP port of the server process. */
-  readonly serverPort: number;
-  /** TCP port of the client process: a grid has an address on both ends. */
-  readonly clientPort: number;
-}
+import type { Meeting } from './api.js';
+import type { Finding } from './measurement.js';
+import type { Run } from './run.js';
+import type { Answers, Scene } from './scene.js';
 
-/** One way of calling, measured by the same load as all others. */
+/** Something to measure. */
 export interface BenchCase {
-  /** Runs in the server process: resolves when it takes calls. */
-  serve(meeting: Meeting): Promise<void>;
-  /** Runs in the client process: resolves with an echo of 512 bytes. */
-  connect(meeting: Meeting): Promise<Echo>;
+  /** Runs in the server process: resolves when it takes calls, with what the client may ask it. */
+  serve(run: Run, meeting: Meeting): Promise<Answers>;
+  /** Runs in the client process. */
+  measure(scene: Scene): Promise<Finding[]>;
+  /** Runs in a third process, beside the client, when the scene starts it. */
+  join?(run: Run, meeting: Meeting): Promise<void>;
 }
-
-/** One call: resolves with bytes equal to the payload. */
-export type Echo = (payload: Uint8Array) => Promise<Uint8Array>;

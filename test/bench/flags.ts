@@ -2,52 +2,94 @@ import { parseArgs } from 'node:util';
 import { CASE_NAMES, isCaseName, type CaseName } from './case-table.js';
 
 export interface Flags {
-  readonly cases: readonly CaseName[];
+  readonly only: readonly CaseName[];
+  /** Bytes of a payload, where the case has no size of its own. */
+  readonly payload: readonly number[];
+  /** Calls that are out at any time, where the case has no number of its own. */
   readonly outstanding: readonly number[];
   readonly rounds: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  /** Share of the full counts of calls, streams and peers. */
+  readonly scale: number;
+  /** Other transports are measured too. */
+  readonly peers: boolean;
+  /** Where each measurement goes as a line of JSON. */
+  readonly json: string | undefined;
+  /** Where the tables go as Markdown. */
+  readonly markdown: string | undefined;
   /** Where the CPU profile of each process goes. */
   readonly profile: string | undefined;
 }
 
-export const USAGE = `npm run bench -- [--seconds 3] [--warm-up 1] [--rounds 3] [--outstanding 1,16,64,256] [--cases ${CASE_NAMES.join(',')}] [--smoke] [--profile DIR]`;
+export const USAGE = `npm run bench -- [--only ${CASE_NAMES.join(',')}] [--payload 512,4096] [--outstanding 1,16,64,256]
+  [--rounds 3] [--seconds 1.5] [--warm-up 0.5] [--peers all] [--json FILE] [--markdown FILE] [--profile DIR] [--smoke]`;
 
-const FULL = { seconds: '3', 'warm-up': '1', rounds: '3', outstanding: '1,16,64,256' };
+const FULL = { seconds: '1.5', 'warm-up': '0.5', rounds: '3', outstanding: '1,16,64,256', payload: '512,4096', scale: 1 };
 /** Long enough to see that every case works, too short to mean anything. */
-const SMOKE = { seconds: '0.3', 'warm-up': '0.2', rounds: '1', outstanding: '1,64' };
+const SMOKE = { seconds: '0.15', 'warm-up': '0.05', rounds: '1', outstanding: '64', payload: '512', scale: 0.02 };
 
+/** @throws Error that names the flag and what it takes. */
 export function readFlags(args: string[]): Flags {
   const { values } = parseArgs({
     args,
     options: {
+      only: { type: 'string', default: CASE_NAMES.join(',') },
+      payload: { type: 'string' },
+      outstanding: { type: 'string' },
+      rounds: { type: 'string' },
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
-      rounds: { type: 'string' },
-      outstanding: { type: 'string' },
-      cases: { type: 'string', default: CASE_NAMES.join(',') },
+      peers: { type: 'string' },
+      json: { type: 'string' },
+      markdown: { type: 'string' },
       profile: { type: 'string' },
       smoke: { type: 'boolean', default: false },
     },
   });
   const given = { ...(values.smoke ? SMOKE : FULL), ...values };
+  if (given.peers !== undefined && given.peers !== 'all') throw new Error(`--peers ${given.peers}: must be all`);
   return {
-    cases: given.cases.split(',').map(caseName),
-    outstanding: given.outstanding.split(',').map((word) => positive('outstanding', word, true)),
-    rounds: positive('rounds', given.rounds, true),
-    seconds: positive('seconds', given.seconds),
-    warmUpSeconds: positive('warm-up', given['warm-up']),
-    profile: given.profile,
+    only: words('only', given.only).map(caseName),
+    payload: words('payload', given.payload).map((word) => whole('payload', word, 16 * 1024 * 1024)),
+    outstanding: words('outstanding', given.outstanding).map((word) => whole('outstanding', word, 10_000)),
+    rounds: whole('rounds', given.rounds, 1_000),
+    seconds: seconds('seconds', given.seconds),
+    warmUpSeconds: seconds('warm-up', given['warm-up']),
+    scale: given.scale,
+    peers: given.peers === 'all',
+    json: file('json', given.json),
+    markdown: file('markdown', given.markdown),
+    profile: file('profile', given.profile),
   };
 }
 
-function positive(flag: string, word: string, whole = false): number {
-  const number = Number(word);
-  if (number > 0 && (!whole || Number.isInteger(number))) return number;
-  throw new Error(`--${flag} ${word}: must be a ${whole ? 'whole ' : ''}number above 0`);
+/** The words of a list, each once. */
+function words(flag: string, list: string): string[] {
+  const words = list.split(',').map((word) => word.trim());
+  const twice = words.find((word, index) => words.indexOf(word) !== index);
+  if (twice !== undefined) throw new Error(`--${flag} ${list}: ${twice} stands there twice`);
+  return words;
+}
+
+function whole(flag: string, word: string, most: number): number {
+  const number = /^\d+$/.test(word) ? Number(word) : 0;
+  if (number >= 1 && number <= most) return number;
+  throw new Error(`--${flag} ${word}: must be a whole number from 1 to ${most}`);
+}
+
+function seconds(flag: string, word: string): number {
+  const number = /^\d*\.?\d+$/.test(word) ? Number(word) : 0;
+  if (number > 0 && number <= 3_600) return number;
+  throw new Error(`--${flag} ${word}: must be a number of seconds above 0, at most 3600`);
 }
 
 function caseName(word: string): CaseName {
   if (isCaseName(word)) return word;
-  throw new Error(`--cases ${word}: known are ${CASE_NAMES.join(', ')}`);
+  throw new Error(`--only ${word}: known are ${CASE_NAMES.join(', ')}`);
+}
+
+function file(flag: string, path: string | undefined): string | undefined {
+  if (path === '') throw new Error(`--${flag}: needs a path`);
+  return path;
 }

@@ -1,17 +1,16 @@
-import { randomBytes } from 'node:crypto';
-import type { Echo } from './case.js';
 import { LatencyHistogram } from './latency-histogram.js';
+import type { Finding } from './measurement.js';
+import type { Scene, Usage } from './scene.js';
 
-export const PAYLOAD_BYTES = 512;
-const PAYLOADS = 64;
-/** Of the calls under load, one in this many is compared byte for byte. */
-const CHECK_EVERY = 1024;
+/** After so many failed calls a run is broken, not slow. */
+const MOST_ERRORS = 1_000;
 
-export interface Load {
-  /** Calls that are out at any time. */
-  readonly outstanding: number;
-  readonly warmUpMs: number;
-  readonly measureMs: number;
+/** What one worker does again and again. */
+export interface Work<T> {
+  /** The call itself, all that the latency covers. */
+  call(turn: number): Promise<T>;
+  /** False counts as an error. */
+  isRight(turn: number, answer: T): boolean;
 }
 
 export interface LoadResult {
@@ -19,51 +18,89 @@ export interface LoadResult {
   readonly elapsedMs: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly errors: number;
+  readonly usage: Usage;
 }
 
-/**
- * A closed loop: `outstanding` workers with one call each. `mark` is awaited right before and right after the measured
- * time; workers go on calling meanwhile, so that the marks are taken under load.
- */
-export async function runLoad(
-  echo: Echo,
-  load: Load,
-  mark: (at: 'begin' | 'end') => Promise<void>,
-): Promise<LoadResult> {
-  const payloads = Array.from({ length: PAYLOADS }, () => new Uint8Array(randomBytes(PAYLOAD_BYTES)));
-  for (const payload of payloads) check(payload, await echo(payload));
+/** A closed loop: `outstanding` workers with one call each, as long as it is not stopped. */
+export class ClosedLoop<T> {
+  private histogram = new LatencyHistogram();
+  private errors = 0;
+  private running = true;
+  private readonly workers: Promise<unknown>;
 
-  let running = true;
-  let histogram = new LatencyHistogram();
-  const worker = async (first: number): Promise<void> => {
-    for (let turn = first; running; turn++) {
-      const payload = payloads[turn % PAYLOADS]!;
+  constructor(
+    private readonly work: Work<T>,
+    outstanding: number,
+  ) {
+    this.workers = Promise.all(Array.from({ length: outstanding }, (_, index) => this.turns(index)));
+    // counts only while somebody waits
+    this.workers.catch(() => {});
+  }
+
+  /** Goes on for so long. Rejects at once when a worker failed for good. */
+  async during(milliseconds: number): Promise<void> {
+    await Promise.race([this.workers, new Promise((resolve) => setTimeout(resolve, milliseconds))]);
+  }
+
+  /** The marks are taken under load. */
+  async measure(scene: Scene, milliseconds: number): Promise<LoadResult> {
+    await scene.begin();
+    const measured = new LatencyHistogram();
+    this.histogram = measured;
+    this.errors = 0;
+    const startedAt = performance.now();
+    await this.during(milliseconds);
+    const elapsedMs = performance.now() - startedAt;
+    this.histogram = new LatencyHistogram();
+    const { errors } = this;
+    const usage = await scene.end();
+    const { count: calls } = measured;
+    return { calls, elapsedMs, p50Ms: measured.quantile(0.5), p99Ms: measured.quantile(0.99), errors, usage };
+  }
+
+  async stop(): Promise<void> {
+    this.running = false;
+    await this.workers;
+  }
+
+  private async turns(first: number): Promise<void> {
+    for (let turn = first; this.running; turn++) {
       const startedAt = performance.now();
-      const answer = await echo(payload);
-      histogram.add(performance.now() - startedAt);
-      if (turn % CHECK_EVERY === 0) check(payload, answer);
+      try {
+        const answer = await this.work.call(turn);
+        this.histogram.add(performance.now() - startedAt);
+        if (!this.work.isRight(turn, answer)) this.errors++;
+      } catch (error) {
+        if (++this.errors > MOST_ERRORS) throw error;
+      }
     }
-  };
-  const workers = Promise.all(Array.from({ length: load.outstanding }, (_, index) => worker(index)));
-  // a worker that failed ends the run at once, not at the end of the measured time
-  const during = async (milliseconds: number): Promise<void> => {
-    await Promise.race([workers, new Promise((resolve) => setTimeout(resolve, milliseconds))]);
-  };
-
-  await during(load.warmUpMs);
-  await mark('begin');
-  histogram = new LatencyHistogram();
-  const measured = histogram;
-  const startedAt = performance.now();
-  await during(load.measureMs);
-  const elapsedMs = performance.now() - startedAt;
-  histogram = new LatencyHistogram();
-  await mark('end');
-  running = false;
-  await workers;
-  return { calls: measured.count, elapsedMs, p50Ms: measured.quantile(0.5), p99Ms: measured.quantile(0.99) };
+  }
 }
 
-function check(sent: Uint8Array, got: Uint8Array): void {
-  if (Buffer.compare(sent, got) !== 0) throw new Error('an echo came back different');
+/** Warms up, measures once, stops. */
+export async function runLoad<T>(scene: Scene, work: Work<T>): Promise<LoadResult> {
+  const { outstanding, warmUpMs, measureMs } = scene.run;
+  const loop = new ClosedLoop(work, outstanding);
+  await loop.during(warmUpMs);
+  const result = await loop.measure(scene, measureMs);
+  await loop.stop();
+  return result;
+}
+
+/** What a load has shown, as it stands in a measurement. */
+export function findingOf(result: LoadResult): Finding {
+  const { calls, elapsedMs, p50Ms, p99Ms, errors, usage } = result;
+  return {
+    rps: (calls / elapsedMs) * 1000,
+    p50Ms,
+    p99Ms,
+    cpuSPer100k: (usage.cpuSeconds / calls) * 100_000,
+    rssMb: usage.server.rssMb,
+    serverPeakRssMb: usage.server.peakRssMb,
+    clientRssMb: usage.client.rssMb,
+    clientPeakRssMb: usage.client.peakRssMb,
+    foreignCores: usage.foreignCores,
+    errors,
+  };
 }

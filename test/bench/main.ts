@@ -1,8 +1,12 @@
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { pinned } from './child.js';
 import { readFlags, USAGE, type Flags } from './flags.js';
-import { PAYLOAD_BYTES } from './load.js';
-import { pinned, runPair } from './pair.js';
-import { Report } from './report.js';
+import type { Measurement } from './measurement.js';
+import { runPair } from './pair.js';
+import { plan } from './plan.js';
+import { tablesOf } from './report.js';
+import { markdownOf, textOf } from './table.js';
 
 let flags: Flags;
 try {
@@ -13,20 +17,31 @@ try {
 }
 
 const place = pinned ? 'client on core 0, server on core 1' : 'not pinned to cores (no taskset): expect a wide spread';
-console.log(
-  `Echo of ${PAYLOAD_BYTES} bytes. Node ${process.version}, ${cpus().length} x ${cpus()[0]?.model}, ${place}.`,
-);
-console.log(`${flags.rounds} interleaved rounds of ${flags.seconds} s after ${flags.warmUpSeconds} s of warm-up.\n`);
+const setUp = [
+  `Node ${process.version}, ${process.platform}, ${cpus().length} x ${cpus()[0]?.model}, ${place}.`,
+  `${flags.rounds} interleaved rounds of ${flags.seconds} s after ${flags.warmUpSeconds} s of warm-up: medians.`,
+  'CPU: client and server together. RSS: at the end (peak). Other load: cores that something else kept busy, at worst;',
+  'above 0.2 the rates mean little, the CPU per call still something.',
+].join('\n');
+console.log(`${setUp}\n`);
 
-const report = new Report(flags.cases, flags.outstanding);
-for (let round = 1; round <= flags.rounds; round++) {
-  for (const outstanding of flags.outstanding) {
-    for (const name of flags.cases) {
-      const load = { outstanding, warmUpMs: flags.warmUpSeconds * 1000, measureMs: flags.seconds * 1000 };
-      report.add(name, outstanding, await runPair(name, load, flags.profile));
-      process.stderr.write('.');
-    }
+const measurements: Measurement[] = [];
+const keep = (measurement: Measurement): void => {
+  measurements.push(measurement);
+  if (flags.json !== undefined) appendFileSync(flags.json, `${JSON.stringify(measurement)}\n`);
+};
+if (flags.json !== undefined) writeFileSync(flags.json, '');
+for (const run of plan(flags)) {
+  try {
+    for (const measurement of await runPair(run, flags.profile)) keep(measurement);
+  } catch (error) {
+    console.error(`\n${(error as Error).message}`);
+    process.exit(1);
   }
+  process.stderr.write('.');
 }
 process.stderr.write('\n');
-console.log(report.lines().join('\n'));
+
+const tables = tablesOf(measurements);
+console.log(tables.map(textOf).join('\n'));
+if (flags.markdown !== undefined) writeFileSync(flags.markdown, `${setUp}\n\n${tables.map(markdownOf).join('\n')}`);

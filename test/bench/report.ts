@@ -1,89 +1,95 @@
-import { CASES, YARDSTICK, type CaseName } from './case-table.js';
-import type { RunResult } from './pair.js';
+import { caseEntry, type CaseName } from './case-table.js';
+import { Findings } from './findings.js';
+import type { Measurement } from './measurement.js';
+import type { Spread } from './spread.js';
+import type { Table } from './table.js';
 
-const NOTES = [
-  'Medians of the rounds. CPU: both processes together. Other load: cores that something else kept busy, at worst;',
-  'above 0.2 the rates mean little, the CPU per call still something.',
+/** The ratios of a table are against these, where they were measured in the same run. */
+const YARDSTICKS = ['ws-batch', 'nest-tcp'] as const;
+
+/** One table per case, of what it has measured. */
+export function tablesOf(measurements: readonly Measurement[]): Table[] {
+  const all = new Findings(measurements);
+  return all.distinct('case').map((name) => caseTable(name as CaseName, all.of({ case: name })));
+}
+
+interface Column {
+  readonly head: string;
+  cell(group: Findings, all: Findings): string | undefined;
+}
+
+const COLUMNS: readonly Column[] = [
+  { head: 'payload', cell: (group) => String(group.first!.payload) },
+  { head: 'outstanding', cell: (group) => String(group.first!.outstanding) },
+  { head: 'api', cell: (group) => group.first!.api },
+  { head: 'of', cell: (group) => group.first!.variant },
+  { head: 'per second', cell: (group) => shown(group.spread((one) => one.rps), thousands) },
+  { head: '[min-max]', cell: (group) => range(group.spread((one) => one.rps)) },
+  ...YARDSTICKS.map((yardstick) => ({
+    head: `x ${yardstick}`,
+    cell: (group: Findings, all: Findings) => ratio(group, all, yardstick),
+  })),
+  { head: 'p50 ms', cell: (group) => shown(group.spread((one) => one.p50Ms), (ms) => ms.toFixed(3)) },
+  { head: 'p99 ms', cell: (group) => shown(group.spread((one) => one.p99Ms), (ms) => ms.toFixed(2)) },
+  { head: 'CPU s/100k', cell: (group) => shown(group.spread((one) => one.cpuSPer100k), (s) => s.toFixed(2)) },
+  { head: 'RSS MB client', cell: (group) => memory(group, 'clientRssMb', 'clientPeakRssMb') },
+  { head: 'RSS MB server', cell: (group) => memory(group, 'rssMb', 'serverPeakRssMb') },
+  { head: 'bytes per unit', cell: (group) => shown(group.spread((one) => one.bytesPerUnit), (b) => b.toFixed(0)) },
+  { head: 'counted', cell: (group) => counted(group) },
+  { head: 'errors', cell: (group) => String(group.spread((one) => one.errors)!.max) },
+  { head: 'other load', cell: (group) => shown(worst(group.spread((one) => one.foreignCores)), (c) => c.toFixed(1)) },
 ];
 
-interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
+function caseTable(name: CaseName, all: Findings): Table {
+  const groups = all.groups();
+  const cells = COLUMNS.map(({ head, cell }) => ({ head, cells: groups.map((group) => cell(group, all)) }));
+  // a column that nobody of this case fills is left out
+  const filled = cells.filter((column) => column.cells.some((cell) => cell !== undefined && cell !== ''));
+  return {
+    title: `${name}: ${caseEntry(name).title}`,
+    head: filled.map(({ head }) => head),
+    rows: groups.map((_, row) => filled.map((column) => column.cells[row] ?? '-')),
+  };
 }
 
-function spreadOf(values: readonly number[]): Spread {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const median = Number.isInteger(middle) ? (sorted[middle - 1]! + sorted[middle]!) / 2 : sorted[Math.floor(middle)]!;
-  return { median, min: sorted[0]!, max: sorted.at(-1)! };
+function shown(spread: Spread | undefined, text: (value: number) => string): string | undefined {
+  return spread && text(spread.median);
 }
 
-const rateOf = (run: RunResult): number => (run.calls / run.elapsedMs) * 1000;
-
-/** All runs of a benchmark and what they say. */
-export class Report {
-  private readonly runs = new Map<string, RunResult[]>();
-
-  constructor(
-    private readonly cases: readonly CaseName[],
-    private readonly outstanding: readonly number[],
-  ) {}
-
-  add(name: CaseName, outstanding: number, run: RunResult): void {
-    const key = `${name} ${outstanding}`;
-    this.runs.set(key, [...(this.runs.get(key) ?? []), run]);
-  }
-
-  private spread(name: CaseName, outstanding: number, of: (run: RunResult) => number): Spread | undefined {
-    const runs = this.runs.get(`${name} ${outstanding}`);
-    return runs && spreadOf(runs.map(of));
-  }
-
-  lines(): string[] {
-    const header = [
-      'outstanding',
-      'case',
-      'req/s',
-      '[min-max]',
-      'p50 ms',
-      'p99 ms',
-      'CPU s/100k',
-      'other load',
-      `x ${YARDSTICK}`,
-    ];
-    const rows = this.outstanding.flatMap((outstanding) => this.cases.map((name) => this.row(name, outstanding)));
-    const titles = this.cases.map((name) => `${name}: ${CASES[name].title}`);
-    return [...titles, '', ...table([header, ...rows]), '', ...NOTES];
-  }
-
-  private row(name: CaseName, outstanding: number): string[] {
-    const rate = this.spread(name, outstanding, rateOf)!;
-    const yardstick = this.spread(YARDSTICK, outstanding, rateOf);
-    const median = (of: (run: RunResult) => number): number => this.spread(name, outstanding, of)!.median;
-    return [
-      String(outstanding),
-      name,
-      thousands(rate.median),
-      `[${thousands(rate.min)}-${thousands(rate.max)}]`,
-      median((run) => run.p50Ms).toFixed(2),
-      median((run) => run.p99Ms).toFixed(2),
-      median((run) => (run.cpuSeconds / run.calls) * 100_000).toFixed(2),
-      this.spread(name, outstanding, (run) => run.foreignCores)!.max.toFixed(1),
-      yardstick ? (rate.median / yardstick.median).toFixed(2) : '-',
-    ];
-  }
+function worst(spread: Spread | undefined): Spread | undefined {
+  return spread && { ...spread, median: spread.max };
 }
 
-function thousands(rate: number): string {
-  return `${(rate / 1000).toFixed(1)}k`;
+function range(spread: Spread | undefined): string | undefined {
+  return spread && `[${thousands(spread.min)}-${thousands(spread.max)}]`;
 }
 
-function table(rows: string[][]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column === 1 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  '),
-  );
+export function thousands(perSecond: number): string {
+  return perSecond < 1_000 ? perSecond.toFixed(0) : `${(perSecond / 1000).toFixed(1)}k`;
+}
+
+function ratio(group: Findings, all: Findings, yardstick: string): string | undefined {
+  const { payload, outstanding, variant } = group.first!;
+  const theirs = all.of({ api: yardstick, payload, outstanding, variant }).median((one) => one.rps);
+  const ours = group.median((one) => one.rps);
+  return ours === undefined || theirs === undefined ? undefined : (ours / theirs).toFixed(2);
+}
+
+function memory(
+  group: Findings,
+  end: 'rssMb' | 'clientRssMb',
+  peak: 'serverPeakRssMb' | 'clientPeakRssMb',
+): string | undefined {
+  const atEnd = group.median((one) => one[end]);
+  return atEnd === undefined ? undefined : `${atEnd.toFixed(0)} (${group.median((one) => one[peak])!.toFixed(0)})`;
+}
+
+function counted(group: Findings): string {
+  return Object.keys(group.first!.figures)
+    .map((name) => `${name} ${plain(group.figure(name)!.median)}`)
+    .join(', ');
+}
+
+function plain(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }

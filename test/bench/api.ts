@@ -1,0 +1,26 @@
+/** Where the processes of a run meet. */
+export interface Meeting {
+  /** TCP port of the server process. */
+  readonly serverPort: number;
+  /** TCP port of the client process: a grid has an address on both ends. */
+  readonly clientPort: number;
+}
+
+/** One way of calling, measured by the same load as all others. */
+export interface Api {
+  /** Runs in the server process: resolves when it takes calls. */
+  serve(meeting: Meeting): Promise<void>;
+  /** Runs in the client process: resolves when calls can be made. */
+  connect(meeting: Meeting): Promise<ApiClient>;
+}
+
+/** What every way of calling can do. */
+export interface ApiClient {
+  /** One call: resolves with bytes equal to the payload. */
+  echo(payload: Uint8Array): Promise<Uint8Array>;
+  /** One stream of `count` messages of 512 bytes each: resolves with the number of those that came. */
+  items(count: number): Promise<number>;
+}
+
+/** Bytes of a stream's message. */
+export const ITEM_BYTES = 512;

@@ -1,0 +1,89 @@
+import { bytes, GridManager, type GridOptions, type GridPeer } from 'nestjs-grid/core';
+import { NEVER, range, tap, map } from 'rxjs';
+import type { Api, Meeting } from '../api.js';
+import { itemPayload } from '../payloads.js';
+
+/** Handlers of a server, through Nest or without. */
+export const Handler = { Echo: 60, Items: 61, Idle: 62, PushedItems: 63 } as const;
+
+/** Messages of a stream that may be unacknowledged. */
+export const CAPACITY = 64;
+
+/** What the server has produced so far, over all streams. */
+export const produced = { items: 0 };
+
+export const originOf = (port: number): string => `http://127.0.0.1:${port}`;
+
+/** What the grids of both ends are told; the rest stands at its default, CRC and limits included. */
+export function gridOptions({ serverPort, clientPort }: Meeting, local: number): GridOptions {
+  const silent = { log() {}, warn() {}, error: (text: string) => console.error(text) };
+  return { local: originOf(local), hosts: [originOf(serverPort), originOf(clientPort)], auth: 'none', logger: silent };
+}
+
+/** Registers what every server of the benchmark answers. */
+export function handleAll(grid: GridManager): void {
+  const { Echo, Items, Idle, PushedItems } = Handler;
+  grid.handle(Echo, { kind: 'request' }, (payload) => payload);
+  grid.handle(Items, { kind: 'stream', outCapacity: CAPACITY }, (payload: Buffer) => generated(payload.readUInt32LE(0)));
+  grid.handle(Idle, { kind: 'stream' }, () => NEVER);
+  grid.handle(PushedItems, { kind: 'stream', outCapacity: CAPACITY }, (payload: Buffer) =>
+    pushed(payload.readUInt32LE(0)),
+  );
+}
+
+/** A source that can be paused. */
+export async function* generated(count: number): AsyncGenerator<Uint8Array> {
+  for (let index = 0; index < count; index++) {
+    produced.items++;
+    yield itemPayload(index);
+  }
+}
+
+/** A source that cannot. */
+export function pushed(count: number) {
+  return range(0, count).pipe(
+    tap(() => produced.items++),
+    map((index) => itemPayload(index)),
+  );
+}
+
+export async function startGrid(options: GridOptions): Promise<GridManager> {
+  const grid = new GridManager({ ...options, codec: bytes() });
+  handleAll(grid);
+  await grid.listen();
+  await grid.start();
+  return grid;
+}
+
+/** The server as the client process sees it. */
+export async function connectRaw(meeting: Meeting): Promise<GridPeer> {
+  const grid = await startGrid(gridOptions(meeting, meeting.clientPort));
+  const peer = grid.peer(originOf(meeting.serverPort));
+  await peer.waitForConnect({ timeoutMs: 10_000 });
+  return peer;
+}
+
+/** The number of items asked for, as a payload. */
+export function countPayload(count: number): Buffer {
+  const payload = Buffer.alloc(4);
+  payload.writeUInt32LE(count);
+  return payload;
+}
+
+export const raw: Api = {
+  async serve(meeting) {
+    await startGrid(gridOptions(meeting, meeting.serverPort));
+  },
+
+  async connect(meeting) {
+    const peer = await connectRaw(meeting);
+    return {
+      echo: (payload) => peer.request<Uint8Array>(Handler.Echo, payload),
+      async items(count) {
+        let taken = 0;
+        for await (const _ of peer.stream<Uint8Array>(Handler.Items, countPayload(count))) taken++;
+        return taken;
+      },
+    };
+  },
+};

@@ -1,0 +1,118 @@
+import { once } from 'node:events';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { Api, ApiClient } from '../api.js';
+import { itemPayload } from '../payloads.js';
+import { BatchWire, Kind, uint32 } from './batch-wire.js';
+
+/** Messages of a stream that may be on their way, and after how many that were taken the credits go back. */
+const CREDITS = 64;
+const REFILL = 32;
+
+const NOTHING = Buffer.alloc(0);
+
+interface Stream {
+  sent: number;
+  readonly count: number;
+  credits: number;
+}
+
+function serve(socket: WebSocket, first: boolean): void {
+  const streams = new Map<number, Stream>();
+  const pump = (id: number, stream: Stream): void => {
+    for (; stream.credits > 0 && stream.sent < stream.count; stream.credits--) {
+      wire.send(id, Kind.Item, itemPayload(stream.sent++));
+    }
+    if (stream.sent < stream.count) return;
+    streams.delete(id);
+    wire.send(id, Kind.End, NOTHING);
+  };
+  const wire = new BatchWire(socket, first, (id, kind, payload) => {
+    if (kind === Kind.Request) {
+      wire.send(id, Kind.Response, payload);
+    } else if (kind === Kind.Open) {
+      const stream = { sent: 0, count: payload.readUInt32LE(0), credits: CREDITS };
+      streams.set(id, stream);
+      pump(id, stream);
+    } else {
+      // credits of a stream that has sent all it had are of no use
+      const stream = streams.get(id);
+      if (!stream) return;
+      stream.credits += payload.readUInt32LE(0);
+      pump(id, stream);
+    }
+  });
+}
+
+interface OpenStream {
+  taken: number;
+  readonly resolve: (taken: number) => void;
+}
+
+class BatchClient implements ApiClient {
+  private readonly wire: BatchWire;
+  private readonly calls = new Map<number, (payload: Uint8Array) => void>();
+  private readonly streams = new Map<number, OpenStream>();
+  private lastId = 0;
+
+  constructor(socket: WebSocket, first: boolean) {
+    this.wire = new BatchWire(socket, first, (id, kind, payload) => {
+      if (kind === Kind.Response) {
+        const resolve = this.calls.get(id)!;
+        this.calls.delete(id);
+        resolve(payload);
+      } else {
+        this.handleStream(id, kind);
+      }
+    });
+  }
+
+  echo(payload: Uint8Array): Promise<Uint8Array> {
+    return new Promise((resolve) => {
+      const id = this.nextId();
+      this.calls.set(id, resolve);
+      this.wire.send(id, Kind.Request, payload);
+    });
+  }
+
+  items(count: number): Promise<number> {
+    return new Promise((resolve) => {
+      const id = this.nextId();
+      this.streams.set(id, { taken: 0, resolve });
+      this.wire.send(id, Kind.Open, uint32(count));
+    });
+  }
+
+  private handleStream(id: number, kind: number): void {
+    const stream = this.streams.get(id)!;
+    if (kind === Kind.End) {
+      this.streams.delete(id);
+      stream.resolve(stream.taken);
+    } else if (++stream.taken % REFILL === 0) {
+      this.wire.send(id, Kind.Credit, uint32(REFILL));
+    }
+  }
+
+  private nextId(): number {
+    this.lastId = (this.lastId + 1) >>> 0;
+    return this.lastId;
+  }
+}
+
+function yardstick(first: boolean): Api {
+  return {
+    async serve({ serverPort }) {
+      const server = new WebSocketServer({ host: '127.0.0.1', port: serverPort, perMessageDeflate: false });
+      server.on('connection', (socket) => serve(socket, first));
+      await once(server, 'listening');
+    },
+
+    async connect({ serverPort }) {
+      const socket = new WebSocket(`ws://127.0.0.1:${serverPort}`, { perMessageDeflate: false });
+      await once(socket, 'open');
+      return new BatchClient(socket, first);
+    },
+  };
+}
+
+export const wsBatch = yardstick(false);
+export const wsBatchFirst = yardstick(true);

@@ -1,0 +1,32 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { Session } from 'node:inspector/promises';
+import { join } from 'node:path';
+import type { Role } from './process-message.js';
+import type { Run } from './run.js';
+
+/** The CPU profile of what one process does in the measured time: start and warm-up are not in it. */
+export class CpuProfile {
+  private readonly session = new Session();
+  private parts = 0;
+
+  constructor(
+    private readonly folder: string,
+    private readonly run: Run,
+    private readonly role: Role,
+  ) {
+    this.session.connect();
+  }
+
+  async begin(): Promise<void> {
+    await this.session.post('Profiler.enable');
+    await this.session.post('Profiler.start');
+  }
+
+  async end(): Promise<void> {
+    const { profile } = await this.session.post('Profiler.stop');
+    const { case: name, api, payload, outstanding, round } = this.run;
+    const parts = [name, api, payload, outstanding, `round${round}`, `part${++this.parts}`, this.role];
+    await mkdir(this.folder, { recursive: true });
+    await writeFile(join(this.folder, `${parts.join('.')}.cpuprofile`), JSON.stringify(profile));
+  }
+}
