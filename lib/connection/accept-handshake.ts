@@ -21,6 +21,8 @@ export interface AcceptFacts {
   readonly local: string;
   /** Checks host, time, token and who dials. */
   admit(request: ConnectRequest, remoteAddress: string | undefined): Promise<Admission>;
+  /** Ends the handshake with its reason, if that is not over. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface AcceptFacts {
  * all within `limits.handshakeMs`. Whatever goes wrong, the socket is closed.
  * @throws GridError: UNAUTHENTICATED or FAILED_PRECONDITION (refused by `admit`), INVALID_ARGUMENT (the first frame is
  * no Connect, or much came before the answer), UNAVAILABLE (too slow, or the socket was closed), INTERNAL (`admit`
- * failed).
+ * failed), that of `signal`.
  */
 export async function acceptHandshake(
   socket: MessageSocket,
@@ -62,8 +64,16 @@ export async function acceptHandshake(
       handshake.fail(toGridError(fault, 'INTERNAL'), CloseCode.Internal, 'the handshake failed');
     });
   });
-  socket.listen(handshake);
-  return await handshake.outcome;
+  const { signal } = facts;
+  const cancel = (): void => handshake.fail(toGridError(signal?.reason, 'CANCELLED'), CloseCode.Overloaded);
+  signal?.addEventListener('abort', cancel, { once: true });
+  try {
+    if (signal?.aborted) cancel();
+    socket.listen(handshake);
+    return await handshake.outcome;
+  } finally {
+    signal?.removeEventListener('abort', cancel);
+  }
 }
 
 /** `Ext` is answered only if the request had it, with those of its names that we can do (wire spec §11). */
