@@ -1,5 +1,5 @@
 import { GridError, toGridError } from '../errors/index.js';
-import type { Timer } from '../time/index.js';
+import { AwakeTimer, type Timer } from '../time/index.js';
 import {
   activeExtensions,
   closeCodeOf,
@@ -57,7 +57,7 @@ export class Handshake implements MessageSocketListener {
     });
     this.phase = { name: 'waiting', handle };
     const { handshakeMs } = ports.limits;
-    this.budget = ports.clock.setTimer(handshakeMs, () => {
+    this.budget = new AwakeTimer(ports.clock, handshakeMs, () => {
       this.fail(unconnected(`no handshake within ${handshakeMs} ms (limits.handshakeMs)`), CloseCode.Policy);
     });
   }

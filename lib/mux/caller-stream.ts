@@ -25,6 +25,9 @@ const EMPTY = new Uint8Array(0);
 const NO_INPUT =
   'the handler takes no input: its inCapacity is 0, or its host does not announce it and the call needs the option inCapacity';
 
+/** "when the last sign of life is older than 30 s", two intervals (wire spec §8). */
+const QUIET_TURNS = 2;
+
 /** A stream of ours, at the caller: what goes to the handler is `input`, what comes from it is `output`. */
 export class CallerStream implements OutgoingCall {
   readonly input: Outbound;
@@ -37,7 +40,8 @@ export class CallerStream implements OutgoingCall {
   private readonly sent = new Sequence();
   private readonly received = new Sequence();
   private readonly openedAt: number;
-  private lastSign: number;
+  /** Pings whose turn came since the last sign of life; not milliseconds: who slept did not hear what came meanwhile. */
+  private quietTurns = 0;
   private deadline: Timer | undefined;
   private blockWatch: BlockWatch | undefined;
   private pings = 0;
@@ -52,7 +56,7 @@ export class CallerStream implements OutgoingCall {
     private readonly inCapacity: number,
     outCapacity: number | undefined,
   ) {
-    this.openedAt = this.lastSign = ports.clock.now();
+    this.openedAt = ports.clock.now();
     this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, {
       unreadBytes: ports.limits.unreadBytes,
       overrun: () => new GridError('RESOURCE_EXHAUSTED', TEXT.responseBlocked, { reason: 'limit' }),
@@ -138,7 +142,7 @@ export class CallerStream implements OutgoingCall {
 
   /** @internal */
   receive(message: Message): void {
-    this.lastSign = this.ports.clock.now();
+    this.quietTurns = 0;
     switch (message.op) {
       case Op.AckMux:
         if (this.inOrder(message)) this.handleAck(message);
@@ -175,8 +179,8 @@ export class CallerStream implements OutgoingCall {
    * @internal
    */
   ping(): void {
-    const { clock, intervals, emitter, pings } = this.ports;
-    if (clock.now() - this.lastSign > 2 * intervals.streamPingMs) {
+    const { emitter, pings } = this.ports;
+    if (++this.quietTurns > QUIET_TURNS) {
       this.cancel(new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
       return;
     }

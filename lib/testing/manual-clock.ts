@@ -56,6 +56,19 @@ export class ManualClock implements Clock {
     this.time = until;
   }
 
+  /**
+   * Moves time on by `ms` as for a process whose event loop stood still: each timer that fell due fires once, late, in
+   * order of time. Timers started meanwhile count from the end of the sleep.
+   */
+  oversleep(ms: number): void {
+    this.time += ms;
+    const due = [...this.pending].filter(({ at }) => at <= this.time);
+    for (const timer of due.toSorted((a, b) => a.at - b.at || a.order - b.order)) {
+      // an earlier one may have cancelled it
+      if (this.pending.delete(timer)) timer.fire();
+    }
+  }
+
   private earliest(until: number): Pending | undefined {
     let found: Pending | undefined;
     for (const timer of this.pending) {

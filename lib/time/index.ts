@@ -1,2 +1,3 @@
+export { AwakeTimer } from './awake-timer.js';
 export { systemClock, type Clock, type Timer } from './clock.js';
 export { Rota } from './rota.js';
