@@ -15,9 +15,6 @@ import { until } from './until.js';
 
 /** Failures that real use of this design found, as far as they take hosts and sockets. */
 
-/** `full` runs the stated numbers, `ci` what fits a minute. */
-const full = process.env['GRID_TEST_SCALE'] === 'full';
-
 let hood: Neighbourhood;
 afterEach(() => {
   jest.restoreAllMocks();
@@ -30,108 +27,6 @@ async function grids(count: number, prepare: (grid: GridManager) => void = () =>
   made.forEach(prepare);
   return made;
 }
-
-const running = (grid: GridManager): number => grid.stats().peers.reduce((sum, peer) => sum + peer.running, 0);
-const open = (grid: GridManager): number =>
-  grid.stats().peers.reduce((sum, peer) => sum + peer.outgoing + peer.incoming, 0);
-
-describe('under load', () => {
-  it.each(full ? [100, 10_000, 65_000] : [100, 10_000])(
-    'B10 a link that is cut under %i requests and as many streams ends each once, leaves nothing, and comes back',
-    async (count) => {
-      const release: (() => void)[] = [];
-      const [a, b] = (await grids(2, (grid) => {
-        grid.handle(
-          60,
-          { kind: 'request', codec: bytes() },
-          () => new Promise<void>((resolve) => release.push(resolve)),
-        );
-        grid.handle(61, { kind: 'request', codec: bytes() }, (payload) => payload);
-        grid.handle(63, { kind: 'stream', codec: bytes() }, (_payload, { signal }: CallContext) => {
-          return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-        });
-      })) as [GridManager, GridManager];
-      for (const grid of [a, b]) void grid.start();
-      await allConnected(a, b);
-      const peer = a.peer(b.local);
-      const streams = Math.min(count, 5_000);
-      const ends: unknown[] = [];
-      const count1 = (error: unknown): void => void ends.push(error);
-      for (let i = 0; i < count; i++) peer.request(60, undefined, { timeoutMs: 600_000 }).then(count1, count1);
-      for (let i = 0; i < streams; i++) peer.stream(63, undefined).done.then(count1, count1);
-      await until(() => running(b) === Math.min(count, 20_000) + streams, 'all run', 20_000);
-      for (const house of hood.houses) house.killIncoming();
-      await until(() => ends.length === count + streams, 'every call has ended', 20_000);
-      // past the limit runningRequests calls were refused before
-      expect(ends.filter((error) => !isDisconnected(error)).length).toBe(Math.max(0, count - 20_000));
-      for (const answer of release) answer();
-      await allConnected(a, b);
-      expect(Buffer.from((await peer.request(61, Buffer.from('back'))) as Uint8Array).toString()).toBe('back');
-      await until(() => open(a) + open(b) + running(a) + running(b) === 0, 'nothing is left');
-    },
-    60_000,
-  );
-
-  it('B45 many hosts that start at any moment are all connected with all', async () => {
-    const count = full ? 32 : 12;
-    const made = await grids(count);
-    for (const [index, grid] of made.entries())
-      setImmediate(() => setTimeout(() => void grid.start(), (index * 37) % 200));
-    await allConnected(...made);
-    const links = made.flatMap(({ peers }) => peers).filter(({ state }) => state === 'connected');
-    expect(links).toHaveLength(count * (count - 1));
-    expect(made.every((grid) => grid.stats().peers.every(({ reconnects }) => reconnects === 0))).toBe(true);
-  }, 30_000);
-});
-
-describe('one link among others', () => {
-  it('B15 killing the socket of one grid leaves the other grid of the same two hosts alone', async () => {
-    hood = await Neighbourhood.build(2);
-    const [a, b] = hood.houses.map((house) => house.grid()) as [GridManager, GridManager];
-    const [lockA, lockB] = hood.houses.map((house) => house.grid({ name: 'locks', route: '/locks/v1' })) as [
-      GridManager,
-      GridManager,
-    ];
-    for (const grid of [a, b, lockA, lockB]) grid.handle(60, { kind: 'request' }, (payload) => payload);
-    for (const grid of [a, b]) void grid.start();
-    await allConnected(a, b);
-    const [socket] = hood.houses.flatMap((house) => house.incoming);
-    for (const grid of [lockA, lockB]) void grid.start();
-    await allConnected(lockA, lockB);
-    const down = new Promise((resolve) => {
-      a.events.subscribe((event) => event.type === 'down' && resolve(event));
-    });
-    let lost = 0;
-    lockA.events.subscribe((event) => event.type === 'down' && lost++);
-    // saturated by data: a request of the locks grid does not wait behind it
-    const data = Array.from({ length: 8 }, () => a.peer(b.local).request(60, Buffer.alloc(1 << 20)));
-    expect(await lockA.peer(b.local).request(60, 'lock')).toBe('lock');
-    await Promise.all(data);
-    socket!.destroy();
-    await down;
-    expect(await lockA.peer(b.local).request(60, 'still')).toBe('still');
-    expect(lost).toBe(0);
-    await allConnected(a, b);
-  });
-
-  it.each(['dialer', 'acceptor'])(
-    'H10 a socket that is half-closed or killed at the %s is noticed at both ends',
-    async (end) => {
-      const [a, b] = (await grids(2, (grid) => {
-        grid.handle(60, { kind: 'request' }, () => new Promise(() => {}));
-      })) as [GridManager, GridManager];
-      for (const grid of [a, b]) void grid.start();
-      await allConnected(a, b);
-      const pending = [a.peer(b.local).request(60), b.peer(a.local).request(60)].map(rejectionOf);
-      await until(() => running(a) + running(b) === 2, 'both run');
-      const [socket] = hood.houses.flatMap((house) => house.incoming);
-      if (end === 'acceptor') socket!.end();
-      else socket!.resetAndDestroy();
-      for (const error of await Promise.all(pending)) expect(isDisconnected(error)).toBe(true);
-      await allConnected(a, b);
-    },
-  );
-});
 
 describe('before and after', () => {
   it('B30 what a handler needs may be missing: it answers so, and is never unknown; twice is refused loudly', async () => {
