@@ -1,18 +1,19 @@
 import type { HandlerTable } from '../calls/index.js';
 import { acceptHandshake, type Admission, type ConnectionPorts, type MessageSocket } from '../connection/index.js';
-import { textOf, toGridError } from '../errors/index.js';
+import { GridError, textOf, toGridError } from '../errors/index.js';
 import { silentObserver, type ConnectionObserver } from '../observe/index.js';
 import { unixMs, type ConnectRequest } from '../wire/index.js';
 import type { GridEvent } from './grid-event.js';
+import { HandshakePlaces } from './handshake-places.js';
 import type { GridSettings } from './options.js';
 import type { PeerLink } from './peer-link.js';
 import type { Refusals } from './refusals.js';
-import type { TokenAuth } from './token.js';
+import { MOST_SKEW_MS, type TokenAuth } from './token.js';
 
-/** Clocks may differ by this much (wire spec §3). */
-export const MOST_SKEW_MS = 5 * 60 * 1_000;
 /** So much of what a stranger claims is repeated in a text. */
 const CLAIM_CHARS = 200;
+/** Why a pending handshake is ended before its time. */
+const OTHERS_WAIT = 'the place is needed: more handshakes than pendingHandshakes';
 
 export interface AcceptorPorts {
   readonly settings: GridSettings;
@@ -34,15 +35,22 @@ export interface Entry {
   readonly refusalKey: string;
   /** Mutual TLS: why the certificate that was shown does not stand for the host, undefined where it does. */
   readonly whyNotCertified?: ((host: string) => string | undefined) | undefined;
+  /** Aborted when the place goes to another host. */
+  readonly signal: AbortSignal;
   release(): void;
 }
 
 /** Lets other hosts in: reads their Connect, checks it, answers, and hands the connection to the link of its host. */
 export class Acceptor {
-  private pending = 0;
+  private readonly places: HandshakePlaces;
   private readonly sockets = new Set<MessageSocket>();
 
-  constructor(private readonly ports: AcceptorPorts) {}
+  constructor(private readonly ports: AcceptorPorts) {
+    const { limits, logger } = ports.settings;
+    this.places = new HandshakePlaces(limits.pendingHandshakes, () => {
+      logger.warn(`more than pendingHandshakes (${limits.pendingHandshakes}) handshakes are pending: some are refused`);
+    });
+  }
 
   /** A place among the pending handshakes, or undefined where all are taken. */
   enter(
@@ -50,18 +58,12 @@ export class Acceptor {
     claimedHost: string,
     whyNotCertified?: Entry['whyNotCertified'],
   ): Entry | undefined {
-    if (this.pending >= this.ports.settings.limits.pendingHandshakes) return undefined;
-    this.pending++;
-    let inside = true;
-    return {
-      remoteAddress,
-      refusalKey: `${remoteAddress ?? ''} ${claimedHost}`,
-      whyNotCertified,
-      release: () => {
-        if (inside) this.pending--;
-        inside = false;
-      },
-    };
+    const eviction = new AbortController();
+    const refusalKey = `${remoteAddress ?? ''} ${claimedHost}`;
+    const release = this.places.take(refusalKey, () => {
+      eviction.abort(new GridError('UNAVAILABLE', OTHERS_WAIT, { reason: 'not-connected' }));
+    });
+    return release && { remoteAddress, refusalKey, whyNotCertified, signal: eviction.signal, release };
   }
 
   /** The handshake of one open socket. Never rejects: what fails is told to the peer, and logged once per address. */
@@ -92,7 +94,7 @@ export class Acceptor {
     };
     this.sockets.add(socket);
     try {
-      const made = await acceptHandshake(socket, { local: settings.local, admit }, ports);
+      const made = await acceptHandshake(socket, { local: settings.local, admit, signal: entry.signal }, ports);
       link?.adopt(made);
     } catch (foreign) {
       const error = toGridError(foreign);
@@ -156,6 +158,6 @@ export function whySkewed(skewMs: number): string | undefined {
 }
 
 /** What a stranger said, safe to repeat. */
-function claim(text: string): string {
+export function claim(text: string): string {
   return JSON.stringify(text.length > CLAIM_CHARS ? `${text.slice(0, CLAIM_CHARS)}…` : text);
 }

@@ -1,4 +1,3 @@
-import type { ConnectionOptions } from 'node:tls';
 import type { WebSocket } from 'ws';
 import type { HandlerTable } from '../calls/index.js';
 import {
@@ -9,6 +8,8 @@ import {
   type MessageSocket,
 } from '../connection/index.js';
 import { GridError } from '../errors/index.js';
+import { AwakeTimer } from '../time/index.js';
+import type { DialTlsSource } from './dial-tls.js';
 import type { OpenSockets } from './open-sockets.js';
 import type { GridSettings } from './options.js';
 import type { PeerStats } from './peer-stats.js';
@@ -17,20 +18,14 @@ import { dialWebSocket } from './ws-dialer.js';
 
 /** Makes connections: a fresh token, a socket, the handshake. */
 export class Dialing {
-  private tls: Promise<ConnectionOptions> | undefined;
-
   constructor(
     private readonly settings: GridSettings,
     private readonly auth: TokenAuth | undefined,
+    private readonly tls: DialTlsSource,
     private readonly ports: Omit<ConnectionPorts, 'observer' | 'handlers'>,
     private readonly handlers: HandlerTable,
     private readonly sockets: OpenSockets,
   ) {}
-
-  /** Asks a `tls` function anew at the next dial. */
-  reloadTls(): void {
-    this.tls = undefined;
-  }
 
   /** One attempt. Rejects with a GridError; no socket is left then. */
   async dial(peer: string, signal: AbortSignal, stats: PeerStats): Promise<Connection> {
@@ -61,7 +56,7 @@ export class Dialing {
       const opening = settings.dialer(peer, attempt.signal);
       return messageSocket(await attempt.race(opening, (late) => late.terminate()), this.sockets);
     }
-    const tls = await attempt.race(this.tlsOptions());
+    const tls = await attempt.race(this.tls.options());
     return await dialWebSocket({
       peer,
       token,
@@ -74,20 +69,6 @@ export class Dialing {
     });
   }
 
-  private tlsOptions(): Promise<ConnectionOptions> {
-    const { tls } = this.settings;
-    if (typeof tls !== 'function') return Promise.resolve(tls ?? {});
-    if (!this.tls) {
-      const asked = Promise.resolve(tls());
-      this.tls = asked;
-      // a failure is not kept: the next dial asks again
-      asked.catch(() => {
-        if (this.tls === asked) this.tls = undefined;
-      });
-    }
-    return this.tls;
-  }
-
   /** What happens up to the open socket ends after `intervals.dialTimeoutMs`, or when nobody wants it any more. */
   private bounded(outer: AbortSignal, peer: string): Attempt {
     const { clock, intervals } = this.settings;
@@ -95,7 +76,7 @@ export class Dialing {
     const forward = (): void => controller.abort(outer.reason);
     outer.addEventListener('abort', forward, { once: true });
     if (outer.aborted) forward();
-    const timer = clock.setTimer(intervals.dialTimeoutMs, () => {
+    const timer = new AwakeTimer(clock, intervals.dialTimeoutMs, () => {
       const text = `no answer within ${intervals.dialTimeoutMs} ms`;
       controller.abort(new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected' }));
     });

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
+import { inspect } from 'node:util';
 import { Subject, type Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import {
@@ -18,8 +19,9 @@ import { CloseCode, type ConnectionPorts, type MessageSocket } from '../connecti
 import { GridError, TEXT } from '../errors/index.js';
 import { EXTENSIONS } from '../wire/index.js';
 import { Acceptor } from './acceptor.js';
-import { tokenAuthOf } from './auth.js';
+import { authOf } from './auth.js';
 import { connectedPeers } from './connected-peers.js';
+import { DialTlsSource } from './dial-tls.js';
 import { Dialing, messageSocket } from './dialing.js';
 import { drained, isBusy } from './drain.js';
 import { fanOut, type FanOutOptions } from './fan-out.js';
@@ -35,7 +37,9 @@ import type { GridOptions, GridSettings } from './options.js';
 import { OwnListener } from './own-listener.js';
 import { PeerLink } from './peer-link.js';
 import { Refusals } from './refusals.js';
+import { Renewal } from './renewal.js';
 import type { Settled, SettledResults } from './settled-results.js';
+import { watchTlsFaults } from './tls-faults.js';
 import { UpgradeGate } from './upgrade-gate.js';
 import { routeUpgrades } from './upgrade-router.js';
 import { verifyOptions } from './verify-options.js';
@@ -74,26 +78,33 @@ export class GridManager {
   private readonly own: LocalLink;
   private readonly byOrigin = new Map<string, GridPeer>();
   private readonly sockets = new OpenSockets();
+  private readonly renewal: Renewal;
   private readonly dialing: Dialing;
   private readonly acceptor: Acceptor;
   private readonly gate: UpgradeGate;
   private readonly detachments = new Set<() => void>();
   private listener: Promise<OwnListener> | undefined;
+  private readonly openListener: () => Promise<OwnListener>;
 
   /** @throws GridError INVALID_ARGUMENT that names the option that is wrong. */
   constructor(options: GridOptions) {
     const settings = verifyOptions(options);
-    const { local, hosts, auth: authOption, clock, limits, intervals, logger, crc, codec } = settings;
+    const { local, hosts, clock, limits, intervals, logger, crc, codec } = settings;
     this.options = settings;
     this.local = local;
     this.name = settings.name;
     this.route = settings.route;
     this.events = this.told.asObservable();
     this.handlers = new HandlerTable({ clock, logger });
-    if (authOption === 'none')
+    if (settings.auth === 'none')
       logger.warn(`grid ${this.name}: auth is 'none': whoever knows a host's name may call it`);
 
-    const auth = tokenAuthOf(authOption, hosts, clock);
+    // keys and secrets go to who uses them and nowhere else: `this.options` may be logged
+    const { token: auth, ring } = authOf(options.auth!, hosts, clock);
+    const dialTls = new DialTlsSource(options.tls, logger);
+    this.renewal = new Renewal(logger, dialTls, ring, async () => this.listener?.catch(() => undefined));
+    const listen = options.listen ?? {};
+    this.openListener = () => OwnListener.open(local, listen, limits.handshakeMs);
     const refusals = new Refusals(clock, limits.refusedPerMinute);
     const tell = (event: GridEvent): void => this.told.next(event);
     const closedBecause = (): string | undefined => this.closedBecause();
@@ -106,7 +117,7 @@ export class GridManager {
       localId: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'),
       accepting: () => this.refusal(),
     };
-    this.dialing = new Dialing(settings, auth, connection, this.handlers, this.sockets);
+    this.dialing = new Dialing(settings, auth, dialTls, connection, this.handlers, this.sockets);
     const link = (host: string): PeerLink | undefined => this.links.get(host);
     const { handlers, sockets } = this;
     this.acceptor = new Acceptor({ settings, auth, refusals, handlers, link, closedBecause, connection, tell });
@@ -118,7 +129,7 @@ export class GridManager {
       if (host === local) continue;
       const log = new LinkLog(logger, clock, host);
       const dial = this.dialing.dial.bind(this.dialing, host);
-      this.links.set(host, new PeerLink(host, localDials(local, host), { clock, intervals, log, dial, tell }));
+      this.links.set(host, new PeerLink(host, localDials(local, host), { local, clock, intervals, log, dial, tell }));
     }
     for (const link of [this.own, ...this.links.values()]) {
       const caller = new Caller({
@@ -214,11 +225,16 @@ export class GridManager {
     const detach = routeUpgrades(server, this.route, (request, socket, head) =>
       this.gate.handle(request, socket, head),
     );
-    this.detachments.add(detach);
-    return () => {
-      this.detachments.delete(detach);
+    const unwatch = watchTlsFaults(server, (reason, remoteAddress) => {
+      this.acceptor.refuse({ remoteAddress, refusalKey: `${remoteAddress ?? ''} ` }, reason, '');
+    });
+    const release = (): void => {
+      this.detachments.delete(release);
+      unwatch();
       detach();
     };
+    this.detachments.add(release);
+    return release;
   }
 
   /**
@@ -227,7 +243,7 @@ export class GridManager {
    */
   async listen(): Promise<void> {
     if (this.life === 'draining' || this.life === 'closed') throw closedGrid();
-    this.listener ??= this.openListener();
+    this.listener ??= this.attachedListener();
     await this.listener;
   }
 
@@ -241,9 +257,22 @@ export class GridManager {
     void this.acceptor.accept(opened, entry);
   }
 
-  /** Asks a `tls` function for its options again, from the next dial on. Connections that stand keep theirs. */
-  reloadTls(): void {
-    this.dialing.reloadTls();
+  /**
+   * Certificates are renewed: asks the functions that stand in `tls` and `listen.tls` again. Connections that stand
+   * keep theirs, those that are made from now on, either way, use what the functions gave. Where one of them fails or
+   * gives what cannot be used, nothing changes: that is logged, and the promise rejects (nobody has to listen).
+   */
+  reloadTls(): Promise<void> {
+    return this.renewal.tls();
+  }
+
+  /**
+   * The secret is rotated: asks the function that stands in `auth.secret` again, for all handshakes from now on.
+   * Connections that stand stay. Where its answer cannot be used, the secrets before stay: that is logged, too.
+   * @throws GridError INVALID_ARGUMENT, FAILED_PRECONDITION where `auth.secret` is no function, or what the function threw.
+   */
+  reloadSecret(): void {
+    this.renewal.secret();
   }
 
   stats(): GridStats {
@@ -260,9 +289,20 @@ export class GridManager {
     return this.closed;
   }
 
-  private async openListener(): Promise<OwnListener> {
+  /** What a log or a debugger shows of the grid: neither keys nor tokens, which its sockets hold. */
+  [inspect.custom](): string {
+    const peers = this.peers.map(({ origin, state }) => `${origin} ${state}`);
+    return `${this.constructor.name} { ${this.name}, ${this.local}, ${this.life}, peers: [ ${peers.join(', ')} ] }`;
+  }
+
+  /** The same as JSON. */
+  toJSON(): { name: string; local: string; life: string; peers: readonly GridPeer[] } {
+    return { name: this.name, local: this.local, life: this.life, peers: this.peers };
+  }
+
+  private async attachedListener(): Promise<OwnListener> {
     try {
-      const listener = await OwnListener.open(this.local, this.options.listen, this.options.limits.handshakeMs);
+      const listener = await this.openListener();
       this.attach(listener.server);
       return listener;
     } catch (error) {

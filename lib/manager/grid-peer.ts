@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { distinctUntilChanged, type Observable } from 'rxjs';
 import type {
   Caller,
@@ -80,5 +81,15 @@ export class GridPeer {
   /** Round trip of the connection in milliseconds. */
   ping(): Promise<number> {
     return this.link.ping();
+  }
+
+  /** What a log shows of it: its sockets hold keys and tokens. */
+  [inspect.custom](): string {
+    return `GridPeer { ${this.origin}, ${this.state} }`;
+  }
+
+  /** The same as JSON. */
+  toJSON(): { origin: string; state: PeerState } {
+    return { origin: this.origin, state: this.state };
   }
 }

@@ -1,3 +1,5 @@
+import { METADATA_BYTES } from '../wire/index.js';
+
 /** What a peer can make grow, and the caps: per peer unless said. Each names the error that lies behind it. */
 export interface GridLimits {
   /** Largest payload in bytes, either way: 16 MiB. Sending: OUT_OF_RANGE, that call only. Received: close 1009. */
@@ -36,6 +38,11 @@ export interface GridLimits {
   readonly pingsPerSecond: number;
   /** Cancels per second of calls just opened: 10,000. Past it: close 1008. */
   readonly cancelsPerSecond: number;
+  /**
+   * Largest metadata of a call in bytes, as encoded, either way: 8 KiB, and no more than that. Sending: INVALID_ARGUMENT
+   * with `notSent`. Received: RESOURCE_EXHAUSTED, the handler never runs.
+   */
+  readonly metadataBytes: number;
   /** Largest error text in bytes that is sent: 4 KiB. Longer ones are cut. */
   readonly errorTextBytes: number;
 }
@@ -55,6 +62,7 @@ export const LIMITS: GridLimits = Object.freeze({
   refusedPerMinute: 60,
   pingsPerSecond: 100,
   cancelsPerSecond: 10_000,
+  metadataBytes: METADATA_BYTES,
   errorTextBytes: 4 * 1_024,
 });
 

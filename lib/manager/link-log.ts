@@ -22,6 +22,8 @@ export class LinkLog {
   private refusalTold = false;
   private leaving = false;
   private stolenTold = false;
+  /** When the last line about a connection of ours that another process took was written (`clock.now()`). */
+  private replacedToldAt = -Infinity;
 
   constructor(
     private readonly logger: GridLogger,
@@ -38,6 +40,17 @@ export class LinkLog {
   lost(error: GridError): void {
     if (this.leaving) return;
     this.say(`lost the connection to ${this.peer}: ${error.message}`);
+  }
+
+  /**
+   * The peer replaced our connection by that of another process of our name. Two that take it from each other in turns
+   * make one line an hour.
+   */
+  replaced(local: string, pauseMs: number): void {
+    const now = this.clock.now();
+    if (now - this.replacedToldAt < REPEAT_MS) return;
+    this.replacedToldAt = now;
+    this.say(`another process calls itself ${local}: ${this.peer} took its connection for ours; we wait ${pauseMs} ms`);
   }
 
   /** A dial that led to nothing. */

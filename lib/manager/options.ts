@@ -14,8 +14,11 @@ import type { GridIntervals, GridLimits } from './limits.js';
  */
 export type Dialer = (peer: string, signal: AbortSignal) => Promise<MessageSocket | WebSocket>;
 
-/** Node's TLS options for dialing, or a function that gives them; it is asked once, and again after `reloadTls()`. */
+/** Node's TLS options for dialing, or a function that gives them: asked at the first dial, and again by `reloadTls()`. */
 export type DialTls = ConnectionOptions | (() => ConnectionOptions | Promise<ConnectionOptions>);
+
+/** Node's options of an https server, or a function that gives them: asked by `listen()`, and again by `reloadTls()`. */
+export type ListenTls = ServerOptions | (() => ServerOptions | Promise<ServerOptions>);
 
 /** Address of the own listener. */
 export interface ListenOptions {
@@ -23,8 +26,11 @@ export interface ListenOptions {
   readonly host?: string;
   /** Default: the port of `local`; 0 lets the system choose. */
   readonly port?: number;
-  /** Certificate and key of the listener. Default: none, it speaks plain HTTP (behind a proxy that ends TLS). */
-  readonly tls?: ServerOptions;
+  /**
+   * Certificate and key of the listener; TLS 1.2 or later. Default: none, it speaks plain HTTP (behind a proxy that ends
+   * TLS).
+   */
+  readonly tls?: ListenTls;
 }
 
 /** What a grid is told by its application. A wrong value throws INVALID_ARGUMENT that names the option. */
@@ -39,8 +45,13 @@ export interface GridOptions {
   readonly name?: string;
   /** Path of the WebSocket. Default: `/grid/v1`; Go peers use `/minio/grid/v1`. */
   readonly route?: string;
-  /** TLS for dialing `https` hosts. Default: Node's own. */
+  /** TLS for dialing `https` hosts, version 1.2 or later. Default: Node's own. */
   readonly tls?: DialTls;
+  /**
+   * Values of an `Origin` header that are let in, compared as they are: `https://app.example.com`. Browsers send that
+   * header, hosts do not. Default: none, each request that has one is answered 403.
+   */
+  readonly allowedOrigins?: readonly string[];
   /** Caps that differ from the defaults. */
   readonly limits?: Partial<GridLimits>;
   /** Clocks that differ from the defaults. */
@@ -66,14 +77,20 @@ export interface GridOptions {
   readonly clock?: Clock;
 }
 
-/** The options after the door: every default filled in, every value checked. Frozen. */
+/**
+ * The options after the door: every default filled in, every value checked. Frozen. Holds no secret and no key, so that
+ * it may be logged.
+ */
 export interface GridSettings {
   readonly local: string;
   readonly hosts: readonly string[];
-  readonly auth: GridAuth;
+  /** Which of the three: by a shared secret, by the application's `sign` and `verify`, or not at all. */
+  readonly auth: 'secret' | 'custom' | 'none';
   readonly name: string;
   readonly route: string;
-  readonly tls: DialTls | undefined;
+  /** Whether TLS options for dialing were given. */
+  readonly tls: boolean;
+  readonly allowedOrigins: readonly string[];
   readonly limits: GridLimits;
   readonly intervals: GridIntervals;
   readonly crc: boolean | 'auto';
@@ -82,6 +99,7 @@ export interface GridSettings {
   readonly logger: GridLogger;
   readonly waitForPeers: { readonly count: number; readonly timeoutMs: number | undefined };
   readonly drainTimeoutMs: number;
-  readonly listen: ListenOptions;
+  /** `tls`: whether the own listener speaks it. */
+  readonly listen: Omit<ListenOptions, 'tls'> & { readonly tls: boolean };
   readonly clock: Clock;
 }

@@ -1,17 +1,25 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpsServer, type Server as HttpsServer, type ServerOptions } from 'node:https';
 import { once } from 'node:events';
 import { GridError } from '../errors/index.js';
 import { isSecure } from './hosts.js';
-import type { ListenOptions } from './options.js';
+import type { ListenOptions, ListenTls } from './options.js';
+import { OLDEST_TLS, secureContextOf } from './tls-context.js';
 
 /** The HTTP server of a grid that has no other one to share. It serves the grid's WebSockets and nothing else. */
 export class OwnListener {
-  private constructor(readonly server: Server) {}
+  // Node's server keeps its private key as it got it: not for who prints the grid
+  readonly #server: Server;
+  readonly #tls: ListenTls | undefined;
+
+  private constructor(server: Server, tls: ListenTls | undefined) {
+    this.#server = server;
+    this.#tls = tls;
+  }
 
   /**
    * Listens on the address of `local`, or what `listen` says instead. Rejects with FAILED_PRECONDITION when it cannot,
-   * for example because the port is taken.
+   * for example because the port is taken, and with INVALID_ARGUMENT for TLS options that cannot be used.
    * @param requestMs Connections that have not sent a whole request by then, or nothing at all, are closed.
    */
   static async open(local: string, listen: ListenOptions, requestMs: number): Promise<OwnListener> {
@@ -24,7 +32,10 @@ export class OwnListener {
       // how often Node looks
       connectionsCheckingInterval: Math.min(requestMs, 1_000),
     };
-    const server = listen.tls ? createHttpsServer({ ...patience, ...listen.tls }) : createHttpServer(patience);
+    const server =
+      listen.tls === undefined
+        ? createHttpServer(patience)
+        : createHttpsServer({ ...patience, handshakeTimeout: requestMs, ...(await asked(listen.tls)) });
     server.on('request', (_request, response) => response.writeHead(404).end());
     server.listen({ host, port });
     try {
@@ -32,13 +43,48 @@ export class OwnListener {
     } catch (error) {
       throw new GridError('FAILED_PRECONDITION', whyNot(host, port, error as NodeJS.ErrnoException), { cause: error });
     }
-    return new OwnListener(server);
+    return new OwnListener(server, listen.tls);
+  }
+
+  get server(): Server {
+    return this.#server;
+  }
+
+  /** Whether there is somebody to ask for other TLS options. */
+  get renewable(): boolean {
+    return typeof this.#tls === 'function';
+  }
+
+  /**
+   * Asks a function for its TLS options again; what is returned puts them in the place of those before, for connections
+   * that come from then on. Whether the listener asks for certificates stays as it was.
+   */
+  async renewed(): Promise<() => void> {
+    if (typeof this.#tls !== 'function') return () => {};
+    const options = await asked(this.#tls);
+    return () => (this.#server as HttpsServer).setSecureContext(options);
   }
 
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
-    this.server.closeAllConnections();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
     await closed;
+  }
+}
+
+async function asked(tls: ListenTls): Promise<ServerOptions> {
+  const isFunction = typeof tls === 'function';
+  const options: ServerOptions = isFunction ? await tls() : tls;
+  verifyListenTls(isFunction ? 'the result of listen.tls()' : 'listen.tls', options);
+  return { ...options, minVersion: options.minVersion ?? OLDEST_TLS };
+}
+
+/** @throws GridError INVALID_ARGUMENT for options with which no handshake could succeed, or an unsafe one. */
+export function verifyListenTls(option: string, tls: unknown): void {
+  secureContextOf(option, tls);
+  const { cert, pfx, SNICallback, pskCallback } = tls as ServerOptions;
+  if ([cert, pfx, SNICallback, pskCallback].every((part) => part === undefined)) {
+    throw new GridError('INVALID_ARGUMENT', `${option} has no certificate: give cert and key, or pfx`);
   }
 }
 

@@ -14,6 +14,8 @@ import { PeerStats } from './peer-stats.js';
 
 /** What a link is given. */
 export interface LinkPorts {
+  /** This host's own origin. */
+  readonly local: string;
   readonly clock: Clock;
   readonly intervals: GridIntervals;
   readonly log: LinkLog;
@@ -170,7 +172,8 @@ export class PeerLink implements Link {
     if (this.retired) return this.close();
     // the acceptor tells with 4001 that another process goes by our name; fighting over it would cut both for ever
     const replaced = this.dials && code === CloseCode.Replaced;
-    this.ports.log.lost(error);
+    if (replaced) this.ports.log.replaced(this.ports.local, this.ports.intervals.replacedMs);
+    else this.ports.log.lost(error);
     this.seek(replaced ? this.ports.intervals.replacedMs : this.pauseMs());
     this.ports.tell({ type: 'down', peer: this.peer, error });
   }
@@ -203,7 +206,14 @@ export class PeerLink implements Link {
 
   private theft(old: Connection, now: Connection): string {
     const name = (connection: Connection): string =>
-      `process ${Buffer.from(connection.remoteId).toString('hex')} at ${connection.remoteAddress ?? 'an unknown address'}`;
+      `process ${uuidOf(connection.remoteId)} at ${connection.remoteAddress ?? 'an unknown address'}`;
     return `two processes call themselves ${this.peer}: ${name(old)} is replaced by ${name(now)}`;
   }
+}
+
+/** The usual spelling of a process ID. */
+function uuidOf(id: Uint8Array): string {
+  return Buffer.from(id)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
 }

@@ -1,10 +1,13 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { GridError, textOf } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
+import { SecretRing } from './secret-ring.js';
 
 const ALGORITHM = 'HS256';
 /** A token lives this long (wire spec §1). */
 const LIFE_SECONDS = 15 * 60;
+/** Clocks may differ by this much (wire spec §3). */
+export const MOST_SKEW_MS = 5 * 60 * 1_000;
 
 /** Whom a token is for. */
 export interface TokenClaims {
@@ -21,34 +24,42 @@ export interface TokenAuth {
   verify(token: string, claims: TokenClaims): void | Promise<void>;
 }
 
-/** JWT over HMAC: `iss` is the dialer's origin, `aud` the acceptor's. The first secret signs, all verify. */
-export function secretAuth(secrets: readonly string[], hosts: readonly string[], clock: Clock): TokenAuth {
-  const keys = secrets.map((secret) => new TextEncoder().encode(secret));
+/**
+ * JWT over HMAC: `iss` is the dialer's origin, `aud` the acceptor's. The first secret signs, all verify; the signatures
+ * are compared in constant time, by the HMAC of Web Crypto.
+ */
+export function secretAuth(
+  secrets: SecretRing | readonly string[],
+  hosts: readonly string[],
+  clock: Clock,
+): TokenAuth {
+  const ring = secrets instanceof SecretRing ? secrets : new SecretRing(secrets);
   const seconds = (): number => Math.floor(clock.date() / 1_000);
   return {
     async sign({ from, to }) {
-      const [key] = keys;
-      if (!key) throw new GridError('INVALID_ARGUMENT', 'auth.secret: there is none to sign with');
       return await new SignJWT()
         .setProtectedHeader({ alg: ALGORITHM })
         .setIssuer(from)
         .setAudience(to)
         .setIssuedAt(seconds())
         .setExpirationTime(seconds() + LIFE_SECONDS)
-        .sign(key);
+        .sign(ring.keys[0]!);
     },
     async verify(token, claims) {
       let failure: unknown;
-      for (const key of keys) {
+      for (const key of ring.keys) {
         try {
-          await jwtVerify(token, key, {
+          const { payload } = await jwtVerify(token, key, {
             algorithms: [ALGORITHM],
             issuer: claims.from ?? [...hosts],
             audience: claims.to,
             currentDate: new Date(clock.date()),
             requiredClaims: ['iat', 'exp'],
           });
-          return;
+          const ahead = payload.iat! * 1_000 - clock.date();
+          if (ahead <= MOST_SKEW_MS) return;
+          failure = new GridError('UNAUTHENTICATED', `it is from ${Math.round(ahead / 1_000)} s in the future`);
+          break;
         } catch (error) {
           failure = error;
           // only a foreign signature can be right under another secret
@@ -71,5 +82,6 @@ function whyRefused(failure: unknown, claims: TokenClaims): string {
     return `its claim "${failure.claim}" is missing or wrong`;
   }
   if (failure instanceof errors.JOSEError) return 'it is not a signed JWT';
+  if (GridError.is(failure)) return failure.message;
   return `it could not be checked (${textOf(failure)})`;
 }

@@ -2,13 +2,14 @@ import { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { checkServerIdentity, TLSSocket } from 'node:tls';
 import { decodeJwt } from 'jose';
 import { WebSocketServer, type ServerOptions } from 'ws';
 import { wsSocket } from '../connection/index.js';
 import { textOf } from '../errors/index.js';
-import { whySkewed, type Acceptor, type Entry } from './acceptor.js';
+import { claim, whySkewed, type Acceptor } from './acceptor.js';
+import { certifiedBy, whyNotSafe } from './dialer-certificate.js';
 import { allowHandshake } from './handshake-allowance.js';
+import { HandshakePlaces } from './handshake-places.js';
 import type { OpenSockets } from './open-sockets.js';
 import type { GridSettings } from './options.js';
 import type { Refusals } from './refusals.js';
@@ -26,42 +27,61 @@ export interface UpgradeGatePorts {
   readonly closedBecause: () => string | undefined;
 }
 
+/** What a request says of who sends it. Nothing of it is proven. */
+interface Claim {
+  readonly token: string;
+  /** The host of the list that the token names; empty: none. */
+  readonly claimedHost: string;
+  /** Address and claimed host. */
+  readonly key: string;
+}
+
 /** Looks at the upgrade requests of the grid's route before they become WebSockets (wire spec §1). */
 export class UpgradeGate {
   private readonly server: WebSocketServer;
   /** Sockets whose token is being looked at. */
   private readonly waiting = new Set<Duplex>();
+  /**
+   * Places of those whose token is looked at, as many as for the handshakes that follow: who has no token takes none of
+   * these.
+   */
+  private readonly places: HandshakePlaces;
 
   constructor(private readonly ports: UpgradeGatePorts) {
+    const { limits, logger } = ports.settings;
+    this.places = new HandshakePlaces(limits.pendingHandshakes, () => {
+      logger.warn(`more than pendingHandshakes (${limits.pendingHandshakes}) tokens are looked at: some are refused`);
+    });
     this.server = new WebSocketServer({
       ...WS_OPTIONS,
       noServer: true,
       clientTracking: false,
-      maxPayload: ports.settings.limits.frameBytes,
+      maxPayload: limits.frameBytes,
     } satisfies ServerOptions);
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { settings, refusals, acceptor, closedBecause } = this.ports;
+    const { settings, refusals, closedBecause } = this.ports;
     const { remoteAddress } = request.socket;
     // time limits of the HTTP server are not for a socket that stays; the handshake has its own
     if (socket instanceof Socket) socket.setTimeout(0);
     const closed = closedBecause();
     if (closed !== undefined) return answerUpgrade(socket, 503, closed);
-    // browsers send it, hosts do not: a page must not open sockets in the name of its reader
-    if (request.headers.origin !== undefined)
-      return answerUpgrade(socket, 403, 'requests with an Origin header are refused');
     const token = bearerOf(request);
     const claimedHost = this.claimedHost(token);
-    if (refusals.tooMany(`${remoteAddress ?? ''} ${claimedHost}`)) {
+    const key = `${remoteAddress ?? ''} ${claimedHost}`;
+    if (refusals.tooMany(key)) {
       return answerUpgrade(socket, 429, `refused more than ${settings.limits.refusedPerMinute} times in this minute`);
     }
-    const entry = acceptor.enter(remoteAddress, claimedHost, certifiedBy(request));
-    if (!entry) {
-      return answerUpgrade(socket, 503, `more than ${settings.limits.pendingHandshakes} handshakes are pending`);
+    const foreign = this.whyForeign(request);
+    if (foreign !== undefined) {
+      this.ports.acceptor.refuse({ remoteAddress, refusalKey: key }, foreign, claimedHost);
+      return answerUpgrade(socket, 403, foreign);
     }
-    socket.once('close', () => entry.release());
-    void this.check(request, socket, head, token, entry, claimedHost);
+    const release = this.places.take(key, () => answerUpgrade(socket, 503, this.full()));
+    if (!release) return answerUpgrade(socket, 503, this.full());
+    socket.once('close', release);
+    void this.check(request, socket, head, { token, claimedHost, key }).finally(release);
   }
 
   /** Drops the requests that are not answered yet. */
@@ -70,13 +90,15 @@ export class UpgradeGate {
     this.server.close();
   }
 
+  private full(): string {
+    return `more than ${this.ports.settings.limits.pendingHandshakes} handshakes are pending`;
+  }
+
   private async check(
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-    token: string,
-    entry: Entry,
-    claimedHost: string,
+    { token, claimedHost, key }: Claim,
   ): Promise<void> {
     const { settings, acceptor, sockets } = this.ports;
     const drop = (): void => void socket.destroy();
@@ -86,10 +108,16 @@ export class UpgradeGate {
     const reason = await this.whyNot(request, token);
     timer.cancel();
     this.waiting.delete(socket);
+    // too late, or another took its place
+    if (!socket.writable) return;
+    const { remoteAddress } = request.socket;
     if (reason !== undefined) {
-      acceptor.refuse(entry, reason, claimedHost);
+      acceptor.refuse({ remoteAddress, refusalKey: key }, reason, claimedHost);
       return answerUpgrade(socket, 401, reason);
     }
+    const entry = acceptor.enter(remoteAddress, claimedHost, certifiedBy(request.socket));
+    if (!entry) return answerUpgrade(socket, 503, this.full());
+    socket.once('close', () => entry.release());
     this.server.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', drop);
       sockets.add(ws);
@@ -98,8 +126,20 @@ export class UpgradeGate {
     });
   }
 
+  /** Browsers send an origin, hosts do not: a page must not open sockets in the name of its reader. */
+  private whyForeign({ headers }: IncomingMessage): string | undefined {
+    // version 8 of WebSocket, which `ws` still speaks, had another name for it
+    const origin = headers.origin ?? headers['sec-websocket-origin'];
+    if (origin === undefined) return undefined;
+    const shown = String(origin);
+    if (this.ports.settings.allowedOrigins.includes(shown)) return undefined;
+    return `the origin ${claim(shown)} is not one of allowedOrigins`;
+  }
+
   private async whyNot(request: IncomingMessage, token: string): Promise<string | undefined> {
     const { settings, auth } = this.ports;
+    const unsafe = whyNotSafe(request.socket);
+    if (unsafe !== undefined) return unsafe;
     const time = request.headers['x-minio-time'];
     if (time !== undefined) {
       const ms = typeof time === 'string' ? timeOf(time) : undefined;
@@ -129,13 +169,6 @@ export class UpgradeGate {
       return '';
     }
   }
-}
-
-/** With mutual TLS the certificate of the dialer must cover the host that it claims to be. */
-function certifiedBy({ socket }: IncomingMessage): Entry['whyNotCertified'] {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
-  const certificate = socket.getPeerCertificate();
-  return (host) => checkServerIdentity(new URL(host).hostname.replace(/^\[(.*)\]$/, '$1'), certificate)?.message;
 }
 
 function bearerOf(request: IncomingMessage): string {

@@ -1,16 +1,15 @@
-import { Buffer } from 'node:buffer';
 import { inspect } from 'node:util';
 import { msgpack } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import { systemClock } from '../time/index.js';
-import type { GridAuth } from './auth.js';
 import { verifyHosts, verifyOrigin } from './hosts.js';
 import { INTERVALS, LIMITS, type GridIntervals, type GridLimits } from './limits.js';
 import type { GridOptions, GridSettings, ListenOptions } from './options.js';
+import { verifyListenTls } from './own-listener.js';
+import { verifySecrets } from './secret-ring.js';
+import { secureContextOf } from './tls-context.js';
 
-/** Shorter secrets can be guessed (HS256 wants its key as long as its hash). */
-const SECRET_BYTES = 32;
 /** Room in a frame for what stands around a payload: fields, metadata, subroute, CRC. */
 const FRAME_OVERHEAD = 16 * 1_024;
 /** The smallest `Max` that the protocol knows (wire spec §11). */
@@ -35,6 +34,7 @@ const KNOWN: Readonly<Record<keyof GridOptions, true>> = {
   name: true,
   route: true,
   tls: true,
+  allowedOrigins: true,
   limits: true,
   intervals: true,
   crc: true,
@@ -58,6 +58,12 @@ function shown(value: unknown): string {
 
 function wrong(option: string, value: unknown, allowed: string): GridError {
   return refuse(`${option} is ${shown(value)}; it must be ${allowed}`);
+}
+
+/** For a value that may be a secret. */
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }
 
 /** A plain object whose keys are all known; anything else throws. */
@@ -99,6 +105,7 @@ function numbers<K extends string>(
 
 function verifyLimits(given: Partial<GridLimits> | undefined): GridLimits {
   const limits = numbers('limits', given, LIMITS, 2 ** 31 - 1);
+  whole('limits.metadataBytes', limits.metadataBytes, 1, LIMITS.metadataBytes);
   if (limits.frameBytes < SMALLEST_FRAME)
     throw wrong('limits.frameBytes', limits.frameBytes, `at least ${SMALLEST_FRAME}`);
   if (limits.frameBytes < limits.messageBytes + FRAME_OVERHEAD) {
@@ -114,33 +121,27 @@ function verifyIntervals(given: Partial<GridIntervals> | undefined): GridInterva
 
 const AUTH_ALLOWED = "{ secret }, { sign, verify } or 'none'";
 
-/** Errors say what is wrong with a secret, never a part of it. */
-function verifyAuth(auth: unknown): GridAuth {
+/** Errors say what is wrong with a secret, never a part of it: what stands in the wrong place may be one, too. */
+function verifyAuth(auth: unknown): GridSettings['auth'] {
   if (auth === undefined) throw refuse(`auth is missing; it must be ${AUTH_ALLOWED}`);
   if (auth === 'none') return auth;
-  if (typeof auth !== 'object' || auth === null) throw refuse(`auth is a ${typeof auth}; it must be ${AUTH_ALLOWED}`);
+  if (typeof auth !== 'object' || auth === null || Array.isArray(auth)) {
+    throw refuse(`auth is ${kindOf(auth)}; it must be ${AUTH_ALLOWED}`);
+  }
   if ('sign' in auth || 'verify' in auth) {
-    verifyKeys('auth', auth, ['sign', 'verify']);
+    // an object of a class may keep more beside its two methods
+    if (Object.getPrototypeOf(auth) === Object.prototype) verifyKeys('auth', auth, ['sign', 'verify']);
     for (const name of ['sign', 'verify'] as const) {
       const part = (auth as Record<string, unknown>)[name];
-      if (typeof part !== 'function') throw wrong(`auth.${name}`, part, 'a function');
+      if (typeof part !== 'function') throw refuse(`auth.${name} is ${kindOf(part)}; it must be a function`);
     }
-    return auth as GridAuth;
+    return 'custom';
   }
   verifyKeys('auth', auth, ['secret']);
   const { secret } = auth as { secret?: unknown };
-  if (secret === undefined)
-    throw refuse('auth.secret is undefined; is the environment variable set? It must be a string or a list of strings');
-  const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret];
-  if (secrets.length === 0) throw refuse('auth.secret is an empty list; the first of it signs');
-  for (const [index, one] of secrets.entries()) {
-    const option = Array.isArray(secret) ? `auth.secret[${index}]` : 'auth.secret';
-    if (typeof one !== 'string')
-      throw refuse(`${option} is ${one === null ? 'null' : `a ${typeof one}`}; it must be a string`);
-    const bytes = Buffer.byteLength(one);
-    if (bytes < SECRET_BYTES) throw refuse(`${option} has ${bytes} bytes; it must have at least ${SECRET_BYTES}`);
-  }
-  return auth as GridAuth;
+  // a function is asked by who uses what it gives
+  if (typeof secret !== 'function') verifySecrets('auth.secret', secret);
+  return 'secret';
 }
 
 function verifyLocal(local: unknown): string {
@@ -180,24 +181,40 @@ function verifyMethods<T extends object>(option: string, value: T, methods: read
   return value;
 }
 
-function verifyTls(tls: GridOptions['tls']): GridOptions['tls'] {
-  const fits = tls === undefined || typeof tls === 'function' || (typeof tls === 'object' && tls !== null);
-  // its value may hold a private key
-  if (!fits) throw refuse(`tls is a ${typeof tls}; it must be Node's TLS options or a function that gives them`);
-  return tls;
+/** @returns whether there are any. */
+function verifyTls(tls: unknown): boolean {
+  if (tls === undefined) return false;
+  // a function is asked by who uses what it gives
+  if (typeof tls !== 'function') secureContextOf('tls', tls);
+  return true;
 }
 
-function verifyListen(listen: ListenOptions | undefined): ListenOptions {
-  if (listen === undefined) return {};
+function verifyAllowedOrigins(origins: unknown): readonly string[] {
+  if (origins === undefined) return Object.freeze([]);
+  if (!Array.isArray(origins)) throw wrong('allowedOrigins', origins, "a list of origins, like ['https://app.example.com']");
+  for (const [index, origin] of origins.entries()) {
+    const spelled = typeof origin === 'string' && URL.canParse(origin) ? new URL(origin).origin : undefined;
+    if (spelled === origin && /^https?:/.test(spelled ?? '')) continue;
+    throw wrong(
+      `allowedOrigins[${index}]`,
+      origin,
+      'an origin as browsers send it, like https://app.example.com: no path, no default port, lower case, no pattern',
+    );
+  }
+  return Object.freeze([...(origins as string[])]);
+}
+
+function verifyListen(listen: ListenOptions | undefined): GridSettings['listen'] {
+  if (listen === undefined) return Object.freeze({ tls: false });
+  if (Array.isArray(listen)) throw refuse('listen is a list; it must be an object');
   verifyKeys('listen', listen, ['host', 'port', 'tls']);
   if (listen.host !== undefined && (typeof listen.host !== 'string' || listen.host === '')) {
     throw wrong('listen.host', listen.host, 'a host name or an address');
   }
   if (listen.port !== undefined) whole('listen.port', listen.port, 0, 65_535);
-  if (listen.tls !== undefined && (typeof listen.tls !== 'object' || listen.tls === null)) {
-    throw refuse(`listen.tls is a ${typeof listen.tls}; it must be Node's options of an https server`);
-  }
-  return Object.freeze({ ...listen });
+  const { tls, ...address } = listen;
+  if (tls !== undefined && typeof tls !== 'function') verifyListenTls('listen.tls', tls);
+  return Object.freeze({ ...address, tls: tls !== undefined });
 }
 
 function verifyWait(wait: GridOptions['waitForPeers'], others: number): GridSettings['waitForPeers'] {
@@ -243,6 +260,7 @@ export function verifyOptions(options: GridOptions): GridSettings {
     auth: verifyAuth(options.auth),
     route: verifyRoute(options.route ?? DEFAULTS.route),
     tls: verifyTls(options.tls),
+    allowedOrigins: verifyAllowedOrigins(options.allowedOrigins),
     limits: verifyLimits(options.limits),
     intervals: verifyIntervals(options.intervals),
     crc: oneOf<boolean | 'auto'>('crc', options.crc ?? DEFAULTS.crc, ['auto', true, false]),

@@ -5,6 +5,7 @@ import { wsSocket, type MessageSocket } from '../connection/index.js';
 import { GridError, textOf, type GridCode } from '../errors/index.js';
 import { isSecure } from './hosts.js';
 import type { OpenSockets } from './open-sockets.js';
+import { OLDEST_TLS } from './tls-context.js';
 import { WS_OPTIONS } from './ws-options.js';
 
 /** So much of an HTTP answer's body is read for its reason. */
@@ -86,8 +87,16 @@ function urlOf(peer: string, route: string): string {
 
 function unreachable(peer: string, error: NodeJS.ErrnoException): GridError {
   // an AggregateError of several addresses has a code and no message
-  const text = error.message || error.code || error.name;
+  const text = tlsFault(error.message) ?? (error.message || error.code || error.name);
   return new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected', cause: error });
+}
+
+/** What OpenSSL says, without the places in its sources; undefined where it was not OpenSSL. */
+function tlsFault(text: string): string | undefined {
+  const [, fault] = /:SSL routines:[^:]*:([^:\n]+)/.exec(text) ?? [];
+  if (fault === undefined) return undefined;
+  if (/protocol/.test(fault)) return `TLS: ${fault}; it must be ${OLDEST_TLS} or later at both ends`;
+  return `TLS: ${fault}${fault === 'wrong version number' ? '; does the peer speak TLS at this port?' : ''}`;
 }
 
 const CODES: Readonly<Record<number, GridCode>> = {

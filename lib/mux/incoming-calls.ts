@@ -149,11 +149,11 @@ export class IncomingCalls {
 
   /** The handler of an opening message; without one, or while none may start, the call is refused. */
   private find(message: Message, subroute: string | undefined): CallHandler | undefined {
-    const { emitter } = this.ports;
+    const { emitter, limits } = this.ports;
     const handler = message.handler === 0 ? undefined : this.handlers.find(message.handler, subroute);
     const refusal =
       this.accepting() ??
-      oversizeMetadata(message) ??
+      oversizeMetadata(message, limits.metadataBytes) ??
       (handler ? undefined : unknownHandler(message, subroute)) ??
       (emitter.outbox.congested ? congested() : undefined) ??
       this.ports.held.refusal(message.payload?.length ?? 0);

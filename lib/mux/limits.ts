@@ -16,6 +16,8 @@ export interface MuxLimits {
   readonly unreadMessages: number;
   /** Cancels per second of calls just opened (rapid reset). */
   readonly cancelsPerSecond: number;
+  /** Largest metadata of an opening message in bytes, as encoded, either direction. */
+  readonly metadataBytes: number;
   /** Largest error text in bytes that is sent; longer ones are cut. */
   readonly errorTextBytes: number;
 }

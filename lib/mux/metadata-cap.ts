@@ -8,26 +8,33 @@ import type { CallInit } from './call-init.js';
  * @throws GridError with `notSent`: FAILED_PRECONDITION for metadata that the peer cannot carry, INVALID_ARGUMENT for too
  * much of it.
  */
-export function openingMetadata({ metadata, traceContext }: CallInit, carried: boolean): Metadata | undefined {
+export function openingMetadata(
+  { metadata, traceContext }: CallInit,
+  carried: boolean,
+  mostBytes: number,
+): Metadata | undefined {
   if (metadata !== undefined && !carried) {
     const text = 'the peer takes no metadata: it lacks the extension meta';
     throw new GridError('FAILED_PRECONDITION', text, { notSent: true });
   }
   const bytes = metadata === undefined ? 0 : metadataSize(metadata);
-  if (bytes > METADATA_BYTES) {
-    throw new GridError('INVALID_ARGUMENT', tooLarge(bytes), { reason: 'limit', notSent: true });
+  if (bytes > mostBytes) {
+    throw new GridError('INVALID_ARGUMENT', tooLarge(bytes, mostBytes), { reason: 'limit', notSent: true });
   }
   if (traceContext === undefined || !carried) return metadata;
   const both = { ...traceContext, ...metadata };
-  return metadataSize(both) > METADATA_BYTES ? metadata : both;
+  return metadataSize(both) > mostBytes ? metadata : both;
 }
 
-/** The error for metadata that was received and is too large. */
-export function oversizeMetadata(message: Message): GridError | undefined {
-  if (message.metadataBytes === undefined || message.metadataBytes <= METADATA_BYTES) return undefined;
-  return new GridError('RESOURCE_EXHAUSTED', tooLarge(message.metadataBytes), { reason: 'limit' });
+/**
+ * The error for metadata that was received and is too large. An answer may carry what the protocol allows: it is where
+ * errors travel, whatever `limits.metadataBytes` says of calls.
+ */
+export function oversizeMetadata(message: Message, mostBytes = METADATA_BYTES): GridError | undefined {
+  if (message.metadataBytes === undefined || message.metadataBytes <= mostBytes) return undefined;
+  return new GridError('RESOURCE_EXHAUSTED', tooLarge(message.metadataBytes, mostBytes), { reason: 'limit' });
 }
 
-function tooLarge(bytes: number): string {
-  return `metadata of ${bytes} bytes is over the ${METADATA_BYTES} bytes that a message may carry`;
+function tooLarge(bytes: number, mostBytes: number): string {
+  return `metadata of ${bytes} bytes is over the ${mostBytes} bytes that a message may carry (limits.metadataBytes)`;
 }

@@ -74,7 +74,7 @@ export class OutgoingCalls {
 
   /** Looks at a call before anything of it is made. */
   private admit(init: CallInit): { muxId: MuxId; metadata: Metadata | undefined } {
-    const { payloadCap, emitter, dialect } = this.ports;
+    const { payloadCap, emitter, dialect, limits } = this.ports;
     if (init.timeoutMs !== undefined && init.timeoutMs < 1) {
       throw new GridError('DEADLINE_EXCEEDED', TEXT.deadline, { notSent: true });
     }
@@ -84,7 +84,7 @@ export class OutgoingCalls {
       const text = 'too many bytes wait to be written to the peer (limits.queuedBytes)';
       throw new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit', notSent: true });
     }
-    const metadata = openingMetadata(init, dialect.extensions.has('meta'));
+    const metadata = openingMetadata(init, dialect.extensions.has('meta'), limits.metadataBytes);
     return { muxId: this.ids.next(this.calls), metadata };
   }
 }

@@ -64,9 +64,10 @@ export class GridTestingModule {
     try {
       for (const [index, origin] of hosts.entries()) {
         const intervals = { redialMs: REDIAL_MS, ...options.grid?.intervals };
-        const dialer = wiring.dialerOf(origin);
+        const auth = options.grid?.auth ?? { secret: SECRET };
+        const dialer = wiring.dialerOf(origin, auth);
         const logger = quietLogger();
-        const grid = { auth: { secret: SECRET }, logger, ...options.grid, dialer, intervals, local: origin, hosts };
+        const grid = { logger, ...options.grid, auth, dialer, intervals, local: origin, hosts };
         const module = rootModule(options, index, grid);
         const app = await appOf(module, options);
         await connectGrid(app, connect);

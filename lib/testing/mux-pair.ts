@@ -44,6 +44,7 @@ const LIMITS: MuxLimits = {
   unreadBytes: 64 * 2 ** 20,
   unreadMessages: 1024,
   cancelsPerSecond: 10_000,
+  metadataBytes: 8192,
   errorTextBytes: 4096,
 };
 

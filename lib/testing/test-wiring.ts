@@ -1,7 +1,7 @@
 import type { MessageSocket } from '../connection/index.js';
 import { GridError } from '../errors/index.js';
-import { tokenAuthOf } from '../manager/auth.js';
-import type { Dialer } from '../manager/index.js';
+import { authOf } from '../manager/auth.js';
+import type { Dialer, GridAuth } from '../manager/index.js';
 import { OpenSockets } from '../manager/open-sockets.js';
 import { dialWebSocket } from '../manager/ws-dialer.js';
 import type { Grid } from '../nest/index.js';
@@ -50,19 +50,25 @@ export class TestWiring {
     await this.sockets.empty();
   }
 
-  dialerOf(local: string): Dialer {
+  /** @param auth that of the grid which dials */
+  dialerOf(local: string, auth: GridAuth): Dialer {
     return async (peer, signal) => {
       await this.opened;
       const [caller, target] = [this.host(local), this.host(peer)];
-      const socket = this.kind === 'memory' ? joined(target) : await this.dialed(caller, target, signal);
+      const socket = this.kind === 'memory' ? joined(target) : await this.dialed(caller, target, auth, signal);
       return new FaultySocket(socket, this.wire(local, peer), this.wire(peer, local));
     };
   }
 
   /** What a grid without a `dialer` does. */
-  private async dialed({ grid }: WiredHost, { origin: peer }: WiredHost, signal: AbortSignal): Promise<MessageSocket> {
-    const { local, hosts, auth, clock, route, limits } = grid.options;
-    const token = (await tokenAuthOf(auth, hosts, clock)?.sign({ from: local, to: peer })) ?? '';
+  private async dialed(
+    { grid }: WiredHost,
+    { origin: peer }: WiredHost,
+    auth: GridAuth,
+    signal: AbortSignal,
+  ): Promise<MessageSocket> {
+    const { local, hosts, clock, route, limits } = grid.options;
+    const token = (await authOf(auth, hosts, clock).token?.sign({ from: local, to: peer })) ?? '';
     const { frameBytes } = limits;
     return dialWebSocket({
       peer,

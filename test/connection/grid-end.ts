@@ -27,6 +27,7 @@ export const LIMITS: ConnectionLimits = {
   handshakeMs: 5_000,
   pingsPerSecond: 100,
   cancelsPerSecond: 10_000,
+  metadataBytes: 8_192,
   errorTextBytes: 4_096,
 };
 

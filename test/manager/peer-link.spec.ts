@@ -10,6 +10,7 @@ import { LogBook } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
 
 const PEER = 'http://b:9000';
+const LOCAL = 'http://self:9000';
 const away = (): GridError => new GridError('UNAVAILABLE', 'connect ECONNREFUSED', { reason: 'not-connected' });
 const cut = (): GridError => new GridError('UNAVAILABLE', 'the socket was closed: 1006', { reason: 'disconnected' });
 
@@ -68,6 +69,7 @@ function linkOf({ dials = true, chance = 0.5 } = {}) {
     reject(error: unknown): void;
   }[] = [];
   const link = new PeerLink(PEER, dials, {
+    local: LOCAL,
     clock,
     intervals: INTERVALS,
     log: new LinkLog(book, clock, PEER),
@@ -174,6 +176,20 @@ describe('dialing', () => {
     link.close();
   });
 
+  it('fights over its name in one line an hour', async () => {
+    const { clock, book, link, connect, settled } = linkOf();
+    link.start();
+    for (let round = 0; round < 90; round++) {
+      const connection = await connect();
+      connection.end(new GridError('UNAVAILABLE', 'replaced'), CloseCode.Replaced);
+      clock.advance(INTERVALS.replacedMs);
+      await settled();
+    }
+    const line = `another process calls itself ${LOCAL}: ${PEER} took its connection for ours; we wait 60000 ms`;
+    expect(book.lines).toEqual([line, `connected to ${PEER} again`, line, `connected to ${PEER} again`]);
+    link.close();
+  });
+
   it('is given up when the link is closed; a connection that comes late is closed', async () => {
     const { clock, attempts, link, connect } = linkOf();
     link.start();
@@ -268,11 +284,12 @@ describe('accepting', () => {
   });
 
   it('logs a stolen name once, with addresses and IDs', () => {
+    const uuid = (byte: string): string => [4, 2, 2, 2, 6].map((bytes) => byte.repeat(bytes)).join('-');
     const { link, book } = linkOf({ dials: false });
     link.start();
     for (let id = 1; id <= 5; id++) link.adopt(made(id).connection);
     expect(book.lines).toEqual([
-      `two processes call themselves ${PEER}: process ${'01'.repeat(16)} at 10.0.0.2 is replaced by process ${'02'.repeat(16)} at 10.0.0.2`,
+      `two processes call themselves ${PEER}: process ${uuid('01')} at 10.0.0.2 is replaced by process ${uuid('02')} at 10.0.0.2`,
     ]);
     link.close();
   });

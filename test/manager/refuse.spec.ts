@@ -360,7 +360,7 @@ describe('B09 twenty handshakes of one host at once', () => {
     }
     expect(acceptor.log.matching(/two processes call themselves/)).toHaveLength(1);
     expect(acceptor.log.matching(/two processes call themselves/)[0]).toMatch(
-      /process [0-9a-f]{32} at 127\.0\.0\.1 is replaced by process/,
+      /process [0-9a-f-]{36} at 127\.0\.0\.1 is replaced by process/,
     );
   });
 });

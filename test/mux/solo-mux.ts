@@ -56,6 +56,7 @@ export class SoloMux {
         unreadBytes: 1 << 20,
         unreadMessages: 1024,
         cancelsPerSecond: 10_000,
+        metadataBytes: 8192,
         errorTextBytes: 4096,
         ...options.limits,
       },

@@ -1,0 +1,35 @@
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { whyUnauthorized } from './dialer-certificate.js';
+import { OLDEST_TLS } from './tls-context.js';
+
+/** Errors of OpenSSL that tell what is wrong with the other end. */
+const FAULTS: Readonly<Record<string, string>> = {
+  ERR_SSL_UNSUPPORTED_PROTOCOL: `its TLS is older than ${OLDEST_TLS}`,
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: 'no certificate was shown',
+};
+
+/**
+ * Tells of connections that a server refuses by their TLS: version or certificate. Those ends learn hardly more than
+ * that they are refused, so the reason should stand in the log of this one. Who hangs up, or speaks no TLS, is not told
+ * of. The returned function ends it.
+ */
+export function watchTlsFaults(
+  server: Server,
+  onFault: (reason: string, remoteAddress: string | undefined) => void,
+): () => void {
+  // an address that nobody asked for while the socket was open is lost
+  const keepAddress = (socket: Socket): void => void socket.remoteAddress;
+  const onError = (error: NodeJS.ErrnoException, socket: TLSSocket): void => {
+    const reason = FAULTS[error.code ?? ''] ?? whyUnauthorized(socket);
+    if (reason !== undefined) onFault(reason, addressOf(socket));
+  };
+  server.on('connection', keepAddress).on('tlsClientError', onError);
+  return () => void server.off('connection', keepAddress).off('tlsClientError', onError);
+}
+
+/** Node closes a TLS socket before it tells of its fault; the TCP socket below still knows the address. */
+function addressOf(socket: TLSSocket & { readonly _parent?: Socket | null }): string | undefined {
+  return socket.remoteAddress ?? socket._parent?.remoteAddress;
+}
