@@ -16,6 +16,11 @@ const CODES: ReadonlyMap<string, number> = new Map([
   ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', CloseCode.TooBig],
 ]);
 
+/** Where the words of `ws` do not say which cap it was. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', 'a frame is larger than limits.frameBytes'],
+]);
+
 /**
  * A WebSocket of the `ws` package as a message socket. It must be open, with compression off and `maxPayload` set to
  * `limits.frameBytes`. Nothing is read from it before `listen`. Never throws.
@@ -41,8 +46,10 @@ class WsSocket implements MessageSocket {
       else this.tell((listener) => listener.onViolation(CloseCode.Protocol, 'a text frame'));
     });
     ws.on('error', (error: NodeJS.ErrnoException) => {
-      if (!error.code?.startsWith(VIOLATION)) return;
-      this.tell((listener) => listener.onViolation(CODES.get(error.code ?? '') ?? CloseCode.Protocol, error.message));
+      const { code = '', message } = error;
+      if (!code.startsWith(VIOLATION)) return;
+      const reason = REASONS.get(code) ?? message;
+      this.tell((listener) => listener.onViolation(CODES.get(code) ?? CloseCode.Protocol, reason));
     });
     ws.on('close', (code, reason) => this.tell((listener) => listener.onClose(code, reason.toString())));
     if (ws.readyState === ws.CLOSED) this.early.push((listener) => listener.onClose(CloseCode.Abnormal, ''));

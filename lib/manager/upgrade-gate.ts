@@ -105,9 +105,14 @@ export class UpgradeGate {
     socket.on('error', drop);
     this.waiting.add(socket);
     const timer = settings.clock.setTimer(settings.limits.handshakeMs, drop);
+    const looked = (): void => {
+      timer.cancel();
+      this.waiting.delete(socket);
+    };
+    // a check that never ends must keep neither timer nor socket
+    socket.once('close', looked);
     const reason = await this.whyNot(request, token);
-    timer.cancel();
-    this.waiting.delete(socket);
+    looked();
     // too late, or another took its place
     if (!socket.writable) return;
     const { remoteAddress } = request.socket;

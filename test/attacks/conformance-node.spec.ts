@@ -16,7 +16,7 @@ afterAll(() => stage.strike());
 
 async function attack(): Promise<Attacker> {
   const headers = { authorization: 'Bearer debug' };
-  return letIn(await RawWebSocket.open(stage.local, { route: ROUTE, headers }), stage.dialers[1]!, 'debug');
+  return letIn(await RawWebSocket.open(stage.local, { route: ROUTE, headers }), stage.dialers[1]!, { token: 'debug' });
 }
 
 it('streams that are opened and never read stop at openStreams; another peer is served', async () => {

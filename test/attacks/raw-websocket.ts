@@ -10,6 +10,8 @@ export interface Closing {
 export interface OpenOptions {
   route: string;
   headers?: Record<string, string>;
+  /** Where the connection comes from; all of 127.0.0.0/8 is this machine. */
+  localAddress?: string | undefined;
 }
 
 /** An upgrade request as a host of the grid sends it. */
@@ -27,9 +29,9 @@ export function upgradeRequest(origin: string, { route, headers = {} }: OpenOpti
 }
 
 /** A plain TCP connection; what becomes of it is told by 'close'. */
-export async function dialTcp(origin: string): Promise<Socket> {
+export async function dialTcp(origin: string, localAddress?: string): Promise<Socket> {
   const { hostname, port } = new URL(origin);
-  const socket = connect(Number(port), hostname);
+  const socket = connect({ port: Number(port), host: hostname, ...(localAddress && { localAddress }) });
   socket.setNoDelay(true);
   await once(socket, 'connect');
   socket.on('error', () => undefined); // 'close' follows
@@ -76,7 +78,7 @@ export class RawWebSocket {
 
   /** Upgrades, and no more. Fails with the status line where it is refused. */
   static async open(origin: string, options: OpenOptions): Promise<RawWebSocket> {
-    const socket = await dialTcp(origin);
+    const socket = await dialTcp(origin, options.localAddress);
     const ws = new RawWebSocket(socket);
     socket.write(upgradeRequest(origin, options));
     let answer = Buffer.alloc(0);

@@ -28,12 +28,15 @@ export class Attacker {
   /** Answers by op. */
   readonly counts = new Map<number, number>();
   lastAnswer: RawMessage | undefined;
+  /** The first answer of each op. */
+  readonly firsts = new Map<number, RawMessage>();
 
   constructor(readonly ws: RawWebSocket) {
     ws.onFrame = (payload) => {
       for (const message of decode(payload)) {
         this.counts.set(message.op, (this.counts.get(message.op) ?? 0) + 1);
         this.lastAnswer = message;
+        if (!this.firsts.has(message.op)) this.firsts.set(message.op, message);
       }
     };
   }
@@ -153,10 +156,17 @@ export class Siege {
   }
 }
 
+export interface LetInOptions {
+  token?: string;
+  /** Extensions that are offered; default all. */
+  extensions?: readonly string[] | undefined;
+}
+
 /** Has a WebSocket let in under a name. */
-export async function letIn(ws: RawWebSocket, name: string, token = ''): Promise<Attacker> {
+export async function letIn(ws: RawWebSocket, name: string, options: LetInOptions = {}): Promise<Attacker> {
   const attacker = new Attacker(ws);
-  const payload = connectRequest({ id: randomBytes(16), host: name, token, more: offer(EXTENSIONS, 64 * MB) });
+  const { token = '', extensions = EXTENSIONS } = options;
+  const payload = connectRequest({ id: randomBytes(16), host: name, token, more: offer(extensions, 64 * MB) });
   await attacker.send({ op: op.Connect, payload });
   await until(async () => attacker.count(op.ConnectResponse) > 0 || ws.ended, 'no answer to Connect', 20_000);
   if (body(attacker.lastAnswer!.payload)['Accepted'] !== true) throw new Error('the attacker was not let in');
