@@ -6,12 +6,12 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { wsSocket, type Connection } from '../../lib/connection/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import type { CallHandler, CallerStream, Outbound } from '../../lib/mux/index.js';
+import { TcpFaultProxy } from '../../lib/testing/tcp-fault-proxy.js';
 import { systemClock } from '../../lib/time/index.js';
-import { CuttingProxy } from './cutting-proxy.js';
+import { volume } from '../scale.js';
 import { connect, LIMITS, ports, turn, until } from './grid-end.js';
 
-/** More with GRID_TEST_SCALE=10. */
-const CALLS = 10_000 * Number(process.env['GRID_TEST_SCALE'] ?? 1);
+const CALLS = volume(10_000, 100_000);
 const CALLS_PER_LINK = 50;
 const HANG_MS = 60_000;
 
@@ -37,12 +37,12 @@ function random(seed: number): () => number {
 
 const records: CallRecord[] = [];
 let server: WebSocketServer;
-let proxy: CuttingProxy;
+let proxy: TcpFaultProxy;
 
 beforeAll(async () => {
   server = new WebSocketServer({ port: 0, host: '127.0.0.1', maxPayload: LIMITS.frameBytes, perMessageDeflate: false });
   await once(server, 'listening');
-  proxy = await CuttingProxy.before((server.address() as AddressInfo).port);
+  proxy = await TcpFaultProxy.before((server.address() as AddressInfo).port);
 });
 
 afterAll(async () => {
@@ -137,8 +137,8 @@ async function oneLink(seed: number): Promise<void> {
   const [dialer, acceptor] = await link();
   // both ends call, whoever dialed
   const ends = [dialer, acceptor] as const;
-  const way = chance() < 0.7 ? 'to the acceptor' : 'to the dialer';
-  proxy.cutAfter(1 + Math.floor(chance() ** 3 * 400_000), way);
+  const way = chance() < 0.7 ? proxy.there : proxy.back;
+  way.reset({ afterBytes: 1 + Math.floor(chance() ** 3 * 400_000) });
   for (let made = 0; made < CALLS_PER_LINK; made++) {
     call(ends[chance() < 0.8 ? 0 : 1]!, chance);
     if (chance() < 0.1) await turn();
@@ -146,7 +146,8 @@ async function oneLink(seed: number): Promise<void> {
   const mine = records.slice(-CALLS_PER_LINK);
   const settled = (): boolean => mine.every(({ outcomes }) => outcomes.length > 0);
   await until(() => settled() || Boolean(dialer.closed && acceptor.closed), HANG_MS);
-  proxy.cut();
+  proxy.heal();
+  proxy.reset();
   await until(() => Boolean(settled() && dialer.closed && acceptor.closed), HANG_MS);
   expect([dialer, acceptor].flatMap(({ mux }) => [mux.outgoing, mux.incoming])).toEqual([0, 0, 0, 0]);
 }
