@@ -1,63 +1,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GridError } from '../../lib/errors/index.js';
-import type { CallerStream, CallHandler, HandlerStream, Inbound } from '../../lib/mux/index.js';
+import type { CallerStream, HandlerStream } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
 import { brief, bytes, text } from './solo-mux.js';
-
-interface Read {
-  items: string[];
-  end: { error: GridError | undefined } | undefined;
-}
-
-/** Takes everything as it comes. */
-function readAll(inbound: Inbound): Read {
-  const read: Read = { items: [], end: undefined };
-  const pump = () => {
-    for (let item = inbound.take(); item; item = inbound.take()) read.items.push(text(item) ?? '');
-    read.end = inbound.end;
-  };
-  inbound.onReady = pump;
-  pump();
-  return read;
-}
-
-/** Sends the items one by one as credit allows, then ends. */
-function pump(stream: HandlerStream, items: readonly string[], error?: GridError): { sent: number } {
-  const progress = { sent: 0 };
-  const go = () => {
-    while (progress.sent < items.length && stream.output.ready) stream.output.send(bytes(items[progress.sent++]!));
-    if (progress.sent < items.length && !stream.output.closed) return;
-    stream.output.onReady = undefined;
-    if (error) stream.output.fail(error);
-    else stream.output.end();
-  };
-  stream.output.onReady = go;
-  go();
-  return progress;
-}
-
-const stream = (onStream: (call: HandlerStream) => void, inCapacity = 0, outCapacity = 1): CallHandler => ({
-  onStream,
-  inCapacity,
-  outCapacity,
-});
-
-const init = (
-  handler: number,
-  options: { payload?: string; input?: boolean; timeoutMs?: number; inCapacity?: number } = {},
-) => ({
-  handler,
-  subroute: undefined,
-  payload: options.payload === undefined ? undefined : bytes(options.payload),
-  timeoutMs: options.timeoutMs,
-  input: options.input ?? false,
-  inCapacity: options.inCapacity,
-  outCapacity: undefined,
-});
-
-const numbers = (count: number): string[] => Array.from({ length: count }, (_, i) => String(i));
+import { init, numbers, pump, readAll, stream } from './streams.js';
 
 let pair: MuxPair;
 let clock: ManualClock;
@@ -75,20 +23,6 @@ const idle = async () => {
 
 describe('streams between two muxes', () => {
   afterEach(idle);
-
-  it.each([
-    [1, 1],
-    [10, 1],
-    [100, 10],
-    [1000, 1],
-    [1000, 1000],
-  ])('B16 delivers every one of %d items with capacity %d before the end', async (count, capacity) => {
-    open({ handlersB: { 63: stream((call) => pump(call, numbers(count)), 0, capacity) } });
-    const read = readAll(pair.a.openStream(init(63)).output);
-    for (let i = 0; i < 700 && !read.end; i++) await pair.settle();
-    expect(read.items).toEqual(numbers(count));
-    expect(read.end).toEqual({ error: undefined });
-  });
 
   it('P10 echoes each input, one credit at a time, in both directions, and ends cleanly', async () => {
     const echo = (call: HandlerStream) => {
@@ -118,38 +52,6 @@ describe('streams between two muxes', () => {
     for (let i = 0; i < 30; i++) await pair.settle();
     expect(read).toEqual(numbers(11).map((n) => `opening ${n}`));
     expect(call.output.end).toEqual({ error: undefined });
-  });
-
-  it('B22 numbers every message of a direction: ack, data, credit and ping, one by one', async () => {
-    const echo = (call: HandlerStream) => {
-      const go = () => {
-        while (call.output.ready && call.input.available > 0) call.output.send(call.input.take()!);
-        if (call.input.end && call.input.available === 0) call.output.end();
-      };
-      call.input.onReady = call.output.onReady = go;
-    };
-    open({ handlersB: { 65: stream(echo, 1, 1) }, intervals: { streamPingMs: 1 } });
-    const call = pair.a.openStream(init(65, { input: true }));
-    const read = readAll(call.output);
-    let sent = 0;
-    call.input.onReady = () => {
-      if (call.input.ready && sent < 1000) {
-        call.input.send(bytes(String(sent++)));
-        clock.advance(1);
-        if (sent === 1000) call.input.end();
-      }
-    };
-    await pair.settle();
-    expect(read.end).toEqual({ error: undefined });
-    expect(read.items).toEqual(numbers(1000));
-    for (const [messages, counted] of [
-      [pair.aToB.delivered, [Op.ConnectMux, Op.MuxClientMsg, Op.UnblockSrvMux, Op.Ping]],
-      [pair.bToA.delivered, [Op.AckMux, Op.MuxServerMsg, Op.UnblockClMux]],
-    ] as const) {
-      const seqs = messages.filter((m) => (counted as readonly number[]).includes(m.op)).map((m) => m.seq);
-      expect(seqs).toEqual(seqs.map((_, i) => i));
-    }
-    expect(pair.aToB.delivered.filter((m) => m.op === Op.Ping).length).toBeGreaterThan(100);
   });
 
   it('never sends more than the capacity ahead of the consumer, and other calls go on (P15)', async () => {
@@ -212,16 +114,6 @@ describe('streams between two muxes', () => {
     handler!.output.end();
     await pair.settle();
     expect(call.over).toBe(true);
-  });
-
-  it('H12 an error end comes after the items that were sent before it', async () => {
-    open({ handlersB: { 66: stream((call) => pump(call, ['a', 'b'], new GridError('ABORTED', 'disk gone')), 0, 4) } });
-    const call = pair.a.openStream(init(66));
-    await pair.settle();
-    expect(call.over).toBe(true);
-    const read = readAll(call.output);
-    expect(read.items).toEqual(['a', 'b']);
-    expect(read.end?.error).toMatchObject({ code: 'ABORTED', message: 'disk gone', remote: true });
   });
 
   it.each(['no input', 'input'])(
@@ -442,97 +334,5 @@ describe('streams between two muxes', () => {
       'DisconnectClientMux#0',
     ]);
     expect(brief(pair.aToB.delivered)).toEqual(['ConnectMux#0', 'UnblockSrvMux#1']);
-  });
-});
-
-describe('stream pings', () => {
-  afterEach(idle);
-
-  it.each(['no input', 'input'])(
-    'P22 P26 a silent stream lives while pongs come, then dies with them (%s)',
-    async (kind) => {
-      let handler: HandlerStream | undefined;
-      open({
-        handlersB: { 67: stream((call) => (handler = call), kind === 'input' ? 1 : 0) },
-        intervals: { streamPingMs: 100, streamSilenceMs: 400 },
-      });
-      const call = pair.a.openStream(init(67, { input: kind === 'input' }));
-      for (let i = 0; i < 10; i++) {
-        await pair.settle();
-        clock.advance(100);
-      }
-      await pair.settle();
-      expect(call.over).toBe(false);
-      expect(handler!.aborted).toBeUndefined();
-      pair.bToA.hold();
-      for (let i = 0; i < 4; i++) {
-        clock.advance(100);
-        await pair.settle();
-      }
-      expect(call.output.end?.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
-      await pair.settle();
-      expect(handler!.aborted?.code).toBe('CANCELLED');
-      pair.bToA.release();
-      handler!.output.end();
-    },
-  );
-
-  it('P20 reversed: a handler whose caller fell silent ends after four intervals', async () => {
-    let handler: HandlerStream | undefined;
-    open({
-      handlersB: { 67: stream((call) => (handler = call)) },
-      intervals: { streamPingMs: 100, streamSilenceMs: 400 },
-    });
-    const call = pair.a.openStream(init(67));
-    await pair.settle();
-    pair.aToB.hold();
-    clock.advance(399);
-    expect(handler!.aborted).toBeUndefined();
-    clock.advance(1);
-    expect(handler!.aborted).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
-    pair.aToB.release();
-    await pair.settle();
-    expect(call.over).toBe(true);
-    handler!.output.end();
-  });
-
-  it('P23 P24 P25 pings go on while both directions are blocked', async () => {
-    let handler: HandlerStream | undefined;
-    open({
-      handlersB: {
-        69: stream(
-          (call) => {
-            handler = call;
-            pump(call, numbers(100));
-          },
-          1,
-          1,
-        ),
-      },
-      intervals: { streamPingMs: 100, streamSilenceMs: 400 },
-    });
-    const call = pair.a.openStream(init(69, { input: true }));
-    await pair.settle();
-    while (call.input.ready) call.input.send(bytes('x'));
-    for (let i = 0; i < 10; i++) {
-      clock.advance(100);
-      await pair.settle();
-    }
-    expect(call.over).toBe(false);
-    expect(handler!.aborted).toBeUndefined();
-    call.cancel(new GridError('CANCELLED', ''));
-    await pair.settle();
-    expect(handler!.aborted).toBeDefined();
-  });
-
-  it('a stream with a deadline of at most one interval is not pinged', async () => {
-    let handler: HandlerStream | undefined;
-    open({ handlersB: { 67: stream((call) => (handler = call)) } });
-    pair.a.openStream(init(67, { timeoutMs: 15_000 }));
-    await pair.settle();
-    clock.advance(15_000);
-    await pair.settle();
-    expect(brief(pair.aToB.delivered)).toEqual(['ConnectMux#0', 'DisconnectServerMux#0']);
-    handler!.output.end();
   });
 });

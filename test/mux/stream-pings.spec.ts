@@ -1,0 +1,135 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { GridError, TEXT } from '../../lib/errors/index.js';
+import type { CallerStream, HandlerStream } from '../../lib/mux/index.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
+import { Op } from '../../lib/wire/index.js';
+import { brief, bytes } from './solo-mux.js';
+import { init, readAll, stream } from './streams.js';
+
+const INTERVALS = { streamPingMs: 100, streamSilenceMs: 400 };
+
+let pair: MuxPair;
+let clock: ManualClock;
+let call: CallerStream;
+let handler: HandlerStream;
+
+/** A running stream: at the caller `call`, at the other end `handler`. */
+async function running(kind: 'one way' | 'two ways', intervals: object = INTERVALS, timeoutMs?: number): Promise<void> {
+  clock = new ManualClock();
+  const inCapacity = kind === 'two ways' ? 1 : 0;
+  pair = muxPair({ clock, handlersB: { 67: stream((opened) => (handler = opened), inCapacity) }, intervals });
+  call = pair.a.openStream(init(67, { input: kind === 'two ways', ...(timeoutMs !== undefined && { timeoutMs }) }));
+  await pair.settle();
+}
+
+afterEach(async () => {
+  if (handler.output.closed !== 'ended') handler.output.end();
+  await pair.settle();
+  expect([pair.a.outgoing, pair.a.incoming, pair.b.outgoing, pair.b.incoming]).toEqual([0, 0, 0, 0]);
+  expect([pair.a.running + pair.b.running, clock.timers]).toEqual([0, 0]);
+});
+
+/** Time goes on in steps of 10 ms, in each of which all that may be sent is sent. */
+async function pass(ms: number, blocked: { input?: boolean; output?: boolean } = {}): Promise<void> {
+  for (let step = 0; step < ms / 10; step++) {
+    while (blocked.input && call.input.ready) call.input.send(bytes('x'));
+    while (blocked.output && handler.output.ready) handler.output.send(bytes('x'));
+    clock.advance(10);
+    await pair.settle();
+  }
+}
+
+const pings = (): number => pair.aToB.delivered.filter(({ op }) => op === Op.Ping).length;
+
+describe('B12 a stream that moves nothing', () => {
+  it.each([
+    ['P22', 'two ways', 'idle', {}],
+    ['P23', 'two ways', 'its input blocked', { input: true }],
+    ['P24', 'two ways', 'its output blocked', { output: true }],
+    ['P25', 'two ways', 'both blocked', { input: true, output: true }],
+    ['P26', 'one way', 'idle', {}],
+    ['P26', 'one way', 'its output blocked', { output: true }],
+  ] as const)('%s %s, %s: lives for 1 s of pings every 100 ms, then a cancel ends it', async (_id, kind, _how, blocked) => {
+    await running(kind);
+    await pass(1_000, blocked);
+    expect([call.over, handler.aborted]).toEqual([false, undefined]);
+    expect(pings()).toBeGreaterThanOrEqual(9);
+    if ('input' in blocked) expect([call.input.ready, handler.input.available]).toEqual([false, 1]);
+    if ('output' in blocked) expect([handler.output.ready, call.output.available]).toEqual([false, 1]);
+    call.cancel(new GridError('CANCELLED', TEXT.cancelled));
+    await pair.settle();
+    expect(handler.aborted?.code).toBe('CANCELLED');
+    const read = readAll(call.output);
+    expect(read).toMatchObject({ items: 'output' in blocked ? ['x'] : [], end: { error: { code: 'CANCELLED' } } });
+  });
+
+  it.each([
+    ['P20', 'one way', 'idle', {}],
+    ['P20', 'one way', 'its output blocked', { output: true }],
+    ['P21', 'two ways', 'idle', {}],
+    ['P21', 'two ways', 'its input blocked', { input: true }],
+    ['P21', 'two ways', 'both blocked', { input: true, output: true }],
+  ] as const)(
+    '%s %s, %s: without pongs ends after two intervals, and the handler is told',
+    async (_id, kind, _how, blocked) => {
+      await running(kind);
+      await pass(150, blocked);
+      pair.bToA.hold();
+      await pass(190, blocked);
+      expect([call.over, handler.aborted]).toEqual([false, undefined]);
+      await pass(160, blocked);
+      expect(handler.aborted?.code).toBe('CANCELLED');
+      expect(readAll(call.output).end?.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+      pair.bToA.release();
+      await pair.settle();
+      expect(readAll(call.output).end?.error).toMatchObject({ code: 'UNAVAILABLE' });
+    },
+  );
+
+  it.each([
+    ['P20', 'one way', 'idle', {}],
+    ['P20', 'one way', 'its output blocked', { output: true }],
+    ['P21', 'two ways', 'idle', {}],
+    ['P21', 'two ways', 'both blocked', { input: true, output: true }],
+  ] as const)(
+    '%s reversed, %s, %s: a handler whose caller fell silent ends after four intervals',
+    async (_id, kind, _how, blocked) => {
+      await running(kind);
+      await pass(150, blocked);
+      pair.aToB.hold();
+      // the last ping came at 100 ms
+      clock.advance(349);
+      await pair.settle();
+      expect(handler.aborted).toBeUndefined();
+      clock.advance(1);
+      expect(handler.aborted).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+      pair.aToB.release();
+      await pair.settle();
+      expect(call.over).toBe(true);
+    },
+  );
+});
+
+describe('the time of a stream', () => {
+  it('B13 has no end by itself: a handler that works for 90 s without a word succeeds', async () => {
+    await running('one way', {});
+    for (let second = 0; second < 90; second++) {
+      clock.advance(1_000);
+      await pair.settle();
+    }
+    handler.output.send(bytes('done'));
+    handler.output.end();
+    const read = readAll(call.output);
+    await pair.settle();
+    expect(read).toEqual({ items: ['done'], end: { error: undefined } });
+    expect(pings()).toBe(6);
+  });
+
+  it('when it has a deadline of at most one interval, it is not pinged', async () => {
+    await running('one way', {}, 15_000);
+    clock.advance(15_000);
+    await pair.settle();
+    expect(brief(pair.aToB.delivered)).toEqual(['ConnectMux#0', 'DisconnectServerMux#0']);
+  });
+});
