@@ -4,6 +4,8 @@ export interface Meeting {
   readonly serverPort: number;
   /** TCP port of the client process: a grid has an address on both ends. */
   readonly clientPort: number;
+  /** TCP port of the third process, where the case has one. */
+  readonly crowdPort: number;
 }
 
 /** One way of calling, measured by the same load as all others. */

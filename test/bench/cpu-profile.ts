@@ -24,9 +24,9 @@ export class CpuProfile {
 
   async end(): Promise<void> {
     const { profile } = await this.session.post('Profiler.stop');
-    const { case: name, api, payload, outstanding, round } = this.run;
-    const parts = [name, api, payload, outstanding, `round${round}`, `part${++this.parts}`, this.role];
+    const { case: name, api, part, payload, outstanding, round } = this.run;
+    const words = [name, part.replaceAll(/\W+/g, '-'), api, payload, outstanding, `round${round}`, `part${++this.parts}`, this.role];
     await mkdir(this.folder, { recursive: true });
-    await writeFile(join(this.folder, `${parts.join('.')}.cpuprofile`), JSON.stringify(profile));
+    await writeFile(join(this.folder, `${words.filter((word) => word !== '').join('.')}.cpuprofile`), JSON.stringify(profile));
   }
 }

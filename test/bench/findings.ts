@@ -4,7 +4,7 @@ import { spreadOf, type Spread } from './spread.js';
 /** What tells measurements of one thing apart from all others; left out: any. */
 export type Selection = Partial<Pick<Measurement, 'case' | 'api' | 'variant' | 'payload' | 'outstanding'>>;
 
-type Figure = (measurement: Measurement) => number | null | undefined;
+export type Figure = (measurement: Measurement) => number | null | undefined;
 
 /** All that a benchmark has measured. */
 export class Findings {

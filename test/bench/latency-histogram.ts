@@ -14,6 +14,14 @@ export class LatencyHistogram {
     this.total += 1;
   }
 
+  /** The latencies of both. */
+  with(other: LatencyHistogram): LatencyHistogram {
+    const both = new LatencyHistogram();
+    for (const index of both.counts.keys()) both.counts[index] = this.counts[index]! + other.counts[index]!;
+    both.total = this.total + other.total;
+    return both;
+  }
+
   get count(): number {
     return this.total;
   }

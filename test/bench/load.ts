@@ -14,10 +14,8 @@ export interface Work<T> {
 }
 
 export interface LoadResult {
-  readonly calls: number;
+  readonly latencies: LatencyHistogram;
   readonly elapsedMs: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
   readonly errors: number;
   readonly usage: Usage;
 }
@@ -55,8 +53,7 @@ export class ClosedLoop<T> {
     this.histogram = new LatencyHistogram();
     const { errors } = this;
     const usage = await scene.end();
-    const { count: calls } = measured;
-    return { calls, elapsedMs, p50Ms: measured.quantile(0.5), p99Ms: measured.quantile(0.99), errors, usage };
+    return { latencies: measured, elapsedMs, errors, usage };
   }
 
   async stop(): Promise<void> {
@@ -78,9 +75,13 @@ export class ClosedLoop<T> {
   }
 }
 
-/** Warms up, measures once, stops. */
-export async function runLoad<T>(scene: Scene, work: Work<T>): Promise<LoadResult> {
-  const { outstanding, warmUpMs, measureMs } = scene.run;
+/** Warms up, measures once, stops. `measureMs`: where not the run's. */
+export async function runLoad<T>(
+  scene: Scene,
+  work: Work<T>,
+  measureMs: number = scene.run.measureMs,
+): Promise<LoadResult> {
+  const { outstanding, warmUpMs } = scene.run;
   const loop = new ClosedLoop(work, outstanding);
   await loop.during(warmUpMs);
   const result = await loop.measure(scene, measureMs);
@@ -89,18 +90,24 @@ export async function runLoad<T>(scene: Scene, work: Work<T>): Promise<LoadResul
 }
 
 /** What a load has shown, as it stands in a measurement. */
-export function findingOf(result: LoadResult): Finding {
-  const { calls, elapsedMs, p50Ms, p99Ms, errors, usage } = result;
+export function findingOf({ latencies, elapsedMs, errors, usage }: LoadResult) {
   return {
-    rps: (calls / elapsedMs) * 1000,
-    p50Ms,
-    p99Ms,
-    cpuSPer100k: (usage.cpuSeconds / calls) * 100_000,
-    rssMb: usage.server.rssMb,
-    serverPeakRssMb: usage.server.peakRssMb,
-    clientRssMb: usage.client.rssMb,
-    clientPeakRssMb: usage.client.peakRssMb,
+    rps: (latencies.count / elapsedMs) * 1000,
+    p50Ms: latencies.quantile(0.5),
+    p99Ms: latencies.quantile(0.99),
+    cpuSPer100k: (usage.cpuSeconds / latencies.count) * 100_000,
+    ...memoryOf(usage),
     foreignCores: usage.foreignCores,
     errors,
-  };
+  } satisfies Finding;
+}
+
+/** The resident memory of both processes, as it stands in a measurement. */
+export function memoryOf({ server, client }: Usage) {
+  return {
+    rssMb: server.rssMb,
+    serverPeakRssMb: server.peakRssMb,
+    clientRssMb: client.rssMb,
+    clientPeakRssMb: client.peakRssMb,
+  } satisfies Finding;
 }

@@ -1,12 +1,15 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 import { pinned } from './child.js';
 import { readFlags, USAGE, type Flags } from './flags.js';
 import type { Measurement } from './measurement.js';
 import { runPair } from './pair.js';
 import { plan } from './plan.js';
 import { tablesOf } from './report.js';
+import { profileTables } from './profile-summary.js';
 import { markdownOf, textOf } from './table.js';
+import { verdictOf } from './verdict.js';
 
 let flags: Flags;
 try {
@@ -25,6 +28,7 @@ const setUp = [
 ].join('\n');
 console.log(`${setUp}\n`);
 
+const startedAt = Date.now();
 const measurements: Measurement[] = [];
 const keep = (measurement: Measurement): void => {
   measurements.push(measurement);
@@ -42,6 +46,12 @@ for (const run of plan(flags)) {
 }
 process.stderr.write('\n');
 
-const tables = tablesOf(measurements);
+const verdict = verdictOf(measurements);
+const tables = [...tablesOf(measurements), ...(verdict ? [verdict] : [])];
 console.log(tables.map(textOf).join('\n'));
+if (flags.profile !== undefined) {
+  const summary = join(flags.profile, 'summary.md');
+  writeFileSync(summary, profileTables(flags.profile, startedAt).map(markdownOf).join('\n'));
+  console.log(`The frames with the most time of their own: ${summary}`);
+}
 if (flags.markdown !== undefined) writeFileSync(flags.markdown, `${setUp}\n\n${tables.map(markdownOf).join('\n')}`);

@@ -9,8 +9,8 @@ import type { Usage } from './scene.js';
 
 /** Fresh processes, one run, all gone afterwards. `profile`: a folder for the CPU profiles of client and server. */
 export async function runPair(run: Run, profile?: string): Promise<Measurement[]> {
-  const [serverPort, clientPort] = (await freePorts(2)) as [number, number];
-  const pair = new Pair(run, { serverPort, clientPort }, profile);
+  const [serverPort, clientPort, crowdPort] = (await freePorts(3)) as [number, number, number];
+  const pair = new Pair(run, { serverPort, clientPort, crowdPort }, profile);
   try {
     return await pair.measure();
   } finally {
@@ -97,7 +97,9 @@ function usageBetween(begin: Mark, end: Mark): Usage {
   const { server, client } = end;
   const cpuSeconds = server.cpuSeconds + client.cpuSeconds - begin.server.cpuSeconds - begin.client.cpuSeconds;
   const foreign = (end.machine - begin.machine - cpuSeconds) / ((end.at - begin.at) / 1000);
-  return { cpuSeconds, foreignCores: Math.max(0, foreign), server, client };
+  const growth = Math.max(server.rssMb, server.peakRssMb > begin.server.peakRssMb ? server.peakRssMb : 0);
+  const serverGrowthMb = growth - begin.server.rssMb;
+  return { cpuSeconds, foreignCores: Math.max(0, foreign), server, client, serverGrowthMb };
 }
 
 /** CPU seconds that the whole machine has worked since it started. */

@@ -10,12 +10,15 @@ export function plan(flags: Flags): Run[] {
 
 function runsOf(name: CaseName, round: number, flags: Flags): Run[] {
   const entry = caseEntry(name);
+  if (entry.once && round > 1) return [];
   const payloads = entry.payload === undefined ? flags.payload : [entry.payload];
   const outstanding = entry.outstanding ?? flags.outstanding;
   const times = { warmUpMs: flags.warmUpSeconds * 1000, measureMs: flags.seconds * 1000, scale: flags.scale };
   return payloads.flatMap((payload) =>
     outstanding.flatMap((outstanding) =>
-      entry.apis.map((api) => ({ case: name, api, payload, outstanding, round, ...times })),
+      (entry.parts ?? ['']).flatMap((part) =>
+        entry.apis.map((api) => ({ case: name, api, part, payload, outstanding, round, ...times })),
+      ),
     ),
   );
 }

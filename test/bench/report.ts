@@ -86,7 +86,7 @@ function memory(
 
 function counted(group: Findings): string {
   return Object.keys(group.first!.figures)
-    .map((name) => `${name} ${plain(group.figure(name)!.median)}`)
+    .map((name) => `${name} ${shown(group.figure(name), plain) ?? '-'}`)
     .join(', ');
 }
 

@@ -64,7 +64,7 @@ function fail(error: unknown): void {
 }
 
 try {
-  const bench = await CASES[run.case].load();
+  const bench = await CASES[run.case].load(run.part);
   if (role === 'client') {
     // what the case needs is loaded while the server starts; it connects when that takes calls
     await go;

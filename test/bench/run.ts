@@ -5,6 +5,8 @@ import type { CaseName } from './case-table.js';
 export interface Run {
   readonly case: CaseName;
   readonly api: ApiName;
+  /** What of the case, where it has parts that need processes of their own; else empty. */
+  readonly part: string;
   /** Bytes of a payload. */
   readonly payload: number;
   /** Calls that are out at any time. */
@@ -22,4 +24,9 @@ export interface Run {
 /** A count of the full run, as large as this one takes it. */
 export function scaled(run: Run, count: number): number {
   return Math.ceil(count * run.scale);
+}
+
+/** A count as it stands in names: 100,000. */
+export function named(count: number): string {
+  return count.toLocaleString('en');
 }

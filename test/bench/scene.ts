@@ -10,6 +10,8 @@ export interface Usage {
   /** At the end. */
   readonly server: Memory;
   readonly client: Memory;
+  /** From the server's resident memory before to its largest since. */
+  readonly serverGrowthMb: number;
 }
 
 export interface Memory {

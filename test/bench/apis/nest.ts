@@ -6,7 +6,8 @@ import { getGridToken, gridMicroservice, GridModule, type Grid, type GridClient 
 import { firstValueFrom, type Observable } from 'rxjs';
 import type { Api, Meeting } from '../api.js';
 import { counted } from './counted.js';
-import { CAPACITY, generated, gridOptions, Handler, originOf, pushed } from './raw.js';
+import { gridOptions, originOf } from './raw.js';
+import { CAPACITY, generated, Handler, pushed } from './sources.js';
 
 @Controller()
 class BenchController {
@@ -40,6 +41,10 @@ export async function startApp(meeting: Meeting, local: number, controllers: Typ
   return app.get<Grid>(getGridToken());
 }
 
+export async function serveNest(meeting: Meeting): Promise<void> {
+  await startApp(meeting, meeting.serverPort);
+}
+
 /** The client proxy for the server process. */
 export async function connectNest(meeting: Meeting): Promise<GridClient> {
   const grid = await startApp(meeting, meeting.clientPort);
@@ -49,9 +54,7 @@ export async function connectNest(meeting: Meeting): Promise<GridClient> {
 }
 
 export const nest: Api = {
-  async serve(meeting) {
-    await startApp(meeting, meeting.serverPort);
-  },
+  serve: serveNest,
 
   async connect(meeting) {
     const client = await connectNest(meeting);

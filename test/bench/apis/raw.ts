@@ -1,16 +1,6 @@
 import { bytes, GridManager, type GridOptions, type GridPeer } from 'nestjs-grid/core';
-import { NEVER, range, tap, map } from 'rxjs';
-import type { Api, Meeting } from '../api.js';
-import { itemPayload } from '../payloads.js';
-
-/** Handlers of a server, through Nest or without. */
-export const Handler = { Echo: 60, Items: 61, Idle: 62, PushedItems: 63 } as const;
-
-/** Messages of a stream that may be unacknowledged. */
-export const CAPACITY = 64;
-
-/** What the server has produced so far, over all streams. */
-export const produced = { items: 0 };
+import type { Api, ApiClient, Meeting } from '../api.js';
+import { CAPACITY, generated, Handler, idle, pushed } from './sources.js';
 
 export const originOf = (port: number): string => `http://127.0.0.1:${port}`;
 
@@ -25,25 +15,9 @@ export function handleAll(grid: GridManager): void {
   const { Echo, Items, Idle, PushedItems } = Handler;
   grid.handle(Echo, { kind: 'request' }, (payload) => payload);
   grid.handle(Items, { kind: 'stream', outCapacity: CAPACITY }, (payload: Buffer) => generated(payload.readUInt32LE(0)));
-  grid.handle(Idle, { kind: 'stream' }, () => NEVER);
+  grid.handle(Idle, { kind: 'stream' }, idle);
   grid.handle(PushedItems, { kind: 'stream', outCapacity: CAPACITY }, (payload: Buffer) =>
     pushed(payload.readUInt32LE(0)),
-  );
-}
-
-/** A source that can be paused. */
-export async function* generated(count: number): AsyncGenerator<Uint8Array> {
-  for (let index = 0; index < count; index++) {
-    produced.items++;
-    yield itemPayload(index);
-  }
-}
-
-/** A source that cannot. */
-export function pushed(count: number) {
-  return range(0, count).pipe(
-    tap(() => produced.items++),
-    map((index) => itemPayload(index)),
   );
 }
 
@@ -63,6 +37,14 @@ export async function connectRaw(meeting: Meeting): Promise<GridPeer> {
   return peer;
 }
 
+export async function serveRaw(meeting: Meeting): Promise<void> {
+  await startGrid(gridOptions(meeting, meeting.serverPort));
+}
+
+export function echoOf(peer: GridPeer): Pick<ApiClient, 'echo'> {
+  return { echo: (payload) => peer.request<Uint8Array>(Handler.Echo, payload) };
+}
+
 /** The number of items asked for, as a payload. */
 export function countPayload(count: number): Buffer {
   const payload = Buffer.alloc(4);
@@ -71,14 +53,12 @@ export function countPayload(count: number): Buffer {
 }
 
 export const raw: Api = {
-  async serve(meeting) {
-    await startGrid(gridOptions(meeting, meeting.serverPort));
-  },
+  serve: serveRaw,
 
   async connect(meeting) {
     const peer = await connectRaw(meeting);
     return {
-      echo: (payload) => peer.request<Uint8Array>(Handler.Echo, payload),
+      ...echoOf(peer),
       async items(count) {
         let taken = 0;
         for await (const _ of peer.stream<Uint8Array>(Handler.Items, countPayload(count))) taken++;
