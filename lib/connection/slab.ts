@@ -1,7 +1,9 @@
+import { cutSlabs } from '../wire/index.js';
+
 /** Room for about four frames. */
 const SLAB_BYTES = 256 * 1024;
 
-/** Slabs kept for later, all connections together: 4 MiB. An idle connection holds none. */
+/** Slabs outside of the codec's memory that are kept for later, all connections together: 4 MiB. */
 const MAX_FREE = 16;
 
 /** Memory that frames are encoded into, one after the other. It belongs to one write queue until no frame uses it. */
@@ -11,27 +13,37 @@ export class Slab {
   /** Frames in it that wait or are being written: while there are any, none of its bytes may be written again. */
   frames = 0;
 
-  constructor(readonly bytes: Buffer) {}
+  constructor(
+    readonly bytes: Buffer,
+    /** In the codec's memory, where a CRC costs least. */
+    readonly isNear: boolean,
+  ) {}
 
   get free(): number {
     return this.bytes.length - this.used;
   }
 }
 
-/** Slabs that nobody uses. Larger ones are made for one large message and left to the garbage collector. */
+/**
+ * Slabs that nobody uses. Those in the codec's memory go first; there are a fixed number of them for all connections
+ * together, and one that a socket never gives back is lost. Larger ones are made for one large message and left to the
+ * garbage collector.
+ */
 class SlabPool {
-  private readonly free: Slab[] = [];
+  private readonly near = cutSlabs(SLAB_BYTES).map((bytes) => new Slab(bytes, true));
+  private readonly far: Slab[] = [];
 
   /** An empty slab of at least so many bytes. */
   take(bytes: number): Slab {
-    if (bytes > SLAB_BYTES) return new Slab(Buffer.allocUnsafeSlow(bytes));
-    return this.free.pop() ?? new Slab(Buffer.allocUnsafeSlow(SLAB_BYTES));
+    if (bytes > SLAB_BYTES) return new Slab(Buffer.allocUnsafeSlow(bytes), false);
+    return this.near.pop() ?? this.far.pop() ?? new Slab(Buffer.allocUnsafeSlow(SLAB_BYTES), false);
   }
 
   give(slab: Slab): void {
-    if (slab.bytes.length !== SLAB_BYTES || this.free.length === MAX_FREE) return;
+    if (slab.bytes.length !== SLAB_BYTES) return;
     slab.used = 0;
-    this.free.push(slab);
+    if (slab.isNear) this.near.push(slab);
+    else if (this.far.length < MAX_FREE) this.far.push(slab);
   }
 }
 

@@ -1,3 +1,4 @@
+import { wasmCodec } from './codec.js';
 import { xxh3Low } from './xxh3.js';
 
 /** Bytes of the CRC at the end of a message with `Flag.Crc`, little-endian (wire spec §2). */
@@ -5,7 +6,7 @@ export const CRC_BYTES = 4;
 
 /** The low 32 bits of XXH3 (64 bit, seed 0) of [start, end), unsigned. All CRCs are made by this one function. */
 export function crcOf(bytes: Uint8Array, start: number, end: number): number {
-  return xxh3Low(bytes, start, end) >>> 0;
+  return wasmCodec === undefined ? xxh3Low(bytes, start, end) >>> 0 : wasmCodec.crcOf(bytes, start, end);
 }
 
 export function putCrc(target: Uint8Array, at: number, crc: number): number {

@@ -12,6 +12,7 @@ export {
 } from './connect-body.js';
 export { CRC_BYTES, crcOf } from './crc.js';
 export { activeExtensions, EXTENSIONS, type Dialect, type Extension } from './dialect.js';
+export { cutSlabs } from './frame-memory.js';
 export { decodeErrorText, encodeErrorText } from './error-text.js';
 export { Flag } from './flag.js';
 export {

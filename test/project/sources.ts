@@ -10,12 +10,15 @@ export interface SourceFile {
   readonly text: string;
 }
 
+/** AssemblyScript has the ending of TypeScript and is another language. */
+const OTHER = new Set(['dist', 'node_modules', 'assembly', 'generated']);
+
 /** Every TypeScript file below a folder of the project, build output left out. */
 export function sourcesOf(folder: string): SourceFile[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !file.split(sep).some((part) => part === 'dist' || part === 'node_modules'))
+    .filter((file) => !file.split(sep).some((part) => OTHER.has(part)))
     .map((file) => ({ path: relative(ROOT, file).replaceAll(sep, '/'), text: readFileSync(file, 'utf8') }));
 }
 

@@ -1,0 +1,69 @@
+// Compiles the frame codec: npm run codec
+// Writes lib/wire/generated/codec-modules.ts, both modules in base64. Does nothing where its sources have not changed.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+/** Pages of 64 KiB: the 393 KiB in front of the slabs, and 24 slabs of 256 KiB (layout.ts, lib/connection/slab.ts). */
+const PAGES = 103;
+
+const OPTIONS = [
+  ...['-O3', '--converge', '--noAssert'],
+  // nothing is ever allocated, collected or grown
+  ...['--runtime', 'stub', '--initialMemory', `${PAGES}`, '--maximumMemory', `${PAGES}`],
+];
+
+const target = join(import.meta.dirname, '../generated/codec-modules.ts');
+const digest = digestOfSources();
+if (!existing().includes(digest)) {
+  const { default: asc } = await import('assemblyscript/asc');
+  const simd = await compile(asc, ['--enable', 'simd']);
+  const scalar = await compile(asc, []);
+  write(`// Made by lib/wire/assembly/build.js of sources ${digest}
+
+export const SIMD_MODULE = '${simd}';
+
+export const SCALAR_MODULE = '${scalar}';
+`);
+}
+
+/** Of all that decides the output: this folder and the compiler's version. */
+function digestOfSources() {
+  const { version } = createRequire(import.meta.url)('assemblyscript/package.json');
+  const hash = createHash('sha256').update(version);
+  for (const name of readdirSync(import.meta.dirname).sort()) {
+    hash.update(name).update(readFileSync(join(import.meta.dirname, name)));
+  }
+  return hash.digest('hex');
+}
+
+function existing() {
+  try {
+    return readFileSync(target, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+async function compile(asc, features) {
+  let binary;
+  const { error, stderr } = await asc.main(
+    ['index.ts', '--outFile', 'codec.wasm', '--baseDir', import.meta.dirname, ...OPTIONS, ...features],
+    {
+      writeFile: (name, contents) => {
+        binary = contents;
+      },
+    },
+  );
+  if (error) throw new Error(`the frame codec does not compile:\n${stderr.toString()}`, { cause: error });
+  return Buffer.from(binary).toString('base64');
+}
+
+/** In one step: others may read it at the same time. */
+function write(text) {
+  mkdirSync(join(target, '..'), { recursive: true });
+  const draft = `${target}.${process.pid}`;
+  writeFileSync(draft, text);
+  renameSync(draft, target);
+}

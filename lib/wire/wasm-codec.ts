@@ -1,0 +1,77 @@
+import { instantiate, type CodecModule } from './codec-module.js';
+import { xxh3Low } from './xxh3.js';
+
+/** Up to here the plain hash is faster than copying the bytes in. */
+const PLAIN_BYTES = 32;
+
+/**
+ * The work on bytes that WebAssembly does, and the memory it does it in. Frames to be sent are built in that memory;
+ * everything else is copied into a scratch area first. Nothing of it is ever handed to the application.
+ */
+export class WasmCodec {
+  private readonly memory: Uint8Array;
+  private readonly scratch: number;
+  private readonly scratchBytes: number;
+  private readonly crc: CodecModule['crc'];
+  /** The slab that was used last, and its address: to ask a view for its buffer costs more than a small hash. */
+  private slab: Uint8Array | undefined;
+  private slabAt = 0;
+
+  constructor(
+    readonly name: 'simd' | 'scalar',
+    private readonly module: CodecModule = instantiate(name),
+  ) {
+    this.memory = new Uint8Array(module.memory.buffer);
+    this.scratch = module.scratch.value;
+    this.scratchBytes = module.scratchBytes.value;
+    this.crc = module.crc;
+  }
+
+  /** The memory for frames to be sent, cut into pieces of so many bytes. */
+  cutSlabs(bytes: number): Buffer[] {
+    const { buffer } = this.memory;
+    const slabs: Buffer[] = [];
+    for (let at = this.module.slabs.value; at + bytes <= buffer.byteLength; at += bytes) {
+      slabs.push(Buffer.from(buffer, at, bytes));
+    }
+    return slabs;
+  }
+
+  /** As `crcOf` in crc.ts. */
+  crcOf(bytes: Uint8Array, start: number, end: number): number {
+    const length = end - start;
+    if (bytes === this.slab) return this.crc(this.slabAt + start, length) >>> 0;
+    if (bytes.buffer === this.memory.buffer) {
+      this.slab = bytes;
+      this.slabAt = bytes.byteOffset;
+      return this.crc(this.slabAt + start, length) >>> 0;
+    }
+    if (length <= PLAIN_BYTES) return xxh3Low(bytes, start, end) >>> 0;
+    if (length > this.scratchBytes) return this.crcInParts(bytes, start, end);
+    this.copyIn(bytes, start, end);
+    return this.crc(this.scratch, length) >>> 0;
+  }
+
+  private crcInParts(bytes: Uint8Array, start: number, end: number): number {
+    const { module, scratch } = this;
+    const blockBytes = module.blockBytes.value;
+    const partBytes = this.scratchBytes - blockBytes;
+    module.startCrc();
+    let at = start;
+    for (; end - at > partBytes; at += partBytes) {
+      this.copyIn(bytes, at, at + partBytes);
+      module.addBlocks(scratch, partBytes / blockBytes);
+    }
+    // what is left ends with the block that is not full, and the 64 bytes in front of the end are read once more
+    const blocks = Math.floor((end - at - 1) / blockBytes);
+    this.copyIn(bytes, at - blockBytes, end);
+    module.addBlocks(scratch + blockBytes, blocks);
+    const tailAt = (blocks + 1) * blockBytes;
+    return module.finishCrc(scratch + tailAt, end - at + blockBytes - tailAt, end - start) >>> 0;
+  }
+
+  private copyIn(bytes: Uint8Array, start: number, end: number): void {
+    const isWhole = start === 0 && end === bytes.length;
+    this.memory.set(isWhole ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), this.scratch);
+  }
+}

@@ -1,0 +1,14 @@
+/** The specs of the wire once more, with the codec that other machines have. */
+import { describe, expect, it } from '@jest/globals';
+
+process.env['NESTJS_GRID_CODEC'] = 'plain';
+for (const spec of ['damage', 'merged', 'message', 'metadata', 'numbers', 'vectors', 'xxh3']) {
+  await import(`./${spec}.spec.js`);
+}
+const { wasmCodec } = await import('../../lib/wire/codec.js');
+
+describe('the plain codec', () => {
+  it('is the one that these specs ran with', () => {
+    expect(wasmCodec?.name).toBe(undefined);
+  });
+});
