@@ -24,6 +24,9 @@ export class HandlerTable {
   /** Removed ones too, as long as they run. */
   private readonly events = new Set<EventAnswer>();
 
+  /** Counts the patterns that lost their answer: who remembers one looks again. */
+  private changes = 0;
+
   private readonly interceptors: HandlerInterceptor[] = [];
   private readonly ports: PatternPorts;
 
@@ -71,13 +74,21 @@ export class HandlerTable {
 
   /** What a mux to one peer looks handlers up in. `peer` gives the peer's origin; it is asked when a call comes. */
   for(peer: () => string): HandlerDirectory {
-    const bound = new WeakMap<Answer, CallHandler>();
+    const bound = new Map<number | string, { readonly answer: Answer; readonly callee: CallHandler }>();
+    let changes = this.changes;
     return {
       find: (handler, subroute) => {
-        const answer = this.answers.get(subroute ?? handler);
+        const key = subroute ?? handler;
+        if (changes !== this.changes) {
+          changes = this.changes;
+          for (const [known, { answer }] of bound) if (this.answers.get(known) !== answer) bound.delete(known);
+        }
+        const known = bound.get(key);
+        if (known) return known.callee;
+        const answer = this.answers.get(key);
         if (answer === undefined) return undefined;
-        let callee = bound.get(answer);
-        if (callee === undefined) bound.set(answer, (callee = answer.for(peer())));
+        const callee = answer.for(peer());
+        bound.set(key, { answer, callee });
         return callee;
       },
     };
@@ -101,7 +112,9 @@ export class HandlerTable {
   }
 
   private drop(key: number | string, answer: Answer): void {
-    if (this.answers.get(key) === answer) this.answers.delete(key);
+    if (this.answers.get(key) !== answer) return;
+    this.answers.delete(key);
+    this.changes++;
   }
 }
 

@@ -46,12 +46,8 @@ export class MessageAnswer implements Answer, AnswerPorts {
 
   readonly ended = (): void => this.gate?.leave();
 
-  private start(kind: 'request' | 'stream', answerOf: (ports: AnswerPorts) => StartingAnswer): void {
+  private startIntercepted(kind: 'request' | 'stream', answerOf: (ports: AnswerPorts) => StartingAnswer): void {
     const { interceptors, logger } = this.ports;
-    if (interceptors.length === 0) {
-      answerOf(this).start();
-      return;
-    }
     const { spec, run, errorOf } = this;
     const ended = (error: GridError | undefined): void => {
       intercepted.ended(error);
@@ -65,17 +61,28 @@ export class MessageAnswer implements Answer, AnswerPorts {
     intercepted.start();
   }
 
+  private readonly startRequest = (call: IncomingRequest, facts: ContextFacts): void => {
+    if (this.ports.interceptors.length === 0) new RequestAnswer(call, facts, this).start();
+    else this.startIntercepted('request', (ports) => new RequestAnswer(call, facts, ports));
+  };
+
+  private readonly startStream = (call: HandlerStream, facts: ContextFacts): void => {
+    if (this.ports.interceptors.length === 0) StreamAnswer.to(call, facts, this).start();
+    else this.startIntercepted('stream', (ports) => StreamAnswer.to(call, facts, ports));
+  };
+
   private acceptRequest(call: IncomingRequest, facts: ContextFacts): void {
-    const start = (): void =>
-      inOwnContext(() => this.start('request', (ports) => new RequestAnswer(call, facts, ports)));
-    if (this.gate) waitFor(this.gate, call, start, (error) => call.fail(error));
-    else start();
+    if (this.gate) {
+      const start = (): void => inOwnContext(this.startRequest, call, facts);
+      waitFor(this.gate, call, start, (error) => call.fail(error));
+    } else inOwnContext(this.startRequest, call, facts);
   }
 
   private acceptStream(call: HandlerStream, facts: ContextFacts): void {
-    const start = (): void => inOwnContext(() => this.start('stream', (ports) => StreamAnswer.to(call, facts, ports)));
-    if (this.gate) waitFor(this.gate, call, start, (error) => call.output.fail(error));
-    else start();
+    if (this.gate) {
+      const start = (): void => inOwnContext(this.startStream, call, facts);
+      waitFor(this.gate, call, start, (error) => call.output.fail(error));
+    } else inOwnContext(this.startStream, call, facts);
   }
 }
 

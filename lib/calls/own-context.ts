@@ -8,10 +8,10 @@ const outside = new AsyncResource('Grid');
  * (`AsyncLocalStorage.enterWith`) reaches neither the socket, and by it the next calls, nor a call that waits for the
  * end of this one.
  */
-export function inOwnContext(act: () => void): void {
-  outside.runInAsyncScope(inNewScope, undefined, act);
+export function inOwnContext<A extends unknown[]>(act: (...args: A) => void, ...args: A): void {
+  outside.runInAsyncScope(inNewScope<A>, undefined, act, ...args);
 }
 
-function inNewScope(act: () => void): void {
-  new AsyncResource('GridCall').runInAsyncScope(act);
+function inNewScope<A extends unknown[]>(act: (...args: A) => void, ...args: A): void {
+  new AsyncResource('GridCall').runInAsyncScope(act, undefined, ...args);
 }

@@ -79,6 +79,11 @@ export class RequestAnswer implements Sink {
   }
 
   private settle(result: unknown): void {
+    // bytes are what they look like, and a look at each thing that they are not costs more than the rest
+    if (ArrayBuffer.isView(result) && !this.call.aborted) {
+      this.respond(result);
+      return;
+    }
     try {
       if (isThenable(result)) {
         Promise.resolve(result).then(
@@ -139,7 +144,9 @@ export class RequestAnswer implements Sink {
       this.refuse(this.ports.errorOf(new UnsendableValue(thrown)));
       return;
     }
-    this.finish(undefined, () => this.call.respond(payload, this.context.responseMetadata));
+    this.close();
+    this.call.respond(payload, this.context.responseMetadata);
+    this.ports.ended(undefined);
   }
 
   private abort(error: GridError): void {
@@ -153,12 +160,8 @@ export class RequestAnswer implements Sink {
   }
 
   private refuse(error: GridError, metadata?: Metadata): void {
-    this.finish(error, () => this.call.fail(error, metadata));
-  }
-
-  private finish(error: GridError | undefined, answer: () => void): void {
     this.close();
-    answer();
+    this.call.fail(error, metadata);
     this.ports.ended(error);
   }
 

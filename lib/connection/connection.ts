@@ -164,9 +164,10 @@ export class Connection implements MessageSocketListener {
     this.ports.observer.frameReceived(frame.length);
     try {
       if (frame.length > this.ports.limits.frameBytes) throw frameTooBig(frame.length, this.ports.limits.frameBytes);
+      const cameAt = this.ports.clock.now();
       for (const message of decodeFrame(frame, this.rules)) {
         if (message.muxId === CONNECTION_MUX_ID) this.handleOwn(message);
-        else this.mux.receive(message);
+        else this.mux.receive(message, cameAt);
         if (this.closed) return;
       }
     } catch (fault) {

@@ -1,6 +1,6 @@
 import type { GridError } from '../errors/index.js';
 import type { CallKind, MuxObserver, StreamFlow } from '../observe/index.js';
-import type { Clock, Rota } from '../time/index.js';
+import type { Clock, DeadlineWheel, Rota } from '../time/index.js';
 import type { Dialect, Message, MuxId, Op } from '../wire/index.js';
 import type { BlockWatch } from './block-watch.js';
 import type { Emitter } from './emitter.js';
@@ -19,6 +19,8 @@ export interface CallPorts {
   readonly intervals: MuxIntervals;
   readonly dialect: Dialect;
   readonly payloadCap: PayloadCap;
+  /** Of requests, both directions. */
+  readonly deadlines: DeadlineWheel;
   /** Streams of both directions, either end's, that are looked at now and then. */
   readonly blockWatches: Rota<BlockWatch>;
 }
@@ -56,8 +58,8 @@ export interface IncomingPorts extends CallPorts {
 export interface OutgoingCall {
   /** Of a stream. @internal */
   readonly flow?: StreamFlow;
-  /** A message for it, of one of the ops that go to a caller. @internal */
-  receive(message: Message): void;
+  /** A message for it, of one of the ops that go to a caller, and when it came. @internal */
+  receive(message: Message, cameAt: number): void;
   /** The connection has ended: nothing can be sent. @internal */
   drop(error: GridError): void;
 }

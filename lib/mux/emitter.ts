@@ -12,6 +12,7 @@ import {
   type Metadata,
   type MuxId,
 } from '../wire/index.js';
+import type { CallInit } from './call-init.js';
 import { errorMetadata } from './error-metadata.js';
 import type { Outbox } from './outbox.js';
 
@@ -75,7 +76,22 @@ export class Emitter {
     });
   }
 
-  /** The first message of a call of ours: seq 0. */
+  /** The first message of a request of ours: seq 0. An empty one arrives as "none" (wire spec §5). */
+  request(muxId: MuxId, init: CallInit, deadlineMs: number, flags: number, metadata: Metadata | undefined): number {
+    return this.outbox.send({
+      muxId,
+      seq: 0,
+      deadlineMs,
+      handler: init.handler,
+      op: Op.Request,
+      flags: this.baseFlags | flags | (init.subroute ? Flag.Subroute : 0) | (metadata ? Flag.Metadata : 0),
+      payload: init.payload,
+      subroute: init.subroute,
+      metadata,
+    });
+  }
+
+  /** The first message of a stream of ours: seq 0. */
   open(op: Op, muxId: MuxId, opening: Opening): number {
     return this.outbox.send({
       muxId,

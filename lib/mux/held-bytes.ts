@@ -36,6 +36,9 @@ export function unshared(bytes: Uint8Array): Uint8Array {
 /** The same for an opening message, which is kept as long as its call. */
 export function unsharedOpening(message: Message): Message {
   const { payload, subroute } = message;
+  // both are views of one frame
+  const view = payload ?? subroute;
+  if (view === undefined || view.buffer.byteLength <= SHARED_BYTES) return message;
   const own = { payload: payload && unshared(payload), subroute: subroute && unshared(subroute) };
   return own.payload === payload && own.subroute === subroute ? message : { ...message, ...own };
 }

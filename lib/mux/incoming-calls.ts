@@ -59,7 +59,7 @@ export class IncomingCalls {
     return this.handlersRunning.request + this.handlersRunning.stream;
   }
 
-  acceptRequest(message: Message): void {
+  acceptRequest(message: Message, cameAt: number): void {
     const { emitter } = this.ports;
     const subroute = this.callee(message);
     const handler = this.find(message, subroute);
@@ -74,7 +74,7 @@ export class IncomingCalls {
       emitter.refuse(message, refusal);
       return;
     }
-    const request = new IncomingRequest(this.ports, unsharedOpening(message), subroute, handler);
+    const request = new IncomingRequest(this.ports, unsharedOpening(message), subroute, handler, cameAt);
     this.calls.set(message.muxId, request);
     if (handler.onRequest) run(request, handler.onRequest, (error) => request.fail(error));
     else if (handler.onStream) {

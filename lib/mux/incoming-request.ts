@@ -1,22 +1,25 @@
 import { GridError, TEXT } from '../errors/index.js';
-import type { Timer } from '../time/index.js';
+import { Deadline } from '../time/index.js';
 import { Flag, Op, type Message, type Metadata } from '../wire/index.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import type { CallHandler } from './handler.js';
 import { HandlerStream } from './handler-stream.js';
 
 type State =
-  | { readonly kind: 'running' }
+  | typeof RUNNING
   /** Answered, or handed on to a stream: nothing is left to do here. */
-  | { readonly kind: 'ended' }
+  | typeof ENDED
   /** Over for the peer; the handler may still run. */
   | { readonly kind: 'aborted'; readonly error: GridError };
+
+const RUNNING = { kind: 'running' } as const;
+const ENDED = { kind: 'ended' } as const;
 
 /**
  * A single request of the peer. Whoever handles it calls `respond`, `fail` or `upgrade` once, after an abort too: that
  * is how the mux counts the handlers that really ended.
  */
-export class IncomingRequest implements IncomingCall {
+export class IncomingRequest extends Deadline implements IncomingCall {
   readonly handler: number;
   /** The subroute id as hex. */
   readonly subroute: string | undefined;
@@ -27,10 +30,8 @@ export class IncomingRequest implements IncomingCall {
   readonly deadlineAt: number | undefined;
   /** The caller takes a stream as the answer too. */
   readonly many: boolean;
-  readonly openedAt: number;
 
-  private state: State = { kind: 'running' };
-  private timer: Timer | undefined;
+  private state: State = RUNNING;
   private abortListener: ((error: GridError) => void) | undefined;
 
   /** @internal */
@@ -39,15 +40,16 @@ export class IncomingRequest implements IncomingCall {
     private readonly opening: Message,
     subroute: string | undefined,
     private readonly callee: CallHandler,
+    readonly openedAt: number,
   ) {
+    super();
     this.handler = opening.handler;
     this.subroute = subroute;
     // an empty request arrives as "none" (spec §5)
     this.payload = opening.payload?.length === 0 ? undefined : opening.payload;
     this.metadata = opening.metadata;
     this.many = (opening.flags & Flag.Many) !== 0;
-    this.openedAt = ports.clock.now();
-    this.deadlineAt = opening.deadlineMs > 0 ? this.openedAt + opening.deadlineMs : undefined;
+    this.deadlineAt = opening.deadlineMs > 0 ? openedAt + opening.deadlineMs : undefined;
     ports.held.add(this.payload?.length ?? 0);
     ports.handlerStarted('request');
     ports.observer.callOpened('incoming', 'request', this.handler);
@@ -66,12 +68,14 @@ export class IncomingRequest implements IncomingCall {
   /** Called once when the call is aborted. The deadline is watched only from here on: most handlers end long before. */
   set onAbort(listener: ((error: GridError) => void) | undefined) {
     this.abortListener = listener;
-    if (!listener || this.timer || this.state.kind !== 'running') return;
+    if (!listener || this.slot >= 0 || this.state.kind !== 'running') return;
     const bound = this.bound();
-    if (bound === undefined) return;
-    this.timer = this.ports.clock.setTimer(Math.max(0, bound - this.ports.clock.now()), () =>
-      this.abort(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)),
-    );
+    if (bound !== undefined) this.ports.deadlines.add(this, bound);
+  }
+
+  /** @internal */
+  onDue(): void {
+    this.abort(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
   }
 
   /**
@@ -99,8 +103,8 @@ export class IncomingRequest implements IncomingCall {
     const refusal = this.ports.refuseStream();
     if (refusal) throw refusal;
     const { aborted } = this;
-    this.timer?.cancel();
-    this.state = { kind: 'ended' };
+    this.ports.deadlines.remove(this);
+    this.state = ENDED;
     this.ports.observer.callEnded('incoming', 'request', this.handler, aborted?.code, this.age());
     const stream = HandlerStream.upgraded(this.ports, this.opening, this.subroute, this.callee, this.deadlineAt);
     this.countEnd();
@@ -132,8 +136,8 @@ export class IncomingRequest implements IncomingCall {
   private answer(error: GridError | undefined, payload: Uint8Array | undefined, metadata: Metadata | undefined): void {
     if (this.state.kind === 'ended') return;
     const { state } = this;
-    this.state = { kind: 'ended' };
-    this.timer?.cancel();
+    this.state = ENDED;
+    this.ports.deadlines.remove(this);
     this.countEnd();
     if (state.kind === 'aborted') return;
     const bound = this.bound();
@@ -151,7 +155,7 @@ export class IncomingRequest implements IncomingCall {
   private abort(error: GridError): void {
     if (this.state.kind !== 'running') return;
     this.state = { kind: 'aborted', error };
-    this.timer?.cancel();
+    this.ports.deadlines.remove(this);
     this.over(error);
     this.abortListener?.(error);
   }

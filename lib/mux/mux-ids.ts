@@ -1,7 +1,9 @@
 import type { MuxId } from '../wire/index.js';
 
-/** Ids start somewhere in the first 2^32, so that the two ends of a connection hardly ever use the same ones (H1). */
-const START_RANGE = 2 ** 32;
+/** The engine keeps integers up to here in place, without an allocation, and finds them fastest in a table. */
+const SMALL_INTEGERS = 2 ** 31 - 1;
+/** Ids start somewhere in the first 2^30, so that the two ends of a connection hardly ever use the same ones (H1). */
+const START_RANGE = 2 ** 30;
 
 /** Numbers for the calls of one end: never 0, never one in use, always exact as a plain number. */
 export class MuxIds {
@@ -9,7 +11,7 @@ export class MuxIds {
 
   constructor(
     chance: number,
-    private readonly max = Number.MAX_SAFE_INTEGER,
+    private readonly max = SMALL_INTEGERS,
   ) {
     this.last = Math.floor(chance * Math.min(START_RANGE, max));
   }

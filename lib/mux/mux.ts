@@ -1,6 +1,6 @@
 import { toGridError, type GridError } from '../errors/index.js';
 import type { MuxObserver, StreamFlow } from '../observe/index.js';
-import { Rota, type Clock } from '../time/index.js';
+import { DeadlineWheel, Rota, type Clock } from '../time/index.js';
 import { closeCodeOf, CONNECTION_MUX_ID, Op, violation, type Dialect, type Message } from '../wire/index.js';
 import type { BlockWatch } from './block-watch.js';
 import type { CallInit, StreamInit } from './call-init.js';
@@ -41,6 +41,8 @@ const INTERNAL_ERROR = 1011;
 export class Mux {
   private readonly ours: OutgoingCalls;
   private readonly theirs: IncomingCalls;
+  private readonly clock: Clock;
+  private readonly deadlines: DeadlineWheel;
   private readonly abort: (error: GridError, closeCode: number) => void;
   private closedBy: GridError | undefined;
 
@@ -49,7 +51,9 @@ export class Mux {
     const emitter = new Emitter(outbox, dialect, limits.errorTextBytes);
     const payloadCap = new PayloadCap(limits.messageBytes, dialect);
     const blockWatches = new Rota<BlockWatch>(clock, intervals.blockedStreamMs, (watch) => watch.look());
-    const ports: CallPorts = { ...shared, emitter, payloadCap, blockWatches };
+    this.clock = clock;
+    this.deadlines = new DeadlineWheel(clock);
+    const ports: CallPorts = { ...shared, emitter, payloadCap, blockWatches, deadlines: this.deadlines };
     this.abort = abort;
     this.ours = new OutgoingCalls(ports);
     this.theirs = new IncomingCalls(ports, handlers, accepting ?? (() => undefined));
@@ -100,12 +104,15 @@ export class Mux {
     return this.ours.openStream(init);
   }
 
-  /** A message from the peer. Never throws: what breaks the protocol ends the connection. */
-  receive(message: Message): void {
+  /**
+   * A message from the peer. Never throws: what breaks the protocol ends the connection.
+   * @param cameAt On the mux's clock: those of one frame came together.
+   */
+  receive(message: Message, cameAt = this.clock.now()): void {
     if (this.closedBy) return;
     try {
       if (message.muxId === CONNECTION_MUX_ID) throw violation(`op ${message.op} needs a muxId`);
-      this.dispatch[message.op](message);
+      this.deliver(message, cameAt);
     } catch (fault) {
       const error = toGridError(fault, 'INTERNAL');
       this.abort(error, error.reason === undefined ? INTERNAL_ERROR : closeCodeOf(error));
@@ -118,31 +125,45 @@ export class Mux {
     this.closedBy = error;
     this.ours.drop(error);
     this.theirs.drop(error);
+    this.deadlines.clear();
   }
 
   /** Which end of a call each op is for; a new op does not compile until it stands here. */
-  private readonly dispatch: { readonly [K in Op]: (message: Message) => void } = {
-    [Op.Connect]: (message) => this.handleMisplaced(message),
-    [Op.ConnectResponse]: (message) => this.handleMisplaced(message),
-    [Op.Disconnect]: (message) => this.handleMisplaced(message),
-    [Op.Merged]: (message) => this.handleMisplaced(message),
-    [Op.Request]: (message) => this.theirs.acceptRequest(message),
-    [Op.ConnectMux]: (message) => this.theirs.acceptStream(message),
-    [Op.Response]: (message) => this.ours.receive(message),
-    [Op.MuxConnectError]: (message) => this.ours.receive(message),
-    [Op.UnblockClMux]: (message) => this.ours.receive(message),
-    [Op.DisconnectClientMux]: (message) => this.ours.receive(message),
-    [Op.AckMux]: (message) => this.ours.receive(message, Op.DisconnectServerMux),
-    [Op.MuxServerMsg]: (message) => this.ours.receive(message, Op.DisconnectServerMux),
-    [Op.Pong]: (message) => this.ours.receive(message, Op.DisconnectServerMux),
-    [Op.UnblockSrvMux]: (message) => this.theirs.receive(message),
-    [Op.DisconnectServerMux]: (message) => this.handleCancel(message),
-    [Op.MuxClientMsg]: (message) => this.theirs.receive(message),
-    [Op.Ping]: (message) => this.theirs.receive(message),
-  };
-
-  private handleMisplaced(message: Message): void {
-    throw violation(`op ${message.op} is not part of a call`);
+  private deliver(message: Message, cameAt: number): void {
+    switch (message.op) {
+      case Op.Request:
+        this.theirs.acceptRequest(message, cameAt);
+        return;
+      case Op.Response:
+      case Op.MuxConnectError:
+      case Op.UnblockClMux:
+      case Op.DisconnectClientMux:
+        this.ours.receive(message, cameAt);
+        return;
+      case Op.AckMux:
+      case Op.MuxServerMsg:
+      case Op.Pong:
+        this.ours.receive(message, cameAt, Op.DisconnectServerMux);
+        return;
+      case Op.ConnectMux:
+        this.theirs.acceptStream(message);
+        return;
+      case Op.UnblockSrvMux:
+      case Op.MuxClientMsg:
+      case Op.Ping:
+        this.theirs.receive(message);
+        return;
+      case Op.DisconnectServerMux:
+        this.handleCancel(message);
+        return;
+      case Op.Connect:
+      case Op.ConnectResponse:
+      case Op.Disconnect:
+      case Op.Merged:
+        throw violation(`op ${message.op} is not part of a call`);
+      default:
+        message.op satisfies never;
+    }
   }
 
   private handleCancel(message: Message): void {

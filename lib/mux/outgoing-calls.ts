@@ -36,7 +36,9 @@ export class OutgoingCalls {
 
   /** @throws GridError with `notSent`, see `Mux.openRequest`. */
   openRequest(init: CallInit, listener: RequestListener): OutgoingRequest {
-    const { muxId, metadata } = this.admit(init);
+    this.admit(init);
+    const metadata = this.metadataOf(init);
+    const muxId = this.ids.next(this.calls);
     const request = new OutgoingRequest(this.ports, muxId, init, metadata, listener);
     this.calls.set(muxId, request);
     return request;
@@ -44,7 +46,9 @@ export class OutgoingCalls {
 
   /** @throws GridError with `notSent`, see `Mux.openRequest`. */
   openStream(init: StreamInit): CallerStream {
-    const { muxId, metadata } = this.admit(init);
+    this.admit(init);
+    const metadata = this.metadataOf(init);
+    const muxId = this.ids.next(this.calls);
     const stream = CallerStream.open(this.ports, muxId, init, metadata);
     this.calls.set(muxId, stream);
     return stream;
@@ -54,10 +58,10 @@ export class OutgoingCalls {
    * A message for a call of ours. Where the call is unknown and this is not its end, `tellUnknown` tells the peer's
    * handler that nobody listens (spec §6, H1).
    */
-  receive(message: Message, tellUnknown?: Op): void {
+  receive(message: Message, cameAt: number, tellUnknown?: Op): void {
     const call = this.calls.get(message.muxId);
     if (call) {
-      call.receive(message);
+      call.receive(message, cameAt);
       return;
     }
     this.ports.observer.dropped(message.op === Op.Response ? 'late-answer' : 'unknown-call');
@@ -72,9 +76,14 @@ export class OutgoingCalls {
     this.ports.pings.clear();
   }
 
+  private metadataOf(init: CallInit): Metadata | undefined {
+    const { dialect, limits } = this.ports;
+    return openingMetadata(init, dialect.extensions.has('meta'), limits.metadataBytes);
+  }
+
   /** Looks at a call before anything of it is made. */
-  private admit(init: CallInit): { muxId: MuxId; metadata: Metadata | undefined } {
-    const { payloadCap, emitter, dialect, limits } = this.ports;
+  private admit(init: CallInit): void {
+    const { payloadCap, emitter } = this.ports;
     if (init.timeoutMs !== undefined && init.timeoutMs < 1) {
       throw new GridError('DEADLINE_EXCEEDED', TEXT.deadline, { notSent: true });
     }
@@ -84,7 +93,5 @@ export class OutgoingCalls {
       const text = 'too many bytes wait to be written to the peer (limits.queuedBytes)';
       throw new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit', notSent: true });
     }
-    const metadata = openingMetadata(init, dialect.extensions.has('meta'), limits.metadataBytes);
-    return { muxId: this.ids.next(this.calls), metadata };
   }
 }

@@ -1,5 +1,5 @@
 import { GridError, TEXT } from '../errors/index.js';
-import type { Timer } from '../time/index.js';
+import { Deadline } from '../time/index.js';
 import {
   decodeErrorText,
   decodeMuxConnectError,
@@ -24,37 +24,40 @@ export interface RequestListener {
 }
 
 /** A single request of ours that waits for its answer. */
-export class OutgoingRequest implements OutgoingCall {
+export class OutgoingRequest extends Deadline implements OutgoingCall {
   private readonly openedAt: number;
   private readonly position: number;
-  private readonly timer: Timer;
   private readonly many: boolean;
+  private readonly handler: number;
+  private readonly timeoutMs: number | undefined;
   private over = false;
 
   /** @internal */
   constructor(
     private readonly ports: OutgoingPorts,
     private readonly muxId: MuxId,
-    private readonly init: CallInit,
+    init: CallInit,
     metadata: Metadata | undefined,
     private readonly listener: RequestListener,
   ) {
+    super();
+    this.handler = init.handler;
+    this.timeoutMs = init.timeoutMs;
     this.many = listener.onStream !== undefined && ports.dialect.extensions.has('upgrade');
     this.openedAt = ports.clock.now();
     const timeoutMs = init.timeoutMs ?? ports.intervals.requestTimeoutMs;
-    this.timer = ports.clock.setTimer(timeoutMs, () => this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)));
+    ports.deadlines.add(this, this.openedAt + timeoutMs);
     ports.observer.callOpened('outgoing', 'request', init.handler);
     if (init.payload) ports.observer.payloadSent('outgoing', 'request', init.handler, init.payload.length);
-    this.position = ports.emitter.open(Op.Request, muxId, {
-      // a stream that comes as the answer has a deadline only if the caller gave one (spec §11, `upgrade`)
-      deadlineMs: this.many && init.timeoutMs === undefined ? 0 : wireDeadline(timeoutMs),
-      handler: init.handler,
-      flags: Flag.Eof | (this.many ? Flag.Many : 0),
-      // an empty request arrives as "none" (spec §5)
-      payload: init.payload,
-      subroute: init.subroute,
-      metadata,
-    });
+    // a stream that comes as the answer has a deadline only if the caller gave one (spec §11, `upgrade`)
+    const deadlineMs = this.many && init.timeoutMs === undefined ? 0 : wireDeadline(timeoutMs);
+    const flags = Flag.Eof | (this.many ? Flag.Many : 0);
+    this.position = ports.emitter.request(muxId, init, deadlineMs, flags, metadata);
+  }
+
+  /** @internal */
+  onDue(): void {
+    this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
   }
 
   /** Ends the request now with this error, which its listener gets. Does nothing once it is over. */
@@ -71,16 +74,16 @@ export class OutgoingRequest implements OutgoingCall {
   }
 
   /** @internal */
-  receive(message: Message): void {
+  receive(message: Message, cameAt: number): void {
     switch (message.op) {
       case Op.Response:
-        this.handleResponse(message);
+        this.handleResponse(message, cameAt);
         return;
       case Op.MuxConnectError:
         this.fail(refusalOf(decodeMuxConnectError(message.payload), message.metadata));
         return;
       case Op.AckMux:
-        if (this.many) this.upgrade(message);
+        if (this.many) this.upgrade(message, cameAt);
         else this.ports.emitter.send(Op.DisconnectServerMux, this.muxId, 0, 0, undefined);
         return;
       default:
@@ -94,45 +97,46 @@ export class OutgoingRequest implements OutgoingCall {
     this.fail(error.with({ notSent: !this.ports.emitter.outbox.isHanded(this.position) }));
   }
 
-  private handleResponse(message: Message): void {
+  private handleResponse(message: Message, cameAt: number): void {
     const oversize = oversizeMetadata(message);
     const own = oversize ? undefined : ownMetadata(message.metadata);
-    if (oversize) this.settle(oversize, undefined, undefined);
+    if (oversize) this.settle(oversize, undefined, undefined, cameAt);
     else if (message.flags & Flag.PayloadIsErr) {
-      this.settle(failureOf(decodeErrorText(message.payload), message.metadata), undefined, own);
+      this.settle(failureOf(decodeErrorText(message.payload), message.metadata), undefined, own, cameAt);
     } else {
       const { observer } = this.ports;
-      if (message.payload) observer.payloadReceived('outgoing', 'request', this.init.handler, message.payload.length);
-      this.settle(undefined, message.payload, own);
+      if (message.payload) observer.payloadReceived('outgoing', 'request', this.handler, message.payload.length);
+      this.settle(undefined, message.payload, own, cameAt);
     }
   }
 
-  private upgrade(ack: Message): void {
+  private upgrade(ack: Message, cameAt: number): void {
     this.over = true;
-    this.timer.cancel();
-    this.ports.observer.callEnded('outgoing', 'request', this.init.handler, undefined, this.age());
-    const timeoutMs = this.init.timeoutMs === undefined ? undefined : Math.max(0, this.init.timeoutMs - this.age());
-    const stream = CallerStream.upgraded(this.ports, this.muxId, this.init.handler, timeoutMs, this.position);
+    this.ports.deadlines.remove(this);
+    this.ports.observer.callEnded('outgoing', 'request', this.handler, undefined, cameAt - this.openedAt);
+    const left = this.timeoutMs === undefined ? undefined : Math.max(0, this.openedAt + this.timeoutMs - cameAt);
+    const stream = CallerStream.upgraded(this.ports, this.muxId, this.handler, left, this.position);
     this.ports.replace(this.muxId, stream);
     this.listener.onStream?.(stream);
     stream.receive(ack);
   }
 
   private fail(error: GridError): void {
-    this.settle(error, undefined, undefined);
+    this.settle(error, undefined, undefined, this.ports.clock.now());
   }
 
-  private settle(error: GridError | undefined, payload: Uint8Array | undefined, metadata: Metadata | undefined): void {
+  private settle(
+    error: GridError | undefined,
+    payload: Uint8Array | undefined,
+    metadata: Metadata | undefined,
+    now: number,
+  ): void {
     if (this.over) return;
     this.over = true;
-    this.timer.cancel();
+    this.ports.deadlines.remove(this);
     this.ports.release(this.muxId);
-    this.ports.observer.callEnded('outgoing', 'request', this.init.handler, error?.code, this.age());
+    this.ports.observer.callEnded('outgoing', 'request', this.handler, error?.code, now - this.openedAt);
     if (error) this.listener.onError(error, metadata);
     else this.listener.onResponse(payload, metadata);
-  }
-
-  private age(): number {
-    return this.ports.clock.now() - this.openedAt;
   }
 }

@@ -1,0 +1,151 @@
+import type { Clock, Timer } from './clock.js';
+
+/** Slots of each level, and so how many times longer a slot of the next level is. */
+const SLOTS = 64;
+/** Milliseconds that one slot of each level spans; the last level reaches 2 years ahead. */
+const SPANS: readonly number[] = [0, 1, 2, 3, 4, 5].map((level) => SLOTS ** level);
+const TOP = SPANS.length - 1;
+
+/** Something that falls due at its own time. It stands in one wheel at most, and is its own link there. */
+export abstract class Deadline {
+  /** @internal Whole milliseconds of the wheel's clock, rounded up: never early. */
+  dueAt = 0;
+  /** @internal Where it stands; -1: nowhere. */
+  slot = -1;
+  /** @internal */
+  before: Deadline | undefined = undefined;
+  /** @internal */
+  after: Deadline | undefined = undefined;
+
+  /** Called once, when the time has come; it stands in no wheel any more. */
+  abstract onDue(): void;
+}
+
+/**
+ * Deadlines of any length on one timer. Adding and removing cost the same however many wait, and the timer runs only
+ * while there are some. A deadline stands in a slot of the level whose span fits the time that is left, and moves to a
+ * finer level when that slot comes up, at most once per level.
+ */
+export class DeadlineWheel {
+  private readonly slots: (Deadline | undefined)[] = [];
+  private readonly counts = SPANS.map(() => 0);
+  private size = 0;
+  /** Up to here everything has fired. */
+  private at = 0;
+  private timer: Timer | undefined;
+  private timerAt = Infinity;
+  private firing = false;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** @param dueAt On the wheel's clock. What lies in the past falls due at once, in a later turn. */
+  add(deadline: Deadline, dueAt: number): void {
+    if (this.size === 0 && !this.firing) this.at = Math.floor(this.clock.now());
+    // what fires may add again, but not into the slot that is being emptied
+    deadline.dueAt = Math.max(Math.ceil(dueAt), this.firing ? this.at + 1 : this.at);
+    this.size++;
+    const startsAt = this.place(deadline);
+    if (startsAt < this.timerAt && !this.firing) this.arm(startsAt);
+  }
+
+  /** Takes it out; does nothing if it stands in no wheel. */
+  remove(deadline: Deadline): void {
+    if (deadline.slot < 0) return;
+    this.unlink(deadline);
+    if (--this.size === 0) this.disarm();
+  }
+
+  /** Takes out all that wait: none of them falls due. */
+  clear(): void {
+    for (let slot = 0; slot < this.slots.length; slot++) {
+      for (let head = this.slots[slot]; head; head = this.slots[slot]) this.unlink(head);
+    }
+    this.size = 0;
+    this.disarm();
+  }
+
+  /** Puts it into its slot, and tells when that comes up. */
+  private place(deadline: Deadline): number {
+    const { dueAt } = deadline;
+    let level = 0;
+    while (level < TOP && blockOf(dueAt, level) !== blockOf(this.at, level)) level++;
+    const turn = Math.floor(dueAt / SPANS[level]!);
+    const slot = level * SLOTS + (turn % SLOTS);
+    const head = this.slots[slot];
+    deadline.slot = slot;
+    deadline.before = undefined;
+    deadline.after = head;
+    if (head) head.before = deadline;
+    this.slots[slot] = deadline;
+    this.counts[level]!++;
+    return turn * SPANS[level]!;
+  }
+
+  private unlink(deadline: Deadline): void {
+    const { slot, before, after } = deadline;
+    if (before) before.after = after;
+    else this.slots[slot] = after;
+    if (after) after.before = before;
+    this.counts[Math.floor(slot / SLOTS)]!--;
+    deadline.slot = -1;
+    deadline.before = undefined;
+    deadline.after = undefined;
+  }
+
+  private arm(at: number): void {
+    this.timer?.cancel();
+    this.timerAt = at;
+    this.timer = this.clock.setTimer(Math.max(0, at - this.clock.now()), () => this.fire());
+  }
+
+  private disarm(): void {
+    this.timer?.cancel();
+    this.timer = undefined;
+    this.timerAt = Infinity;
+  }
+
+  private fire(): void {
+    this.disarm();
+    this.firing = true;
+    const now = this.clock.now();
+    let next = this.next();
+    try {
+      for (; next && next.startsAt <= now; next = this.next()) this.turn(next.slot, next.startsAt);
+    } finally {
+      this.firing = false;
+      if (next) this.arm(next.startsAt);
+    }
+  }
+
+  /** The slot that comes up: its deadlines fall due, or move to finer levels. */
+  private turn(slot: number, startsAt: number): void {
+    this.at = Math.max(this.at, startsAt);
+    for (let head = this.slots[slot]; head; head = this.slots[slot]) {
+      this.unlink(head);
+      if (slot >= SLOTS && head.dueAt > this.at) {
+        this.place(head);
+        continue;
+      }
+      this.size--;
+      head.onDue();
+    }
+  }
+
+  /** The first slot that is not empty: always one of the finest level that has any. */
+  private next(): { slot: number; startsAt: number } | undefined {
+    const level = this.counts.findIndex((count) => count > 0);
+    if (level < 0) return undefined;
+    const span = SPANS[level]!;
+    const first = Math.floor(this.at / span);
+    for (let turn = first; turn < first + SLOTS; turn++) {
+      const slot = level * SLOTS + (turn % SLOTS);
+      if (this.slots[slot]) return { slot, startsAt: turn * span };
+    }
+    return undefined;
+  }
+}
+
+/** Deadlines of one level lie in one such block with the present. */
+function blockOf(time: number, level: number): number {
+  return Math.floor(time / (SPANS[level]! * SLOTS));
+}
