@@ -1,15 +1,22 @@
 import type { CallDirection } from '../observe/index.js';
+import { Turn } from '../time/index.js';
 import type { CallPorts } from './call-ports.js';
 import type { Inbound } from './inbound.js';
 import type { Outbound } from './outbound.js';
 
-export interface WatchedStream {
+/** A stream as it is when it is looked at. */
+export interface StreamLook {
   readonly direction: CallDirection;
   readonly handler: number;
   readonly inbound: Inbound;
   readonly outbound: Outbound;
   /** Grows with each message that this end sends and each that its reader takes. */
-  readonly moves: () => number;
+  readonly moves: number;
+}
+
+export interface WatchedStream {
+  /** @internal */
+  look(): StreamLook;
 }
 
 /**
@@ -17,13 +24,14 @@ export interface WatchedStream {
  * nothing sent or taken in between: each end waits for the other to read, for ever as it seems. That is told once. Only
  * what is there anyhow is looked at: no message costs anything for it.
  */
-export class BlockWatch {
+export class BlockWatch extends Turn {
   private movesThen: number | undefined;
 
   constructor(
     private readonly ports: CallPorts,
     private readonly stream: WatchedStream,
   ) {
+    super();
     ports.blockWatches.add(this);
   }
 
@@ -33,9 +41,9 @@ export class BlockWatch {
 
   /** Its turn has come, `intervals.blockedStreamMs` after the last one. */
   look(): void {
-    const { direction, handler, inbound, outbound, moves } = this.stream;
+    const { direction, handler, inbound, outbound, moves } = this.stream.look();
     const stuck = inbound.full && outbound.starved;
-    if (stuck && this.movesThen === moves()) {
+    if (stuck && this.movesThen === moves) {
       this.ports.observer.streamBlocked({
         direction,
         handler,
@@ -45,7 +53,7 @@ export class BlockWatch {
       });
       return;
     }
-    this.movesThen = stuck ? moves() : undefined;
+    this.movesThen = stuck ? moves : undefined;
     this.ports.blockWatches.add(this);
   }
 }

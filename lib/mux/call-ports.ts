@@ -3,6 +3,7 @@ import type { CallKind, MuxObserver, StreamFlow } from '../observe/index.js';
 import type { Clock, DeadlineWheel, Rota } from '../time/index.js';
 import type { Dialect, Message, MuxId, Op } from '../wire/index.js';
 import type { BlockWatch } from './block-watch.js';
+import type { CapacityBodies } from './capacity-bodies.js';
 import type { Emitter } from './emitter.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { HandlerStream } from './handler-stream.js';
@@ -39,6 +40,7 @@ export interface OutgoingPorts extends CallPorts {
 export interface IncomingPorts extends CallPorts {
   /** Streams of the peer that must be pinged by it. */
   readonly silence: Rota<HandlerStream>;
+  readonly capacities: CapacityBodies;
   /** Payloads of the peer's calls and their unread input. */
   readonly held: HeldBytes;
   /** The stream that a request became takes its place. */

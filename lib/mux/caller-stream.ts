@@ -1,6 +1,6 @@
 import { failureOfText, GridError, TEXT } from '../errors/index.js';
 import type { StreamFlow } from '../observe/index.js';
-import type { Timer } from '../time/index.js';
+import { Turn, type Timer } from '../time/index.js';
 import {
   decodeCapacity,
   decodeErrorText,
@@ -12,13 +12,14 @@ import {
   type Metadata,
   type MuxId,
 } from '../wire/index.js';
-import { BlockWatch } from './block-watch.js';
+import { BlockWatch, type StreamLook, type WatchedStream } from './block-watch.js';
 import { wireDeadline, type StreamInit } from './call-init.js';
 import type { OutgoingCall, OutgoingPorts } from './call-ports.js';
+import { CallerSender, type CallerSenderOwner } from './caller-sender.js';
 import { failureOf, ownMetadata, refusalOf } from './error-metadata.js';
-import { Inbound } from './inbound.js';
+import { CLEAN_END, Inbound } from './inbound.js';
 import { oversizeMetadata } from './metadata-cap.js';
-import { Outbound } from './outbound.js';
+import { closedOutbound, Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
 
 const EMPTY = new Uint8Array(0);
@@ -29,17 +30,18 @@ const NO_INPUT =
 const QUIET_TURNS = 2;
 
 /** A stream of ours, at the caller: what goes to the handler is `input`, what comes from it is `output`. */
-export class CallerStream implements OutgoingCall {
-  readonly input: Outbound;
+export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwner, WatchedStream {
   readonly output: Inbound;
   /** Called once when the call is over on the wire; items may still wait in `output`. */
   onOver: ((error: GridError | undefined) => void) | undefined;
   /** What the handler gave along with its end; known when `onOver` is called. */
   responseMetadata: Metadata | undefined;
 
-  private readonly sent = new Sequence();
+  private readonly sender: CallerSender;
   private readonly received = new Sequence();
   private readonly openedAt: number;
+  /** Undefined as long as nobody asks for one that was closed from the start. */
+  private inputHalf: Outbound | undefined;
   /** Pings whose turn came since the last sign of life; not milliseconds: who slept did not hear what came meanwhile. */
   private quietTurns = 0;
   private deadline: Timer | undefined;
@@ -51,36 +53,22 @@ export class CallerStream implements OutgoingCall {
   private constructor(
     private readonly ports: OutgoingPorts,
     private readonly muxId: MuxId,
-    private readonly handler: number,
+    readonly handler: number,
     timeoutMs: number | undefined,
     private readonly inCapacity: number,
     outCapacity: number | undefined,
   ) {
+    super();
     this.openedAt = ports.clock.now();
-    this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, {
-      unreadBytes: ports.limits.unreadBytes,
-      overrun: () => new GridError('RESOURCE_EXHAUSTED', TEXT.responseBlocked, { reason: 'limit' }),
-      grant: () => ports.emitter.send(Op.UnblockSrvMux, muxId, this.sent.take(), 0, undefined),
-    });
-    this.input = new Outbound({
-      outbox: ports.emitter.outbox,
-      emit: (payload) => {
-        ports.observer.payloadSent('outgoing', 'stream', handler, payload.length);
-        ports.emitter.send(Op.MuxClientMsg, muxId, this.sent.take(), 0, payload);
-      },
-      emitEnd: () => ports.emitter.send(Op.MuxClientMsg, muxId, this.sent.take(), Flag.Eof, undefined),
-      refuse: (payload) => ports.payloadCap.check(payload),
-      onRefused: (error) => this.cancel(error),
-      onExcess: () => ports.observer.dropped('excess-credit'),
-      endCostsCredit: false,
-    });
+    this.sender = new CallerSender(ports, muxId, this);
+    this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, this.sender);
     if (timeoutMs !== undefined) {
       this.deadline = ports.clock.setTimer(timeoutMs, () =>
         this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)),
       );
     }
     // a stream that ends by its deadline before the second ping would be due needs none (spec §8)
-    if (timeoutMs === undefined || timeoutMs > ports.intervals.streamPingMs) ports.pings.add(this);
+    if (timeoutMs === undefined || timeoutMs > ports.intervals.streamPingMs) ports.pings.add(this, this.openedAt);
     ports.observer.callOpened('outgoing', 'stream', handler);
   }
 
@@ -96,8 +84,8 @@ export class CallerStream implements OutgoingCall {
       subroute: init.subroute,
       metadata,
     });
-    stream.sent.take();
-    if (!init.input) stream.input.close('ended');
+    stream.sender.opened();
+    if (init.input) stream.inputHalf = new Outbound(stream.sender);
     return stream;
   }
 
@@ -114,19 +102,35 @@ export class CallerStream implements OutgoingCall {
   ): CallerStream {
     const stream = new CallerStream(ports, muxId, handler, timeoutMs, 0, undefined);
     stream.position = position;
-    stream.sent.take();
-    stream.input.close('ended');
+    stream.sender.opened();
     return stream;
+  }
+
+  /** Closed from the start where the call was opened without input. */
+  get input(): Outbound {
+    return (this.inputHalf ??= closedOutbound(this.sender));
   }
 
   /** For statistics. */
   get flow(): StreamFlow {
-    const { input, output, handler } = this;
-    return { direction: 'outgoing', handler, credits: input.credits, starved: input.starved, unread: output.available };
+    const { inputHalf, output, handler } = this;
+    return {
+      direction: 'outgoing',
+      handler,
+      credits: inputHalf?.credits ?? 0,
+      starved: inputHalf?.starved ?? false,
+      unread: output.available,
+    };
   }
 
   get over(): boolean {
     return this.state === 'over';
+  }
+
+  /** @internal */
+  look(): StreamLook {
+    const moves = this.sender.count - this.pings;
+    return { direction: 'outgoing', handler: this.handler, inbound: this.output, outbound: this.input, moves };
   }
 
   /** Ends the stream now: the handler is told, `output` ends with the error after the items already received. */
@@ -151,7 +155,7 @@ export class CallerStream implements OutgoingCall {
         if (this.inOrder(message)) this.handleItem(message);
         return;
       case Op.UnblockClMux:
-        if (this.inOrder(message)) this.input.grant();
+        if (this.inOrder(message)) this.inputHalf?.grant();
         return;
       case Op.DisconnectClientMux:
         this.finish(
@@ -179,14 +183,13 @@ export class CallerStream implements OutgoingCall {
    * @internal
    */
   ping(): void {
-    const { emitter, pings } = this.ports;
     if (++this.quietTurns > QUIET_TURNS) {
       this.cancel(new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
       return;
     }
     this.pings++;
-    emitter.send(Op.Ping, this.muxId, this.sent.take(), 0, undefined);
-    pings.add(this);
+    this.sender.ping();
+    this.ports.pings.add(this);
   }
 
   private handleAck(message: Message): void {
@@ -196,24 +199,16 @@ export class CallerStream implements OutgoingCall {
       inCapacity = capacity.in;
       this.output.capacity = capacity.out;
     }
-    if (inCapacity > 0 || this.input.closed) {
-      this.input.open(inCapacity);
-      if (!this.input.closed) this.watch();
+    const { inputHalf } = this;
+    if (!inputHalf) return;
+    if (inCapacity > 0 || inputHalf.closed) {
+      inputHalf.open(inCapacity);
+      if (!inputHalf.closed) this.blockWatch ??= new BlockWatch(this.ports, this);
       return;
     }
     // the handler takes no input: it is told the end of it, write() fails and the call goes on (spec §11, `capacity`)
-    this.ports.emitter.send(Op.MuxClientMsg, this.muxId, this.sent.take(), Flag.Eof, undefined);
-    this.input.close(new GridError('FAILED_PRECONDITION', NO_INPUT));
-  }
-
-  private watch(): void {
-    this.blockWatch ??= new BlockWatch(this.ports, {
-      direction: 'outgoing',
-      handler: this.handler,
-      inbound: this.output,
-      outbound: this.input,
-      moves: () => this.sent.count - this.pings,
-    });
+    this.sender.emitEnd();
+    inputHalf.close(new GridError('FAILED_PRECONDITION', NO_INPUT));
   }
 
   private handleItem(message: Message): void {
@@ -265,8 +260,8 @@ export class CallerStream implements OutgoingCall {
     this.ports.release(this.muxId);
     const age = this.ports.clock.now() - this.openedAt;
     this.ports.observer.callEnded('outgoing', 'stream', this.handler, error?.code, age);
-    this.input.close(error ?? 'ended');
-    this.output.finish(error);
+    this.inputHalf?.close(error ?? 'ended');
+    this.output.finish(error ? { error } : CLEAN_END);
     this.onOver?.(error);
   }
 }

@@ -1,11 +1,12 @@
 import { GridError, failureOfText, sequenceMismatch, TEXT } from '../errors/index.js';
 import type { StreamFlow } from '../observe/index.js';
-import type { Timer } from '../time/index.js';
-import { decodeErrorText, encodeCapacity, Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
-import { BlockWatch } from './block-watch.js';
+import { Turn, type Timer } from '../time/index.js';
+import { decodeErrorText, Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
+import { BlockWatch, type StreamLook, type WatchedStream } from './block-watch.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
+import { outCapacityOf } from './capacity-bodies.js';
 import type { CallHandler } from './handler.js';
-import { emptyInbound, Inbound } from './inbound.js';
+import { CLEAN_END, endedInbound, Inbound, type End } from './inbound.js';
 import { Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
 import { StreamSender, type SenderOwner } from './stream-sender.js';
@@ -17,7 +18,7 @@ const EMPTY = new Uint8Array(0);
  * handles it calls `output.end` or `output.fail` once, after an abort too: that is how the mux counts the handlers
  * that really ended.
  */
-export class HandlerStream implements IncomingCall, SenderOwner {
+export class HandlerStream extends Turn implements IncomingCall, SenderOwner, WatchedStream {
   readonly handler: number;
   /** The subroute id as hex. */
   readonly subroute: string | undefined;
@@ -27,7 +28,6 @@ export class HandlerStream implements IncomingCall, SenderOwner {
   /** On the mux's clock; undefined: the caller gave none. */
   readonly deadlineAt: number | undefined;
   readonly openedAt: number;
-  readonly input: Inbound;
   readonly output: Outbound;
   /** Called once when the call is aborted: cancelled, past its deadline, disconnected, ended by the protocol. */
   onAbort: ((error: GridError) => void) | undefined;
@@ -35,7 +35,8 @@ export class HandlerStream implements IncomingCall, SenderOwner {
   private readonly muxId: MuxId;
   private readonly sender: StreamSender;
   private readonly received = new Sequence();
-  private readonly outCapacity: number;
+  /** Undefined as long as nobody asks for one that had ended when the call came. */
+  private inputHalf: Inbound | undefined;
   private deadline: Timer | undefined;
   private blockWatch: BlockWatch | undefined;
   private abortedBy: GridError | undefined;
@@ -46,10 +47,12 @@ export class HandlerStream implements IncomingCall, SenderOwner {
     private readonly ports: IncomingPorts,
     opening: Message,
     subroute: string | undefined,
-    callee: CallHandler,
+    private readonly callee: CallHandler,
     deadlineAt: number | undefined,
-    takesInput: boolean,
+    /** @internal */
+    readonly inCapacity: number,
   ) {
+    super();
     const { muxId } = opening;
     this.muxId = muxId;
     this.handler = opening.handler;
@@ -58,11 +61,9 @@ export class HandlerStream implements IncomingCall, SenderOwner {
     this.metadata = opening.metadata;
     this.openedAt = ports.clock.now();
     this.deadlineAt = deadlineAt;
-    this.outCapacity = Math.max(1, callee.outCapacity);
     // the opening message was the caller's number 0
     this.received.mismatch(opening.seq);
     this.sender = new StreamSender(ports, muxId, this);
-    this.input = takesInput ? new Inbound(callee.inCapacity, this.sender) : emptyInbound();
     this.output = new Outbound(this.sender);
     if (deadlineAt !== undefined) {
       this.deadline = ports.clock.setTimer(Math.max(0, deadlineAt - this.openedAt), () =>
@@ -70,7 +71,7 @@ export class HandlerStream implements IncomingCall, SenderOwner {
       );
     }
     if (deadlineAt === undefined || deadlineAt - this.openedAt > ports.intervals.streamSilenceMs) {
-      ports.silence.add(this);
+      ports.silence.add(this, this.openedAt);
     }
     ports.held.add(this.payload?.length ?? 0);
     ports.handlerStarted('stream');
@@ -85,10 +86,11 @@ export class HandlerStream implements IncomingCall, SenderOwner {
     callee: CallHandler,
   ): HandlerStream {
     const deadlineAt = opening.deadlineMs > 0 ? ports.clock.now() + opening.deadlineMs : undefined;
-    const stream = new HandlerStream(ports, opening, subroute, callee, deadlineAt, true);
+    const stream = new HandlerStream(ports, opening, subroute, callee, deadlineAt, callee.inCapacity);
     if (opening.payload) stream.countInput(opening.payload);
-    if (opening.flags & Flag.Eof) stream.input.finish(undefined);
-    else if (stream.input.capacity > 0) stream.watch();
+    if (opening.flags & Flag.Eof) return stream;
+    stream.inputHalf = new Inbound(callee.inCapacity, stream.sender);
+    if (callee.inCapacity > 0) stream.blockWatch = new BlockWatch(ports, stream);
     return stream;
   }
 
@@ -103,19 +105,30 @@ export class HandlerStream implements IncomingCall, SenderOwner {
     callee: CallHandler,
     deadlineAt: number | undefined,
   ): HandlerStream {
-    return new HandlerStream(ports, opening, subroute, callee, deadlineAt, false);
+    return new HandlerStream(ports, opening, subroute, callee, deadlineAt, 0);
+  }
+
+  /** Ended from the start where the caller sends none. */
+  get input(): Inbound {
+    return (this.inputHalf ??= endedInbound(this.inCapacity, this.sender));
   }
 
   /** For statistics. */
   get flow(): StreamFlow {
-    const { input, output, handler } = this;
+    const { inputHalf, output, handler } = this;
     return {
       direction: 'incoming',
       handler,
       credits: output.credits,
       starved: output.starved,
-      unread: input.available,
+      unread: inputHalf?.available ?? 0,
     };
+  }
+
+  /** @internal */
+  look(): StreamLook {
+    const { handler, input: inbound, output: outbound, sender } = this;
+    return { direction: 'incoming', handler, inbound, outbound, moves: sender.count };
   }
 
   /** Set when the call was aborted. */
@@ -128,12 +141,10 @@ export class HandlerStream implements IncomingCall, SenderOwner {
    * @internal
    */
   acknowledge(): void {
-    const { dialect } = this.ports;
-    const capacity = dialect.extensions.has('capacity')
-      ? encodeCapacity({ in: this.input.capacity, out: this.outCapacity })
-      : undefined;
-    this.sender.acknowledge(capacity);
-    this.output.open(this.outCapacity);
+    const { dialect, capacities } = this.ports;
+    const tells = dialect.extensions.has('capacity');
+    this.sender.acknowledge(tells ? capacities.bodyOf(this.callee, this.inCapacity) : undefined);
+    this.output.open(outCapacityOf(this.callee));
   }
 
   /** @internal */
@@ -177,7 +188,7 @@ export class HandlerStream implements IncomingCall, SenderOwner {
   /** @internal */
   endWasSent(error: GridError | undefined): void {
     this.leaveWire(error);
-    this.input.finish(error ?? new GridError('CANCELLED', 'the handler has ended'));
+    this.inputHalf?.finish(error ? { error } : new HandlerEnded());
   }
 
   /** @internal */
@@ -200,14 +211,14 @@ export class HandlerStream implements IncomingCall, SenderOwner {
     }
     if (message.flags & Flag.Eof) {
       if (message.flags & Flag.PayloadIsErr) {
-        this.input.finish(failureOfText(decodeErrorText(message.payload)));
+        this.input.finish({ error: failureOfText(decodeErrorText(message.payload)) });
         return;
       }
       if (message.payload) {
         this.countInput(message.payload);
         this.input.append(message.payload);
       }
-      this.input.finish(undefined);
+      this.input.finish(CLEAN_END);
       return;
     }
     const payload = message.payload ?? EMPTY;
@@ -241,22 +252,12 @@ export class HandlerStream implements IncomingCall, SenderOwner {
     this.abort(error);
   }
 
-  private watch(): void {
-    this.blockWatch = new BlockWatch(this.ports, {
-      direction: 'incoming',
-      handler: this.handler,
-      inbound: this.input,
-      outbound: this.output,
-      moves: () => this.sender.count,
-    });
-  }
-
   private abort(error: GridError): void {
     if (this.onWire === 'over') return;
     this.abortedBy = error;
     this.leaveWire(error);
     this.output.close(error);
-    this.input.finish(error);
+    this.inputHalf?.finish({ error });
     this.onAbort?.(error);
   }
 
@@ -273,7 +274,16 @@ export class HandlerStream implements IncomingCall, SenderOwner {
 
   private countGone(): void {
     this.ports.held.free(this.payload?.length ?? 0);
-    this.input.unaccount();
+    this.inputHalf?.unaccount();
     this.ports.streamGone();
+  }
+}
+
+/** The end of input that the handler did not read to its end. Hardly anybody asks for the error: its stack costs. */
+class HandlerEnded implements End {
+  private made: GridError | undefined;
+
+  get error(): GridError {
+    return (this.made ??= new GridError('CANCELLED', 'the handler has ended'));
   }
 }

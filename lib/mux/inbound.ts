@@ -1,10 +1,13 @@
-import { GridError, TEXT } from '../errors/index.js';
+import { GridError } from '../errors/index.js';
+import { Fifo } from './fifo.js';
 import { unshared, type HeldBytes } from './held-bytes.js';
 
 /** How one direction of a call ended: cleanly, or with an error. */
 export interface End {
   readonly error: GridError | undefined;
 }
+
+export const CLEAN_END: End = Object.freeze({ error: undefined });
 
 export interface InboundPorts {
   readonly unreadBytes: number;
@@ -31,8 +34,8 @@ export class Inbound {
    */
   capacity: number;
 
-  private items: Uint8Array[] = [];
-  private head = 0;
+  /** Made with the first item. */
+  private items: Fifo<Uint8Array> | undefined;
   private bytes = 0;
   private ended: End | undefined;
   private discarded = false;
@@ -48,7 +51,7 @@ export class Inbound {
 
   /** Items that wait to be taken. */
   get available(): number {
-    return this.items.length - this.head;
+    return this.items === undefined ? 0 : this.items.length;
   }
 
   /** The peer has no credit left: as many messages as it may send wait to be taken. */
@@ -63,18 +66,10 @@ export class Inbound {
 
   /** The next item, its credit going back to the sender; undefined when none is there now. */
   take(): Uint8Array | undefined {
-    const item = this.items[this.head];
+    const item = this.items?.shift();
     if (item === undefined) return undefined;
     this.bytes -= item.length;
     this.held?.free(item.length);
-    this.head++;
-    if (this.head === this.items.length) {
-      this.items = [];
-      this.head = 0;
-    } else if (this.head >= 1024) {
-      this.items = this.items.slice(this.head);
-      this.head = 0;
-    }
     if (!this.ended) this.ports.grant();
     return item;
   }
@@ -83,8 +78,7 @@ export class Inbound {
   discard(): void {
     this.discarded = true;
     this.unaccount();
-    this.items = [];
-    this.head = 0;
+    this.items = undefined;
     this.bytes = 0;
     this.onReady = undefined;
   }
@@ -114,6 +108,7 @@ export class Inbound {
    */
   append(payload: Uint8Array): void {
     if (this.ended || this.discarded) return;
+    this.items ??= new Fifo();
     this.items.push(unshared(payload));
     this.bytes += payload.length;
     this.held?.add(payload.length);
@@ -132,22 +127,16 @@ export class Inbound {
    * Ends the direction; the first end counts.
    * @internal
    */
-  finish(error: GridError | undefined): void {
+  finish(end: End): void {
     if (this.ended) return;
-    this.ended = { error };
+    this.ended = end;
     this.onReady?.();
   }
 }
 
-const NOTHING_COMES: InboundPorts = Object.freeze({
-  unreadBytes: 0,
-  overrun: () => new GridError('FAILED_PRECONDITION', TEXT.noInput, { reason: 'protocol' }),
-  grant: () => {},
-});
-
-/** A direction in which nothing ever comes: the input of a handler that takes none. */
-export function emptyInbound(): Inbound {
-  const inbound = new Inbound(0, NOTHING_COMES);
-  inbound.finish(undefined);
+/** A direction in which nothing comes any more. */
+export function endedInbound(capacity: number, ports: InboundPorts): Inbound {
+  const inbound = new Inbound(capacity, ports);
+  inbound.finish(CLEAN_END);
   return inbound;
 }

@@ -4,6 +4,7 @@ import { Rota } from '../time/index.js';
 import { Flag, Op, subrouteKey, violation, type Message, type MuxId } from '../wire/index.js';
 import type { CallPorts, IncomingCall, IncomingPorts } from './call-ports.js';
 import { CancelRate } from './cancel-rate.js';
+import { CapacityBodies } from './capacity-bodies.js';
 import { HeldBytes, unsharedOpening } from './held-bytes.js';
 import type { CallHandler, HandlerDirectory } from './handler.js';
 import { HandlerStream } from './handler-stream.js';
@@ -30,6 +31,7 @@ export class IncomingCalls {
     this.ports = {
       ...ports,
       silence: new Rota<HandlerStream>(clock, intervals.streamSilenceMs, (stream) => stream.silent()),
+      capacities: new CapacityBodies(),
       held: new HeldBytes(limits.heldBytes),
       replace: (muxId, call) => this.calls.set(muxId, call),
       release: (muxId, call) => {

@@ -27,12 +27,17 @@ type State =
   | { readonly kind: 'ending'; readonly error: GridError | undefined; readonly metadata: Metadata | undefined }
   | { readonly kind: 'closed'; readonly why: GridError | 'ended' };
 
+// streams are many: what carries nothing of its own is shared by all of them
+const OPENING: State = Object.freeze({ kind: 'opening', ending: false });
+const OPEN: State = Object.freeze({ kind: 'open' });
+const ENDED: State = Object.freeze({ kind: 'closed', why: 'ended' });
+
 /** One direction's sending: credits, and the end after the last message. */
 export class Outbound {
   /** Called when `ready` may have become true, and when the direction has closed. */
   onReady: (() => void) | undefined;
 
-  private state: State = { kind: 'opening', ending: false };
+  private state = OPENING;
   private credit = 0;
   private capacity = 0;
   private forgetDrain: (() => void) | undefined;
@@ -124,7 +129,7 @@ export class Outbound {
     const { ending } = this.state;
     this.capacity = capacity;
     this.credit = capacity;
-    this.enter({ kind: 'open' });
+    this.enter(OPEN);
     if (ending) this.finish(undefined);
     else this.onReady?.();
   }
@@ -150,7 +155,7 @@ export class Outbound {
    */
   close(why: GridError | 'ended'): void {
     if (this.state.kind === 'closed') return;
-    this.enter({ kind: 'closed', why });
+    this.enter(why === 'ended' ? ENDED : { kind: 'closed', why });
     this.onReady?.();
   }
 
@@ -171,7 +176,7 @@ export class Outbound {
           if (this.state.kind === 'open') this.enter({ kind: 'ending', error, metadata });
           return;
         }
-        this.enter({ kind: 'closed', why: 'ended' });
+        this.enter(ENDED);
         this.ports.emitEnd(error, metadata);
         this.onReady?.();
     }
@@ -185,4 +190,11 @@ export class Outbound {
       this.forgetDrain = undefined;
     }
   }
+}
+
+/** A direction in which nothing is ever sent: the input of a call that was opened without. */
+export function closedOutbound(ports: OutboundPorts): Outbound {
+  const outbound = new Outbound(ports);
+  outbound.close('ended');
+  return outbound;
 }

@@ -10,8 +10,8 @@ import { Sequence } from './sequence.js';
 /** What the sending of a stream tells the stream itself. */
 export interface SenderOwner {
   readonly handler: number;
-  /** @internal */
-  readonly input: { readonly capacity: number };
+  /** Messages to the handler that may be unacknowledged. @internal */
+  readonly inCapacity: number;
   /** The handler has said its last word, maybe after the stream was over. @internal */
   handlerHasEnded(): void;
   /** The end was sent. @internal */
@@ -83,7 +83,7 @@ export class StreamSender implements InboundPorts, OutboundPorts {
   }
 
   overrun(): GridError {
-    const text = this.owner.input.capacity === 0 ? TEXT.noInput : TEXT.handlerBlocked;
+    const text = this.owner.inCapacity === 0 ? TEXT.noInput : TEXT.handlerBlocked;
     return new GridError('FAILED_PRECONDITION', text, { reason: 'protocol' });
   }
 

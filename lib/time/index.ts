@@ -1,4 +1,4 @@
 export { AwakeTimer } from './awake-timer.js';
 export { systemClock, type Clock, type Timer } from './clock.js';
 export { Deadline, DeadlineWheel } from './deadline-wheel.js';
-export { Rota } from './rota.js';
+export { Rota, Turn } from './rota.js';

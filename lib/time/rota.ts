@@ -3,6 +3,16 @@ import type { Clock, Timer } from './clock.js';
 /** The part of the delay that a round may be late, and by which it is put off if it is later still. */
 const LATE = 1 / 4;
 
+/** Something that takes its turn in a rota. It stands in one rota at most, and is its own link there. */
+export abstract class Turn {
+  /** @internal On the rota's clock; -1: it stands in none. */
+  turnAt = -1;
+  /** @internal */
+  earlier: Turn | undefined = undefined;
+  /** @internal */
+  later: Turn | undefined = undefined;
+}
+
 /**
  * Things that each fall due the same time after they were put in: pings of 100,000 streams on one timer. As the delay
  * is the same for all, the order of insertion is the order of time, and each step costs the same however many wait.
@@ -10,8 +20,10 @@ const LATE = 1 / 4;
  * A round that comes much too late tells that this process stood still. What fell due meanwhile is put off once: what
  * arrived meanwhile is to be read first, and may take it out.
  */
-export class Rota<T> {
-  private readonly dueAt = new Map<T, number>();
+export class Rota<T extends Turn> {
+  // both are a T: nothing else is put in
+  private first: Turn | undefined;
+  private last: Turn | undefined;
   private timer: Timer | undefined;
   /** When the timer should fire. */
   private roundAt = 0;
@@ -25,21 +37,37 @@ export class Rota<T> {
     private readonly onDue: (item: T) => void,
   ) {}
 
-  /** Puts the item in, or back to the end: it falls due `delayMs` from now. */
-  add(item: T): void {
-    this.dueAt.delete(item);
-    this.dueAt.set(item, this.clock.now() + this.delayMs);
-    this.arm();
+  /** Puts the item in, or back to the end: it falls due `delayMs` from now, which is the clock's unless it is given. */
+  add(item: T, now = this.clock.now()): void {
+    this.unlink(item);
+    item.turnAt = now + this.delayMs;
+    item.earlier = this.last;
+    if (this.last) this.last.later = item;
+    else this.first = item;
+    this.last = item;
+    if (!this.timer) this.arm(now);
   }
 
   remove(item: T): void {
-    this.dueAt.delete(item);
-    if (this.dueAt.size === 0) this.stop();
+    this.unlink(item);
+    if (!this.first) this.stop();
   }
 
   clear(): void {
-    this.dueAt.clear();
+    while (this.first) this.unlink(this.first);
     this.stop();
+  }
+
+  private unlink(item: Turn): void {
+    if (item.turnAt < 0) return;
+    const { earlier, later } = item;
+    if (earlier) earlier.later = later;
+    else this.first = later;
+    if (later) later.earlier = earlier;
+    else this.last = earlier;
+    item.turnAt = -1;
+    item.earlier = undefined;
+    item.later = undefined;
   }
 
   private stop(): void {
@@ -50,12 +78,9 @@ export class Rota<T> {
   /**
    * One timer, for the item that is due first. Not while items fire: what they add is due after those still to come.
    */
-  private arm(leastMs = 0): void {
-    if (this.timer || this.firing) return;
-    const [first] = this.dueAt.values();
-    if (first === undefined) return;
-    const now = this.clock.now();
-    const waitMs = Math.max(leastMs, first - now);
+  private arm(now: number, leastMs = 0): void {
+    if (this.firing || !this.first) return;
+    const waitMs = Math.max(leastMs, this.first.turnAt - now);
     this.roundAt = now + waitMs;
     this.timer = this.clock.setTimer(waitMs, () => this.fire());
   }
@@ -68,14 +93,13 @@ export class Rota<T> {
     if (late) this.putOffAt = now;
     this.firing = true;
     try {
-      for (const [item, at] of this.dueAt) {
-        if (at > until) break;
-        this.dueAt.delete(item);
-        this.onDue(item);
+      for (let item = this.first; item && item.turnAt <= until; item = this.first) {
+        this.unlink(item);
+        this.onDue(item as T);
       }
     } finally {
       this.firing = false;
-      this.arm(late ? this.delayMs * LATE : 0);
+      this.arm(this.clock.now(), late ? this.delayMs * LATE : 0);
     }
   }
 }

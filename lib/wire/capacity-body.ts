@@ -12,6 +12,15 @@ export interface CapacityBody {
 
 const UINT32 = 0xffff_ffff;
 
+/** Bytes of a body whose two numbers are below 128, which take one byte each. */
+const SHORT = 9;
+const SHORT_MAX = 0x7f;
+
+/** Such a body, but for its two numbers. */
+const TEMPLATE = encodeCapacity({ in: 0, out: 0 });
+const IN_AT = 4;
+const OUT_AT = 8;
+
 export function encodeCapacity(capacity: CapacityBody): Uint8Array {
   const target = new Uint8Array(8 + 2 * MAX_UINT_BYTES);
   let at = putMapHeader(target, 0, 2);
@@ -22,6 +31,21 @@ export function encodeCapacity(capacity: CapacityBody): Uint8Array {
 
 /** Throws a violation for anything else: "a payload that does not parse ends the connection" (wire spec §11). */
 export function decodeCapacity(payload: Uint8Array | undefined): CapacityBody {
+  return (payload && decodeShort(payload)) ?? decodeAny(payload);
+}
+
+/** What every peer writes for small capacities: each stream begins with one of these. */
+function decodeShort(payload: Uint8Array): CapacityBody | undefined {
+  if (payload.length !== SHORT) return undefined;
+  for (let at = 0; at < SHORT; at++) {
+    if (payload[at] !== TEMPLATE[at] && at !== IN_AT && at !== OUT_AT) return undefined;
+  }
+  const input = payload[IN_AT]!;
+  const output = payload[OUT_AT]!;
+  return input > SHORT_MAX || output > SHORT_MAX || output === 0 ? undefined : { in: input, out: output };
+}
+
+function decodeAny(payload: Uint8Array | undefined): CapacityBody {
   const reader = bodyReader(payload);
   let input: number | undefined;
   let output: number | undefined;

@@ -6,7 +6,7 @@ import { localDials } from '../../lib/manager/who-dials.js';
 import type { CallerStream, CallHandler, HandlerStream } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { socketPair, type MemorySocket } from '../../lib/testing/socket-pair.js';
-import { AwakeTimer, Rota } from '../../lib/time/index.js';
+import { AwakeTimer, Rota, Turn } from '../../lib/time/index.js';
 import { A, B, connect, errorOf, handlers, ports, request, turn, until } from '../connection/grid-end.js';
 
 const SECOND = 1_000;
@@ -225,14 +225,20 @@ describe('timers at a blocked loop', () => {
 
   it('a round that is much too late is put off once, and what is taken out meanwhile never falls due', () => {
     const due: string[] = [];
-    const rota = new Rota<string>(clock, 100, (item) => due.push(`${item}@${clock.now()}`));
-    for (const item of ['a', 'b']) rota.add(item);
+    class Thing extends Turn {
+      constructor(readonly name: string) {
+        super();
+      }
+    }
+    const rota = new Rota<Thing>(clock, 100, ({ name }) => due.push(`${name}@${clock.now()}`));
+    const [a, b] = [new Thing('a'), new Thing('b')];
+    for (const item of [a, b]) rota.add(item);
     clock.oversleep(500);
     expect(due).toEqual([]);
-    rota.remove('a');
+    rota.remove(a);
     clock.oversleep(500);
     expect(due).toEqual(['b@1000']);
-    rota.add('c');
+    rota.add(new Thing('c'));
     clock.advance(100);
     expect([due, clock.timers]).toEqual([['b@1000', 'c@1100'], 0]);
   });
