@@ -17,7 +17,8 @@ import { REPLICAS, type NodeConfig } from '../../sample/storage/src/node/node-co
 import { startNode } from '../../sample/storage/src/node/storage-node.js';
 import { pathOfKey } from '../../sample/storage/src/objects/object-path.js';
 import { replicasOf } from '../../sample/storage/src/objects/placement.js';
-import { decodeSeal, SEAL_BYTES } from '../../sample/storage/src/objects/seal.js';
+import { decodeSeal, encodeSeal, SEAL_BYTES } from '../../sample/storage/src/objects/seal.js';
+import { nextVersion } from '../../sample/storage/src/objects/version.js';
 
 const NODES = 4;
 const HANG_MS = 15_000;
@@ -36,6 +37,7 @@ function config(node: number, hosts: readonly string[]): NodeConfig {
     secret: 's'.repeat(32),
     lockTtlMs: 3_000,
     agreeWithinMs: HANG_MS,
+    healEveryMs: 60_000,
   };
 }
 async function start(node: number): Promise<void> {
@@ -123,9 +125,15 @@ describe('the disk over the grid', () => {
     });
     const { data: read } = await disk.request(contracts.ReadAll, { path: 't/a' });
     expect(Buffer.from(read!).toString()).toBe('abc');
-    expect(await disk.request(contracts.RenameFile, { from: 't/a', to: 't/b' })).toEqual({ renamed: true });
-    expect(await disk.request(contracts.RenameFile, { from: 't/a', to: 't/b' })).toEqual({ renamed: false });
-    expect((await disk.request(contracts.StatFile, { path: 't/b', tail: 2 })).stat).toMatchObject({ size: 3 });
+    await expect(disk.request(contracts.CommitFile, { from: 't/a', to: 't/b' })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: 't/a is not sealed',
+    });
+    const seal = { version: nextVersion(0, undefined), size: 0, sha256: '', deleted: false, type: '' };
+    await disk.request(contracts.WriteAll, { path: 't/a', data: encodeSeal(seal) });
+    expect(await disk.request(contracts.CommitFile, { from: 't/a', to: 't/b' })).toEqual({ outcome: 'committed' });
+    expect(await disk.request(contracts.CommitFile, { from: 't/a', to: 't/b' })).toEqual({ outcome: 'missing' });
+    expect((await disk.request(contracts.StatFile, { path: 't/b', tail: 2 })).stat).toMatchObject({ size: SEAL_BYTES });
     expect(await disk.request(contracts.StatFile, { path: 't/a' })).toEqual({ stat: null });
     expect(await disk.request(contracts.ReadAll, { path: 't/a' })).toEqual({ data: null });
     expect(await disk.request(contracts.DeleteFile, { path: 't/b' })).toEqual({ deleted: true });
@@ -140,7 +148,7 @@ describe('the disk over the grid', () => {
     await expect(disk.request(contracts.WriteAll, { path, data: Buffer.from('x') })).rejects.toMatchObject(refused);
     await expect(disk.request(contracts.StatFile, { path })).rejects.toMatchObject(refused);
     await expect(disk.request(contracts.DeleteFile, { path })).rejects.toMatchObject(refused);
-    await expect(disk.request(contracts.RenameFile, { from: 'format.json', to: path })).rejects.toMatchObject(refused);
+    await expect(disk.request(contracts.CommitFile, { from: 'format.json', to: path })).rejects.toMatchObject(refused);
     await expect(drain(disk.stream(contracts.ReadFile, { path }))).rejects.toMatchObject(refused);
     await expect(drain(disk.stream(contracts.WalkDir, { path: '..' }))).rejects.toMatchObject(refused);
     await expect(

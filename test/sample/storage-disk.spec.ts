@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { LocalDisk } from '../../sample/storage/src/disk/local-disk.js';
+import { encodeSeal, SEAL_BYTES } from '../../sample/storage/src/objects/seal.js';
+import { nextVersion } from '../../sample/storage/src/objects/version.js';
 
 let parent: string;
 let disk: LocalDisk;
@@ -26,17 +28,44 @@ async function* chunksOf(...texts: string[]): AsyncGenerator<Uint8Array> {
 }
 
 describe('a local disk', () => {
-  it('writes, reads, stats, renames and deletes files', async () => {
+  it('writes, reads, stats and deletes files', async () => {
     const receipt = await disk.writeAll('a/b.txt', bytes('hello'));
     expect(receipt).toEqual({ size: 5, sha256: createHash('sha256').update('hello').digest('hex') });
     expect(Buffer.from((await disk.readAll('a/b.txt'))!).toString()).toBe('hello');
     const stat = await disk.stat('a/b.txt', 3);
     expect(stat?.size).toBe(5);
     expect(Buffer.from(stat!.tail).toString()).toBe('llo');
-    expect(await disk.rename('a/b.txt', 'c/d/e.txt')).toBe(true);
-    expect(await disk.stat('a/b.txt')).toBeUndefined();
-    expect(await disk.delete('c/d/e.txt')).toBe(true);
-    expect(await disk.readAll('c/d/e.txt')).toBeUndefined();
+    expect(await disk.delete('a/b.txt')).toBe(true);
+    expect(await disk.readAll('a/b.txt')).toBeUndefined();
+  });
+
+  /** An object of this age that is about to be committed. */
+  async function sealed(path: string, version: string): Promise<string> {
+    const content = bytes(version);
+    const seal = encodeSeal({ version, size: content.length, sha256: '', deleted: false, type: '' });
+    await disk.create(path, [content, seal]);
+    return path;
+  }
+  const placed = async (path: string): Promise<string> =>
+    Buffer.from((await disk.readAll(path))!.subarray(0, -SEAL_BYTES)).toString();
+
+  it('never puts an old object over a newer one, in whatever order they come', async () => {
+    const versions = Array.from({ length: 20 }, (_, index) => nextVersion(0, undefined, 1_000 + index));
+    expect(await disk.commit(await sealed('parts/5', versions[5]!), 'c/d/e')).toBe('committed');
+    expect(await disk.commit(await sealed('parts/4', versions[4]!), 'c/d/e')).toBe('superseded');
+    expect(await disk.commit(await sealed('parts/5', versions[5]!), 'c/d/e')).toBe('superseded');
+    expect(await placed('c/d/e')).toBe(versions[5]);
+    expect(await disk.commit(await sealed('parts/6', versions[6]!), 'c/d/e')).toBe('committed');
+    expect(await disk.commit('parts/6', 'c/d/e')).toBe('missing');
+    await disk.writeAll('parts/plain', bytes('x'.repeat(1_000)));
+    await expect(disk.commit('parts/plain', 'c/d/e')).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+
+    const parts = await Promise.all(versions.map((version) => sealed(`parts/${version}`, version)));
+    parts.sort(() => Math.random() - 0.5);
+    await Promise.all(parts.map((part) => disk.commit(part, 'c/d/e')));
+    expect(await placed('c/d/e')).toBe(versions.at(-1));
+    await disk.delete('parts/plain');
+    expect(await readdir(join(disk.root, 'parts'))).toEqual([]);
   });
 
   it('answers what is not there, folders included, without an error', async () => {
@@ -45,7 +74,7 @@ describe('a local disk', () => {
     expect(await disk.stat('a')).toBeUndefined();
     expect(await disk.stat('a', 5)).toBeUndefined();
     expect(await disk.stat('a/b/c')).toBeUndefined();
-    expect(await disk.rename('no', 'where')).toBe(false);
+    expect(await disk.commit('no', 'where')).toBe('missing');
     expect(await disk.delete('no')).toBe(false);
     expect(await all(disk.read('a/b'))).toBe('x');
     await expect(all(disk.read('a'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
@@ -132,8 +161,8 @@ describe('a local disk', () => {
     await expect(disk.readAll(path)).rejects.toMatchObject(refused);
     await expect(disk.writeAll(path, bytes('x'))).rejects.toMatchObject(refused);
     await expect(disk.stat(path)).rejects.toMatchObject(refused);
-    await expect(disk.rename(path, 'y')).rejects.toMatchObject(refused);
-    await expect(disk.rename('fine', path)).rejects.toMatchObject(refused);
+    await expect(disk.commit(path, 'y')).rejects.toMatchObject(refused);
+    await expect(disk.commit('fine', path)).rejects.toMatchObject(refused);
     await expect(disk.delete(path)).rejects.toMatchObject(refused);
     await expect(disk.create(path, chunksOf('x'))).rejects.toMatchObject(refused);
     await expect(disk.read(path).next()).rejects.toMatchObject(refused);

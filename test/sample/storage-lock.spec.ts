@@ -68,6 +68,15 @@ describe('a lock table', () => {
     expect(table.acquire('write', 'r', '2', 'b').granted).toBe(true);
   });
 
+  it('does not vote while a vote of its former life may count', () => {
+    const forgetful = new LockTable(TTL, () => now, TTL);
+    now = TTL - 1;
+    expect(() => forgetful.acquire('read', 'r', '1', 'a')).toThrow('does not vote yet');
+    expect(forgetful.refresh('r', '1')).toBe(false);
+    now = TTL;
+    expect(forgetful.acquire('write', 'r', '1', 'a')).toEqual({ granted: true });
+  });
+
   it('forgets what expired, also where nobody asks', () => {
     table.acquire('write', 'r', '1', 'a');
     table.acquire('read', 's', '2', 'a');

@@ -11,8 +11,10 @@ const DRAIN_MS = 2_000;
 /** One node. Two grids on one port: one for data, one for locks, so that neither waits for the other. */
 @Module({})
 export class AppModule {
-  static for(config: NodeConfig): DynamicModule {
+  /** `more`: options of both grids, for tests that look at them or turn their clock. */
+  static for(config: NodeConfig, more: Partial<GridModuleOptions> = {}): DynamicModule {
     const common: GridModuleOptions = {
+      ...more,
       local: localOrigin(config),
       hosts: config.hosts,
       auth: { secret: config.secret },

@@ -56,14 +56,16 @@ export interface StatFileAnswer {
   /** null: there is no such file. */
   stat: FileStat | null;
 }
-export interface RenameFileRequest {
+export interface CommitFileRequest {
+  /** A sealed file. */
   from: string;
   to: string;
 }
-export interface RenameFileAnswer {
-  /** False: there was no file `from`. */
-  renamed: boolean;
+export interface CommitFileAnswer {
+  outcome: CommitOutcome;
 }
+/** `superseded`: what lies at `to` is as new or newer, and stays. `missing`: there is no file `from`. */
+export type CommitOutcome = 'committed' | 'superseded' | 'missing';
 export interface DeleteFileAnswer {
   /** False: there was nothing to delete. */
   deleted: boolean;
@@ -73,8 +75,18 @@ export const DiskInfo = defineRequest<DiskInfoRequest, DiskInfoAnswer>({ id: 1, 
 export const ReadAll = defineRequest<PathRequest, ReadAllAnswer>({ id: 2, name: 'disk.read-all' });
 export const WriteAll = defineRequest<WriteAllRequest, Receipt>({ id: 3, name: 'disk.write-all' });
 export const StatFile = defineRequest<StatFileRequest, StatFileAnswer>({ id: 4, name: 'disk.stat-file' });
-export const RenameFile = defineRequest<RenameFileRequest, RenameFileAnswer>({ id: 5, name: 'disk.rename-file' });
+/** Retired, its number is not given away again: late on its way, it put an old object over a newer one. */
+export const RenameFile = defineRequest<{ from: string; to: string }, { renamed: boolean }>({
+  id: 5,
+  name: 'disk.rename-file',
+});
 export const DeleteFile = defineRequest<PathRequest, DeleteFileAnswer>({ id: 6, name: 'disk.delete-file' });
+
+/**
+ * Gives a sealed file its place, unless a newer one is there. The holder of a lock looks before it commits, but what it
+ * sent can arrive when the lock has long passed to another: only the disk itself can tell late from in time.
+ */
+export const CommitFile = defineRequest<CommitFileRequest, CommitFileAnswer>({ id: 10, name: 'disk.commit-file' });
 
 // ---- disk: streams ----------------------------------------------------------------------------------------------
 

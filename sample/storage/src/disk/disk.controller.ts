@@ -1,17 +1,19 @@
 import { Controller, UseGuards } from '@nestjs/common';
 import { GridInput, GridRequest, GridStream } from 'nestjs-grid';
 import {
+  CommitFile,
   CreateFile,
   DeleteFile,
   DiskInfo,
   ReadAll,
   ReadFile,
-  RenameFile,
   StatFile,
   WalkDir,
   WriteAll,
 } from '../contracts.js';
 import type {
+  CommitFileAnswer,
+  CommitFileRequest,
   DeleteFileAnswer,
   DiskInfoAnswer,
   DiskInfoRequest,
@@ -19,8 +21,6 @@ import type {
   ReadAllAnswer,
   ReadFileRequest,
   Receipt,
-  RenameFileAnswer,
-  RenameFileRequest,
   StatFileAnswer,
   StatFileRequest,
   WalkDirRequest,
@@ -56,9 +56,9 @@ export class DiskController {
     return { stat: (await this.disk.stat(path, tail)) ?? null };
   }
 
-  @GridRequest(RenameFile)
-  async renameFile({ from, to }: RenameFileRequest): Promise<RenameFileAnswer> {
-    return { renamed: await this.disk.rename(from, to) };
+  @GridRequest(CommitFile)
+  async commitFile({ from, to }: CommitFileRequest): Promise<CommitFileAnswer> {
+    return { outcome: await this.disk.commit(from, to) };
   }
 
   @GridRequest(DeleteFile)

@@ -1,4 +1,4 @@
-import type { DiskInfoAnswer, FileStat, Receipt, WalkEntry } from '../contracts.js';
+import type { CommitOutcome, DiskInfoAnswer, FileStat, Receipt, WalkEntry } from '../contracts.js';
 
 /** One node's disk, as the rest of the app sees it: the own one and the others look the same. */
 export interface Disk {
@@ -8,8 +8,8 @@ export interface Disk {
   readAll(path: string): Promise<Uint8Array | undefined>;
   writeAll(path: string, data: Uint8Array): Promise<Receipt>;
   stat(path: string, tail?: number): Promise<FileStat | undefined>;
-  /** False: there is no file `from`. */
-  rename(from: string, to: string): Promise<boolean>;
+  /** Gives a sealed file its place, unless what is there is as new or newer. */
+  commit(from: string, to: string): Promise<CommitOutcome>;
   /** False: there was nothing to delete. */
   delete(path: string): Promise<boolean>;
   /** All files under `path`, ordered by path. */

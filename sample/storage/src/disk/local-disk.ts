@@ -2,9 +2,18 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, rename, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GridError } from 'nestjs-grid';
-import { CHUNK_BYTES, type DiskInfoAnswer, type FileStat, type Receipt, type WalkEntry } from '../contracts.js';
+import {
+  CHUNK_BYTES,
+  type CommitOutcome,
+  type DiskInfoAnswer,
+  type FileStat,
+  type Receipt,
+  type WalkEntry,
+} from '../contracts.js';
+import { decodeSeal, SEAL_BYTES } from '../objects/seal.js';
 import type { Disk } from './disk.js';
 import { insideOf } from './disk-path.js';
+import { Turns } from './turns.js';
 
 /** Files being received. Whatever lies here when a node starts was cut off and is thrown away. */
 const INCOMING = 'incoming';
@@ -14,6 +23,9 @@ const LONGEST_TAIL = 4096;
 
 /** The disk of this node: plain files under one folder. A file is replaced as a whole or not at all. */
 export class LocalDisk implements Disk {
+  /** By target: nothing comes between the look at what is there and the rename. */
+  private readonly commits = new Turns();
+
   constructor(
     readonly node: number,
     readonly root: string,
@@ -56,11 +68,22 @@ export class LocalDisk implements Disk {
     return statWithTail(insideOf(this.root, path), tail);
   }
 
-  async rename(from: string, to: string): Promise<boolean> {
+  async commit(from: string, to: string): Promise<CommitOutcome> {
     const target = insideOf(this.root, to);
     const source = insideOf(this.root, from);
+    const coming = await statWithTail(source, SEAL_BYTES);
+    if (!coming) return 'missing';
+    const seal = decodeSeal(coming.size, coming.tail);
+    if (!seal) throw new GridError('FAILED_PRECONDITION', `${from} is not sealed`);
     await mkdir(dirname(target), { recursive: true });
-    return unlessMissing(rename(source, target));
+    return this.commits.alone(target, async () => {
+      const there = await statWithTail(target, SEAL_BYTES);
+      if (there && (decodeSeal(there.size, there.tail)?.version ?? '') >= seal.version) {
+        await rm(source, { force: true });
+        return 'superseded';
+      }
+      return (await unlessMissing(rename(source, target))) ? 'committed' : 'missing';
+    });
   }
 
   async delete(path: string): Promise<boolean> {

@@ -1,14 +1,15 @@
 import type { GridPeer } from 'nestjs-grid';
 import {
+  CommitFile,
   CreateFile,
   DeleteFile,
   DiskInfo,
   ReadAll,
   ReadFile,
-  RenameFile,
   StatFile,
   WalkDir,
   WriteAll,
+  type CommitOutcome,
   type DiskInfoAnswer,
   type FileStat,
   type Receipt,
@@ -43,8 +44,8 @@ export class RemoteDisk implements Disk {
     return (await this.peer.request(StatFile, { path, tail }, LIMIT)).stat ?? undefined;
   }
 
-  async rename(from: string, to: string): Promise<boolean> {
-    return (await this.peer.request(RenameFile, { from, to }, LIMIT)).renamed;
+  async commit(from: string, to: string): Promise<CommitOutcome> {
+    return (await this.peer.request(CommitFile, { from, to }, LIMIT)).outcome;
   }
 
   async delete(path: string): Promise<boolean> {

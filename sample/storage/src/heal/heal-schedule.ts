@@ -18,12 +18,16 @@ export interface HealStatus {
   error?: string;
 }
 
-/** Decides when to heal: after the start, and whenever a node (re)appears. One pass at a time. */
+/**
+ * Decides when to heal: after the start, whenever a node (re)appears, and every now and then, for a disk that was too
+ * slow for a write was left behind without ever being away. One pass at a time.
+ */
 @Injectable()
 export class HealSchedule implements OnApplicationShutdown {
   private readonly logger = new Logger(HealSchedule.name);
   private events: Subscription | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private routine: NodeJS.Timeout | undefined;
   private running = false;
   private closed = false;
   private passes = 0;
@@ -50,6 +54,9 @@ export class HealSchedule implements OnApplicationShutdown {
       void this.deployment.inspect(this.config.hosts.indexOf(event.peer));
       this.due(SETTLE_MS);
     });
+    this.routine = setInterval(() => {
+      if (!this.timer) this.due(0);
+    }, this.config.healEveryMs);
     this.due(0);
   }
 
@@ -57,6 +64,7 @@ export class HealSchedule implements OnApplicationShutdown {
     this.closed = true;
     this.events?.unsubscribe();
     clearTimeout(this.timer);
+    clearInterval(this.routine);
   }
 
   private due(delayMs: number): void {

@@ -97,7 +97,7 @@ export class Healer {
     const part = `${UPLOADS}/${randomUUID()}`;
     await this.own.create(part, verified(path, source.read(path)));
     lock.check();
-    return this.own.rename(part, path);
+    return (await this.own.commit(part, path)) === 'committed';
   }
 
   private async sweepUploads(): Promise<void> {

@@ -10,6 +10,16 @@ import { freePorts, LOOPBACK } from './ports.js';
 /** Somebody else may take a picked port before its node does. */
 const PORT_TRIES = 5;
 
+/** How nodes differ from those of a plain start: for who stands between them. */
+export interface ClusterFit {
+  /** Program of a node, in place of the sample's own. */
+  readonly program: string;
+  /** What its environment holds beside. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Puts something before the port of each node and gives the ports under which the others know them. */
+  forward(ports: readonly number[]): Promise<readonly number[]>;
+}
+
 /** All nodes of one deployment, each a process with its own port and folder. */
 export class Cluster {
   nodes: readonly NodeProcess[] = [];
@@ -17,7 +27,10 @@ export class Cluster {
   private readonly temporary: boolean;
   private closed = false;
 
-  constructor(private readonly options: LauncherOptions) {
+  constructor(
+    private readonly options: Pick<LauncherOptions, 'nodes' | 'port' | 'dataFolder' | 'keep' | 'verbose'>,
+    private readonly fit?: ClusterFit,
+  ) {
     this.temporary = options.dataFolder === undefined && !options.keep;
     this.folder = options.dataFolder ?? mkdtempSync(join(tmpdir(), 'grid-storage-'));
     // whatever ends this process, no node outlives it
@@ -65,8 +78,10 @@ export class Cluster {
   }
 
   private async lay(ports: readonly number[]): Promise<NodeProcess[]> {
-    const hosts = ports.map((port) => `http://${LOOPBACK}:${port}`);
+    const known = (await this.fit?.forward(ports)) ?? ports;
+    const hosts = known.map((port) => `http://${LOOPBACK}:${port}`);
     const common = {
+      ...this.fit?.env,
       STORAGE_HOSTS: hosts.join(','),
       STORAGE_SECRET: randomBytes(32).toString('hex'),
       STORAGE_TEMPORARY: this.temporary ? '1' : '0',
@@ -74,11 +89,12 @@ export class Cluster {
       NO_COLOR: '1',
     };
     return Promise.all(
-      hosts.map(async (url, number) => {
+      ports.map(async (port, number) => {
+        const url = `http://${LOOPBACK}:${port}`;
         const folder = join(this.folder, `node-${number}`);
         await mkdir(folder, { recursive: true });
-        const env = { ...common, STORAGE_NODE: String(number), STORAGE_DATA: folder };
-        return new NodeProcess(number, url, folder, env, this.options.verbose);
+        const own = { STORAGE_NODE: String(number), STORAGE_DATA: folder, STORAGE_LISTEN_PORT: String(port) };
+        return new NodeProcess(number, url, folder, { ...common, ...own }, this.options.verbose, this.fit?.program);
       }),
     );
   }

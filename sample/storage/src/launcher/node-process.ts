@@ -5,7 +5,8 @@ import type { LauncherMessage, NodeMessage } from '../node/supervision.js';
 import { TimeLimitError, withTimeLimit } from '../node/time-limit.js';
 import { Front } from './front.js';
 
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+/** The program of a node. */
+export const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 8_000;
 const KEPT_OUTPUT = 8_000;
@@ -34,6 +35,7 @@ export class NodeProcess {
     readonly dataFolder: string,
     private readonly env: Readonly<Record<string, string>>,
     private readonly verbose: boolean,
+    private readonly program: string = MAIN,
   ) {
     this.front = new Front(url);
   }
@@ -53,7 +55,8 @@ export class NodeProcess {
 
   /** Resolves when the node serves. */
   async start(): Promise<void> {
-    const child = fork(MAIN, [], { env: { ...process.env, ...this.env }, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+    const env = { ...process.env, ...this.env };
+    const child = fork(this.program, [], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
     this.child = child;
     child.once('exit', () => {
       if (this.child === child) this.child = undefined;
@@ -95,6 +98,26 @@ export class NodeProcess {
       if (!(error instanceof TimeLimitError)) throw error;
       await this.kill();
     }
+  }
+
+  /** Ends it as an operating system does, with SIGTERM, and waits for no longer than a stop may take. */
+  async terminate(): Promise<{ readonly code: number | null; readonly ms: number }> {
+    const { child } = this;
+    if (!child) throw new Error(`node ${this.number} does not run`);
+    const begunAt = performance.now();
+    const gone = once(child, 'exit') as Promise<[number | null]>;
+    child.kill('SIGTERM');
+    const [code] = await withTimeLimit(STOP_WITHIN_MS, `node ${this.number} to end`, gone);
+    return { code, ms: performance.now() - begunAt };
+  }
+
+  /** Freezes the process; it runs on at `resume()`. */
+  pause(): void {
+    this.child?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.child?.kill('SIGCONT');
   }
 
   /** For the last moment, where nothing can be awaited any more. */

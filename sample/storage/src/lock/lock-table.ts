@@ -28,11 +28,19 @@ const WRITER_COMES_MS = 300;
  */
 export class LockTable {
   private readonly entries = new Map<string, Entry>();
+  private readonly votesFrom: number;
 
+  /**
+   * @param silentMs The table grants nothing for this long. One that was there before and forgot must wait for
+   * `ttlMs`: until then somebody may hold a lock by a vote that it gave in its former life.
+   */
   constructor(
     private readonly ttlMs: number,
     private readonly now: () => number = () => performance.now(),
-  ) {}
+    silentMs = 0,
+  ) {
+    this.votesFrom = now() + silentMs;
+  }
 
   /** How many holds are known, expired ones that nobody asked about included. */
   get size(): number {
@@ -43,6 +51,9 @@ export class LockTable {
 
   /** Asking twice with the same uid is asking once. */
   acquire(kind: LockKind, resource: string, uid: string, owner: string): LockAnswer {
+    if (this.now() < this.votesFrom) {
+      throw new GridError('UNAVAILABLE', 'this node has just started and does not vote yet');
+    }
     const entry = this.live(resource) ?? this.enter(resource);
     for (const [other, hold] of entry.holds) {
       if (other === uid || (kind === 'read' && hold.kind === 'read')) continue;

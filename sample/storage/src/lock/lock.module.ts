@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { FORMAT_PATH } from '../format/format.js';
 import { NODE_CONFIG, type NodeConfig } from '../node/node-config.js';
 import { LockController } from './lock.controller.js';
 import { Locks } from './locks.js';
@@ -7,7 +10,14 @@ import { LockTable } from './lock-table.js';
 @Module({
   controllers: [LockController],
   providers: [
-    { provide: LockTable, inject: [NODE_CONFIG], useFactory: (config: NodeConfig) => new LockTable(config.lockTtlMs) },
+    {
+      provide: LockTable,
+      inject: [NODE_CONFIG],
+      useFactory: ({ lockTtlMs, dataFolder }: NodeConfig) => {
+        const ranBefore = existsSync(join(dataFolder, FORMAT_PATH));
+        return new LockTable(lockTtlMs, undefined, ranBefore ? lockTtlMs : 0);
+      },
+    },
     Locks,
   ],
   exports: [Locks],

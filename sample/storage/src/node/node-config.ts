@@ -15,6 +15,10 @@ export interface NodeConfig {
   readonly lockTtlMs: number;
   /** How long a start may wait for the other nodes before it gives up. */
   readonly agreeWithinMs: number;
+  /** The disks are compared this often, also when no node has come back. */
+  readonly healEveryMs: number;
+  /** Where this node listens, if something forwards the port of its origin to it. Default: the port of its origin. */
+  readonly listenPort?: number;
 }
 
 /** Copies of each object, and how many of them a write or a read must reach: any two such sets share one node. */
@@ -34,6 +38,8 @@ export function readNodeConfig(env: NodeJS.ProcessEnv): NodeConfig {
     secret: required(env, 'STORAGE_SECRET', 'the secret that all nodes share, at least 32 bytes'),
     lockTtlMs: wholeNumber(env, 'STORAGE_LOCK_TTL_MS', 100, 600_000, 6_000),
     agreeWithinMs: wholeNumber(env, 'STORAGE_AGREE_WITHIN_MS', 100, 600_000, 30_000),
+    healEveryMs: wholeNumber(env, 'STORAGE_HEAL_EVERY_MS', 1_000, 86_400_000, 60_000),
+    ...(env['STORAGE_LISTEN_PORT'] ? { listenPort: wholeNumber(env, 'STORAGE_LISTEN_PORT', 1, 65_535) } : {}),
   };
 }
 

@@ -1,4 +1,4 @@
-import { Logger, type INestApplication, type LogLevel } from '@nestjs/common';
+import { Logger, type DynamicModule, type INestApplication, type LogLevel } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { connectGrid } from 'nestjs-grid';
 import { AppModule } from '../app.module.js';
@@ -7,10 +7,17 @@ import { Deployment } from '../format/deployment.js';
 import { HealSchedule } from '../heal/heal-schedule.js';
 import { localOrigin, type NodeConfig } from './node-config.js';
 
-/** Starts one node and resolves when it serves; rejects, with everything closed again, when it cannot join. */
-export async function startNode(config: NodeConfig, logLevels: LogLevel[]): Promise<INestApplication> {
+/**
+ * Starts one node and resolves when it serves; rejects, with everything closed again, when it cannot join. `root` is
+ * the app's module or one that imports it.
+ */
+export async function startNode(
+  config: NodeConfig,
+  logLevels: LogLevel[],
+  root: DynamicModule = AppModule.for(config),
+): Promise<INestApplication> {
   // objects are any bytes: no parser may touch a body
-  const app = await NestFactory.create(AppModule.for(config), {
+  const app = await NestFactory.create(root, {
     bodyParser: false,
     logger: logLevels,
     abortOnError: false,
@@ -19,7 +26,7 @@ export async function startNode(config: NodeConfig, logLevels: LogLevel[]): Prom
     await connectGrid(app);
     await connectGrid(app, { grid: LOCK_GRID });
     const { hostname, port } = new URL(localOrigin(config));
-    await app.listen(Number(port), hostname);
+    await app.listen(config.listenPort ?? Number(port), hostname);
     await app.get(Deployment).agree();
     app.get(HealSchedule).start();
   } catch (error) {

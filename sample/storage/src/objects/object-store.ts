@@ -57,9 +57,7 @@ export class ObjectStore {
         await upload.write(encodeSeal(seal));
         const holders = await upload.finish();
         lock.check();
-        await this.reach('write', holders, async (disk) => {
-          if (!(await disk.rename(upload.path, path))) throw new Error(`node ${disk.node} lost the upload`);
-        });
+        await this.reach('write', holders, (disk) => commit(disk, upload.path, path));
         return infoOf(key, seal);
       });
     } catch (error) {
@@ -102,8 +100,12 @@ export class ObjectStore {
       if (!before || before.seal.deleted) return false;
       const version = nextVersion(this.config.node, before.seal.version);
       const tombstone = encodeSeal({ version, size: 0, sha256: NOTHING, deleted: true, type: '' });
+      const part = `${UPLOADS}/${randomUUID()}`;
       lock.check();
-      await this.reach('delete', disks, (disk) => disk.writeAll(path, tombstone));
+      await this.reach('delete', disks, async (disk) => {
+        await disk.writeAll(part, tombstone);
+        await commit(disk, part, path);
+      });
       return true;
     });
   }
@@ -130,4 +132,9 @@ export class ObjectStore {
   private distance(disk: Disk): number {
     return disk.node === this.config.node ? 0 : 1;
   }
+}
+
+/** Where a newer object is there already, this one came and went: whoever reads sees the newer one. */
+async function commit(disk: Disk, part: string, path: string): Promise<void> {
+  if ((await disk.commit(part, path)) === 'missing') throw new Error(`node ${disk.node} lost the upload`);
 }
