@@ -114,6 +114,7 @@ function session(peer, first, sent) {
   return Promise.all([request(0), request(1), stream(2), many(3), both(4), request(5)]);
 }
 
+let increasing;
 let load;
 async function runLoad({ peers, state, times, failures, gapMs }) {
   for (let turn = 0; !state.stopped; turn++) {
@@ -155,20 +156,36 @@ const orders = {
     return ends.map(({ error }) => error ?? 'answered');
   },
   session: ({ peer, first, items }) => session(peer, first, items),
-  /** Numbered calls, some at a time, through whatever happens to the connection. */
-  increments: async ({ peer, first, count, atOnce }) => {
-    const ends = [];
-    let next = first;
+  /** Requests of handler 67, all in one turn. */
+  several: ({ peer, payloads }) =>
+    Promise.all(
+      payloads.map((hex, id) =>
+        ended(id, 'request', async () => {
+          const answer = await grid.peer(peer).request(67, Buffer.from(hex, 'hex'), { codec: bytes() });
+          return Buffer.from(answer).toString('hex');
+        }),
+      ),
+    ),
+  /** Numbered calls, some at a time, through whatever happens to the connection, until `increased`. */
+  increments: ({ peer, atOnce }) => {
+    increasing = { stopped: false, ends: [] };
+    let next = 0;
     const worker = async () => {
-      while (next < first + count) {
-        const id = next++;
+      while (!increasing.stopped) {
         if (grid.peer(peer).state !== 'connected') await grid.peer(peer).waitForConnect({ timeoutMs: 20_000 });
+        const id = next++;
+        const started = performance.now();
         const { error, answer } = await ended(id, 'request', () => grid.peer(peer).request(63, { id }));
-        ends.push(error ? { id, error } : { id, right: answer === id });
+        const tookMs = performance.now() - started;
+        increasing.ends.push(error ? { id, error, tookMs } : { id, right: answer === id, tookMs });
       }
     };
-    await Promise.all(Array.from({ length: atOnce }, worker));
-    return ends;
+    increasing.over = Promise.all(Array.from({ length: atOnce }, worker));
+  },
+  increased: async () => {
+    increasing.stopped = true;
+    await increasing.over;
+    return increasing.ends;
   },
   /** Streams both ways at once, requests in between: how many went wrong, and how. */
   streams: async ({ peer, first, count, items, size }) => {

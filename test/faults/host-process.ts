@@ -46,7 +46,9 @@ interface Orders {
   request: End & { tookMs: number };
   bulk: (Failure | 'answered')[];
   session: End[];
-  increments: { id: number; right?: boolean; error?: Failure }[];
+  several: End[];
+  increments: void;
+  increased: { id: number; right?: boolean; error?: Failure; tookMs: number }[];
   streams: unknown[];
   ran: Record<string, number>;
   seen: Record<string, number>;
@@ -117,6 +119,7 @@ export interface ClusterOptions {
   /** Of the callers; of the target where `targetIntervals` says nothing else. */
   readonly intervals?: Record<string, number>;
   readonly targetIntervals?: Record<string, number>;
+  readonly limits?: Record<string, number>;
   readonly record?: boolean;
 }
 
@@ -136,14 +139,14 @@ export class ProxiedCluster {
     const dialing = others.map(origin).filter((other) => localDials(other, target));
     if (dialing.length < callers) throw new Error(`of ${others.length} names only ${dialing.length} dial the target`);
     const hosts = [...dialing.slice(0, callers), target];
-    const { intervals, targetIntervals = intervals, record } = options;
+    const { intervals, targetIntervals = intervals, limits, record } = options;
     const proxy = await TcpFaultProxy.before(behind, { port: front, record });
     const started = await Promise.all(
       hosts.map((local) =>
         HostProcess.start(
           local === target
-            ? { local, hosts, intervals: targetIntervals, listen: { port: behind } }
-            : { local, hosts, intervals },
+            ? { local, hosts, limits, intervals: targetIntervals, listen: { port: behind } }
+            : { local, hosts, limits, intervals },
         ),
       ),
     );
