@@ -4,7 +4,7 @@ export interface Meeting {
   readonly serverPort: number;
   /** TCP port of the client process: a grid has an address on both ends. */
   readonly clientPort: number;
-  /** TCP port of the third process, where the case has one. */
+  /** TCP port of the third process, where the case has one, or of the broker. */
   readonly crowdPort: number;
 }
 

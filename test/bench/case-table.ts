@@ -21,12 +21,24 @@ interface CaseEntry {
 export const CASES = {
   unary: {
     title: 'one call, one answer: echo of a payload',
-    apis: ['raw', 'nest', 'ws-batch', 'ws-batch-first', 'nest-tcp'],
+    apis: [
+      'raw',
+      'nest',
+      'ws-batch',
+      'ws-batch-first',
+      'nest-tcp',
+      'nest-grpc',
+      'nest-nats',
+      'nest-redis',
+      'rsocket',
+      'socketio',
+      'moleculer',
+    ],
     load: async () => (await import('./cases/unary.js')).unary,
   },
   stream10: {
     title: 'streams of 10 messages of 512 bytes',
-    apis: ['raw', 'nest', 'ws-batch', 'nest-tcp'],
+    apis: ['raw', 'nest', 'ws-batch', 'nest-tcp', 'nest-grpc', 'nest-nats', 'nest-redis', 'rsocket', 'socketio'],
     payload: 512,
     outstanding: [1, 64],
     load: async () => (await import('./cases/stream10.js')).stream10,

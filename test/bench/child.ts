@@ -15,6 +15,7 @@ export const pinned = spawnSync('taskset', ['-c', '1', 'true']).status === 0;
 /** One process of a run, as the starting one sees it. */
 export class Child {
   private readonly process: ChildProcess;
+  private readonly name: string;
   private readonly inbox: FromRun[] = [];
   private failure: Error | undefined;
   private wake = (): void => {};
@@ -27,17 +28,20 @@ export class Child {
       : { execArgv: nodeArgs };
     const env = { ...process.env, NODE_ENV: 'production' };
     this.process = fork(MODULE, [JSON.stringify(assignment)], { ...start, env });
-    const fail = (text: string): void => {
-      this.failure ??= new Error(`${run.case} ${run.api}: ${role} ${text}`);
-      this.wake();
-    };
-    this.process.once('exit', (code, signal) => fail(`left early (${signal ?? code})`));
-    this.process.once('error', (error) => fail(error.message));
+    this.name = `${run.case} ${run.api}: ${role}`;
+    this.process.once('exit', (code, signal) => this.fail(`left early (${signal ?? code})`));
+    this.process.once('error', (error) => this.fail(error.message));
     this.process.on('message', (message: FromRun) => {
-      if (message.kind === 'failed') return fail(message.text);
+      if (message.kind === 'failed') return this.fail(message.text);
       this.inbox.push(message);
       this.wake();
     });
+  }
+
+  /** Whoever waits for a message, now or later, gets this error. */
+  fail(text: string): void {
+    this.failure ??= new Error(`${this.name} ${text}`);
+    this.wake();
   }
 
   tell(message: ToRun): void {

@@ -5,6 +5,7 @@ import { pinned } from './child.js';
 import { readFlags, USAGE, type Flags } from './flags.js';
 import type { Measurement } from './measurement.js';
 import { runPair } from './pair.js';
+import { findPeers, NO_PEERS, type Peers } from './peers.js';
 import { plan } from './plan.js';
 import { tablesOf } from './report.js';
 import { profileTables } from './profile-summary.js';
@@ -12,8 +13,10 @@ import { markdownOf, textOf } from './table.js';
 import { verdictOf } from './verdict.js';
 
 let flags: Flags;
+let peers: Peers;
 try {
   flags = readFlags(process.argv.slice(2));
+  peers = flags.peers ? findPeers() : NO_PEERS;
 } catch (error) {
   console.error(`${(error as Error).message}\n${USAGE}`);
   process.exit(2);
@@ -25,6 +28,7 @@ const setUp = [
   `${flags.rounds} interleaved rounds of ${flags.seconds} s after ${flags.warmUpSeconds} s of warm-up: medians.`,
   'CPU: client and server together. RSS: at the end (peak). Other load: cores that something else kept busy, at worst;',
   'above 0.2 the rates mean little, the CPU per call still something.',
+  ...(peers.leftOut.length > 0 ? [`Left out: ${peers.leftOut.join(', ')}.`] : []),
 ].join('\n');
 console.log(`${setUp}\n`);
 
@@ -35,7 +39,7 @@ const keep = (measurement: Measurement): void => {
   if (flags.json !== undefined) appendFileSync(flags.json, `${JSON.stringify(measurement)}\n`);
 };
 if (flags.json !== undefined) writeFileSync(flags.json, '');
-for (const run of plan(flags)) {
+for (const run of plan(flags, peers)) {
   try {
     for (const measurement of await runPair(run, flags.profile)) keep(measurement);
   } catch (error) {

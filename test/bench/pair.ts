@@ -1,20 +1,31 @@
 import { cpus } from 'node:os';
 import { freePorts } from 'nestjs-grid/testing';
 import type { Meeting } from './api.js';
+import { apiEntry } from './api-table.js';
+import { Broker } from './broker.js';
 import { Child } from './child.js';
 import { measurementOf, type Measurement } from './measurement.js';
 import type { Role, Sample } from './process-message.js';
 import type { Run } from './run.js';
 import type { Usage } from './scene.js';
 
+/** Beside the measured times: far more than everything needs on a busy machine. */
+const PATIENCE_MS = 120_000;
+
 /** Fresh processes, one run, all gone afterwards. `profile`: a folder for the CPU profiles of client and server. */
 export async function runPair(run: Run, profile?: string): Promise<Measurement[]> {
   const [serverPort, clientPort, crowdPort] = (await freePorts(3)) as [number, number, number];
-  const pair = new Pair(run, { serverPort, clientPort, crowdPort }, profile);
+  const { broker: brokerName } = apiEntry(run.api);
+  const broker = brokerName && (await Broker.start(brokerName, crowdPort));
+  const pair = new Pair(run, { serverPort, clientPort, crowdPort }, broker, profile);
+  const patienceMs = PATIENCE_MS + 20 * (run.warmUpMs + run.measureMs);
+  const hang = setTimeout(() => pair.fail(`gave no result within ${patienceMs} ms`), patienceMs);
   try {
     return await pair.measure();
   } finally {
+    clearTimeout(hang);
     await pair.stop();
+    await broker?.stop();
   }
 }
 
@@ -23,6 +34,8 @@ interface Mark {
   readonly machine: number;
   readonly server: Sample;
   readonly client: Sample;
+  /** CPU seconds of the broker, where there is one. */
+  readonly broker: number;
 }
 
 class Pair {
@@ -34,6 +47,7 @@ class Pair {
   constructor(
     private readonly run: Run,
     private readonly meeting: Meeting,
+    private readonly broker: Broker | undefined,
     profile: string | undefined,
   ) {
     this.server = this.start('server', profile);
@@ -69,6 +83,11 @@ class Pair {
     }
   }
 
+  fail(text: string): void {
+    this.server.fail(text);
+    this.client.fail(text);
+  }
+
   async stop(): Promise<void> {
     await Promise.all([this.client.stop(), this.crowd?.stop(), this.server.stop()]);
   }
@@ -89,17 +108,21 @@ class Pair {
 
   private async marked(at: 'begin' | 'end'): Promise<Mark> {
     const [server, client] = await Promise.all([this.server.sample(at), this.client.sample(at)]);
-    return { at: performance.now(), machine: machineSeconds(), server, client };
+    return { at: performance.now(), machine: machineSeconds(), server, client, broker: this.broker?.cpuSeconds ?? 0 };
   }
 }
 
 function usageBetween(begin: Mark, end: Mark): Usage {
   const { server, client } = end;
-  const cpuSeconds = server.cpuSeconds + client.cpuSeconds - begin.server.cpuSeconds - begin.client.cpuSeconds;
+  const cpuSeconds = cpuOf(end) - cpuOf(begin);
   const foreign = (end.machine - begin.machine - cpuSeconds) / ((end.at - begin.at) / 1000);
   const growth = Math.max(server.rssMb, server.peakRssMb > begin.server.peakRssMb ? server.peakRssMb : 0);
   const serverGrowthMb = growth - begin.server.rssMb;
   return { cpuSeconds, foreignCores: Math.max(0, foreign), server, client, serverGrowthMb };
+}
+
+function cpuOf({ server, client, broker }: Mark): number {
+  return server.cpuSeconds + client.cpuSeconds + broker;
 }
 
 /** CPU seconds that the whole machine has worked since it started. */

@@ -3,7 +3,7 @@ import type { Run } from './run.js';
 
 /** What the processes used between the two marks around a measured time. */
 export interface Usage {
-  /** CPU seconds of client and server together. */
+  /** CPU seconds of client, server and broker together. */
   readonly cpuSeconds: number;
   /** Cores that everything else on the machine kept busy meanwhile: the figures of a busy machine mean little. */
   readonly foreignCores: number;

@@ -13,6 +13,8 @@ export const stream10: BenchCase = {
 
   async measure(scene) {
     const client = await (await APIS[scene.run.api].load()).connect(scene.meeting);
+    const taken = await client.items(ITEMS);
+    if (taken !== ITEMS) throw new Error(`${taken} messages came of ${ITEMS}`);
     const work = { call: () => client.items(ITEMS), isRight: (_: number, taken: number) => taken === ITEMS };
     return [findingOf(await runLoad(scene, work))];
   },

@@ -1,0 +1,13 @@
+import { Transport } from '@nestjs/microservices';
+import * as app from './nest-app.js';
+
+const settings = ({ crowdPort }) => ({
+  transport: Transport.NATS,
+  options: { servers: [`nats://127.0.0.1:${crowdPort}`] },
+});
+
+/** Nest's NATS transport; the broker listens at the third port. */
+export const api = {
+  serve: (meeting) => app.serve(settings(meeting)),
+  connect: (meeting) => app.connect(settings(meeting)),
+};
