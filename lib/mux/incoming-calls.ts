@@ -1,8 +1,9 @@
 import { GridError, REQUESTS_ONLY, TEXT, toGridError } from '../errors/index.js';
 import type { CallKind, StreamFlow } from '../observe/index.js';
 import { Rota } from '../time/index.js';
-import { Flag, Op, subrouteKey, violation, type Message, type MuxId } from '../wire/index.js';
+import { Flag, Op, subrouteKey, violation, type Message } from '../wire/index.js';
 import type { CallPorts, IncomingCall, IncomingPorts } from './call-ports.js';
+import { CallTable } from './call-table.js';
 import { CancelRate } from './cancel-rate.js';
 import { CapacityBodies } from './capacity-bodies.js';
 import { HeldBytes, unsharedOpening } from './held-bytes.js';
@@ -13,7 +14,7 @@ import { oversizeMetadata } from './metadata-cap.js';
 
 /** The calls that the peer made and that are not over, and who handles them. */
 export class IncomingCalls {
-  private readonly calls = new Map<MuxId, IncomingCall>();
+  private readonly calls: CallTable<IncomingCall>;
   private readonly handlersRunning: Record<CallKind, number> = { request: 0, stream: 0 };
   /** Streams that are open on the wire or whose handler has not ended. */
   private streams = 0;
@@ -27,6 +28,7 @@ export class IncomingCalls {
     private readonly accepting: () => GridError | undefined,
   ) {
     const { clock, limits, intervals } = ports;
+    this.calls = new CallTable(clock.random());
     this.cancelRate = new CancelRate(clock, limits.cancelsPerSecond);
     this.ports = {
       ...ports,
@@ -53,7 +55,7 @@ export class IncomingCalls {
 
   /** The open streams. */
   flows(): StreamFlow[] {
-    return [...this.calls.values()].map(({ flow }) => flow).filter((flow) => flow !== undefined);
+    return this.calls.values().map(({ flow }) => flow).filter((flow) => flow !== undefined);
   }
 
   /** Handlers that have not really ended yet, those of calls that are long over included. */

@@ -1,9 +1,10 @@
 import { GridError, TEXT } from '../errors/index.js';
 import type { StreamFlow } from '../observe/index.js';
 import { Rota } from '../time/index.js';
-import { decodePong, Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
+import { decodePong, Flag, Op, type Message, type Metadata } from '../wire/index.js';
 import type { CallInit, StreamInit } from './call-init.js';
 import type { CallPorts, OutgoingCall, OutgoingPorts } from './call-ports.js';
+import { CallTable } from './call-table.js';
 import { CallerStream } from './caller-stream.js';
 import { openingMetadata } from './metadata-cap.js';
 import { MuxIds } from './mux-ids.js';
@@ -11,12 +12,13 @@ import { OutgoingRequest, type RequestListener } from './outgoing-request.js';
 
 /** The calls that this end made and that are not over. */
 export class OutgoingCalls {
-  private readonly calls = new Map<MuxId, OutgoingCall>();
+  private readonly calls: CallTable<OutgoingCall>;
   private readonly ids: MuxIds;
   private readonly ports: OutgoingPorts;
 
   constructor(ports: CallPorts) {
     this.ids = new MuxIds(ports.clock.random());
+    this.calls = new CallTable(ports.clock.random());
     this.ports = {
       ...ports,
       pings: new Rota<CallerStream>(ports.clock, ports.intervals.streamPingMs, (stream) => stream.ping()),
@@ -31,7 +33,7 @@ export class OutgoingCalls {
 
   /** The open streams. */
   flows(): StreamFlow[] {
-    return [...this.calls.values()].map(({ flow }) => flow).filter((flow) => flow !== undefined);
+    return this.calls.values().map(({ flow }) => flow).filter((flow) => flow !== undefined);
   }
 
   /** @throws GridError with `notSent`, see `Mux.openRequest`. */

@@ -12,14 +12,12 @@ export interface CapacityBody {
 
 const UINT32 = 0xffff_ffff;
 
-/** Bytes of a body whose two numbers are below 128, which take one byte each. */
-const SHORT = 9;
+/** A body whose two numbers take one byte each, and where they stand. */
+const SHORT = encodeCapacity({ in: 0, out: 0 });
+/** After the map's header, the key's and the key. */
+const IN_AT = 1 + 1 + 'in'.length;
+const OUT_AT = SHORT.length - 1;
 const SHORT_MAX = 0x7f;
-
-/** Such a body, but for its two numbers. */
-const TEMPLATE = encodeCapacity({ in: 0, out: 0 });
-const IN_AT = 4;
-const OUT_AT = 8;
 
 export function encodeCapacity(capacity: CapacityBody): Uint8Array {
   const target = new Uint8Array(8 + 2 * MAX_UINT_BYTES);
@@ -36,9 +34,9 @@ export function decodeCapacity(payload: Uint8Array | undefined): CapacityBody {
 
 /** What every peer writes for small capacities: each stream begins with one of these. */
 function decodeShort(payload: Uint8Array): CapacityBody | undefined {
-  if (payload.length !== SHORT) return undefined;
-  for (let at = 0; at < SHORT; at++) {
-    if (payload[at] !== TEMPLATE[at] && at !== IN_AT && at !== OUT_AT) return undefined;
+  if (payload.length !== SHORT.length) return undefined;
+  for (let at = 0; at < SHORT.length; at++) {
+    if (payload[at] !== SHORT[at] && at !== IN_AT && at !== OUT_AT) return undefined;
   }
   const input = payload[IN_AT]!;
   const output = payload[OUT_AT]!;
