@@ -1,10 +1,15 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
 import type { CallerStream, CallHandler, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { MuxIds } from '../../lib/mux/mux-ids.js';
+import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
+import { seeded } from '../random.js';
+import { volume } from '../scale.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 
 /** The failures that real use of this design found, as far as they can happen in a mux. */
@@ -131,16 +136,25 @@ describe('what hung', () => {
       call.output.send(bytes('x'));
       call.output.end();
     };
-    await settled({ handlersA: { 60: echo }, handlersB: { 63: stream(one, 0, 2), 60: echo } }, async (pair) => {
+    const slow: IncomingRequest[] = [];
+    const later: CallHandler = { ...echo, onRequest: (call) => slow.push(call) };
+    await settled({ handlersA: { 60: later }, handlersB: { 63: stream(one, 0, 2) } }, async (pair) => {
+      let answer: unknown;
+      pair.b.openRequest(request(60, 'back'), {
+        onResponse: (payload) => (answer = text(payload)),
+        onError: (error) => (answer = error),
+      });
+      await pair.settle();
       pair.bToA.hold();
       const reads = Array.from({ length: 1000 }, () => drain(pair.a.openStream(opening(63))));
       await pair.settle();
-      const asked = new Promise((resolve) => {
-        pair.b.openRequest(request(60, 'back'), { onResponse: (answer) => resolve(text(answer)), onError: resolve });
-      });
+      expect(pair.aToB.delivered).toHaveLength(1000);
+      // nothing of it can be written yet, and what comes behind the openings is still read
+      slow[0]!.respond(slow[0]!.payload);
       await pair.settle();
+      expect(answer).toBe('back');
+      expect(pair.bToA.delivered.map(({ op }) => op)).toEqual([Op.Request]);
       pair.bToA.release();
-      expect(await asked).toBe('back');
       await pair.settle();
       expect(reads.every(({ items, end }) => items.length === 1 && end === 'clean')).toBe(true);
       const seen = new Set();
@@ -216,6 +230,17 @@ describe('what broke the protocol', () => {
       const unknown = pair.a.openStream(opening(99));
       expect(await ask(pair, 99)).toMatchObject({ code: 'UNIMPLEMENTED', message: 'Invalid Handler for type: 99' });
       expect(unknown.output.end?.error).toMatchObject({ code: 'UNIMPLEMENTED' });
+      const errors: GridError[] = [];
+      const subroute = new Uint8Array(32).fill(2);
+      pair.a.openRequest(
+        { ...request(60), subroute },
+        { onResponse: () => {}, onError: (error) => errors.push(error) },
+      );
+      await pair.settle();
+      expect(errors[0]).toMatchObject({ code: 'UNIMPLEMENTED', message: `Invalid Handler for type: ${'02'.repeat(32)}` });
+      // each refusal has the number and the muxId of what it refuses
+      const openings = pair.aToB.delivered.map(({ muxId, seq }) => [muxId, seq]);
+      expect(pair.bToA.delivered.map(({ muxId, seq }) => [muxId, seq])).toEqual(openings);
       expect(routed.output.end?.error?.message).toBe(`Invalid Handler for type: ${'01'.repeat(32)}`);
       expect(await ask(pair, 60, 'x')).toBe('x');
     });
@@ -234,7 +259,9 @@ describe('what broke the protocol', () => {
       2,
       2,
     );
-    await settled({ handlersB: { [`65:${'aa'.repeat(32)}`]: twoWay } }, async (pair) => {
+    const routed = 'aa'.repeat(32);
+    await settled({ handlersB: { [`65:${routed}`]: twoWay, [`60:${routed}`]: echo } }, async (pair) => {
+      pair.a.openRequest({ ...request(60, 'x'), subroute }, { onResponse: () => {}, onError: () => {} });
       const call = pair.a.openStream({ ...opening(65, true), subroute });
       const read = drain(call);
       await pair.settle();
@@ -244,33 +271,41 @@ describe('what broke the protocol', () => {
       await pair.settle();
       expect(read).toEqual({ items: ['1', '2'], end: 'clean' });
       const flagged = [...pair.aToB.delivered, ...pair.bToA.delivered].filter(({ flags }) => flags & Flag.Subroute);
-      expect(brief(flagged)).toEqual(['ConnectMux#0']);
-      expect(flagged[0]!.subroute).toHaveLength(32);
+      expect(brief(flagged)).toEqual(['Request#0', 'ConnectMux#0']);
+      for (const message of flagged) expect(message.subroute).toHaveLength(32);
     });
   });
 
-  it('B27 streams that end at random phases of their ping leave no timer and drop nothing of note', async () => {
-    const end = stream((call) => {
-      ends.push(() => call.output.end());
-    });
-    const ends: (() => void)[] = [];
-    await settled(
-      { handlersB: { 63: end }, intervals: { streamPingMs: 5, streamSilenceMs: 1e6 } },
-      async (pair, clock) => {
-        const reads = [];
-        for (let i = 0; i < 500; i++) {
-          reads.push(drain(pair.a.openStream(opening(63))));
-          await pair.settle();
-          clock.advance(i % 7);
-          if (i % 3 === 0) ends.shift()?.();
+  it(`B27 ${volume(1_000, 10_000)} streams that end at random phases of a ping of 5 ms leave no timer and no word`, async () => {
+    const random = seeded(27);
+    const handlers: HandlerStream[] = [];
+    const dropped: string[] = [];
+    const observer = { ...silentObserver, dropped: (what: string) => dropped.push(what) };
+    const options = {
+      handlersB: { 63: stream((call) => handlers.push(call)) },
+      intervals: { streamPingMs: 5, streamSilenceMs: 1e6 },
+      observerA: observer,
+      observerB: observer,
+    };
+    await settled(options, async (pair, clock) => {
+      let clean = 0;
+      const count = volume(1_000, 10_000);
+      for (let i = 0; i < count || handlers.length > 0; i++) {
+        if (i < count) {
+          const call = pair.a.openStream(opening(63));
+          call.onOver = (error) => (clean += error === undefined ? 1 : 0);
+          drain(call);
         }
         await pair.settle();
-        for (const finish of ends) finish();
-        await pair.settle();
-        expect(pair.aborted).toBeUndefined();
-        expect(reads.filter((read) => read.end !== 'clean')).toEqual([]);
-      },
-    );
+        clock.advance(random() * 5);
+        if (random() < 0.5 || i >= count || handlers.length > 10) handlers.splice(Math.floor(random() * handlers.length), 1)[0]?.output.end();
+        pair.aToB.delivered.length = pair.bToA.delivered.length = 0;
+      }
+      await pair.settle();
+      expect([pair.aborted, clean]).toEqual([undefined, count]);
+      // a ping that met nobody is counted, and that is all
+      expect(dropped.filter((what) => what !== 'unknown-call')).toEqual([]);
+    });
   });
 
   it('B28 a cut at every moment of a call: exactly one end, and it is "disconnected"', async () => {
@@ -306,6 +341,11 @@ describe('what broke the protocol', () => {
     expect(Array.from({ length: 6 }, () => ids.next({ has: (id) => inUse.has(Number(id)) }))).toEqual([
       1, 4, 5, 1, 4, 5,
     ]);
+    const nearMost = new MuxIds(0, Number.MAX_SAFE_INTEGER);
+    (nearMost as unknown as { last: number }).last = Number.MAX_SAFE_INTEGER - 3;
+    const seen = Array.from({ length: 10 }, () => nearMost.next({ has: () => false }));
+    expect(new Set(seen.map(String)).size).toBe(10);
+    expect(seen.every((id) => Number.isSafeInteger(id) && id > 0)).toBe(true);
     expect(new MuxIds(0.999_999).next({ has: () => false })).toBeLessThan(2 ** 32);
   });
 
@@ -322,18 +362,45 @@ describe('what broke the protocol', () => {
 });
 
 describe('handlers that misbehave', () => {
-  it('B32 the end of the handler and the end of the link at one moment: one of the two, never neither', async () => {
-    for (let i = 0; i < 200; i++) {
+  it(`B32 a handler that fails while its call ends otherwise: one of the two errors, once, ${volume(500, 10_000)} times`, async () => {
+    const mine = new GridError('ABORTED', 'mine');
+    const others = ['link', 'cancel', 'deadline'] as const;
+    for (let round = 0; round < volume(500, 10_000); round++) {
+      const other = others[round % others.length]!;
       let handler: HandlerStream | undefined;
-      const pair = muxPair({ handlersB: { 66: stream((call) => (handler = call)) } });
-      const read = drain(pair.a.openStream(opening(66)));
+      const held: IncomingRequest[] = [];
+      const clock = new ManualClock();
+      const fails: CallHandler = { ...echo, onRequest: (call) => held.push(call) };
+      const pair = muxPair({ clock, handlersB: { 60: fails, 66: stream((call) => (handler = call)) } });
+      const ends: unknown[] = [];
+      const call = pair.a.openStream({ ...opening(66), timeoutMs: 50 });
+      call.onOver = (error) => ends.push(error?.message);
+      const asked = pair.a.openRequest(
+        { ...request(60), timeoutMs: 50 },
+        { onResponse: () => ends.push('answered'), onError: ({ message }) => ends.push(message) },
+      );
       await pair.settle();
-      const ends = [() => handler!.output.fail(new GridError('ABORTED', 'mine')), () => pair.cut()];
-      for (const end of i % 2 === 0 ? ends : ends.reverse()) end();
-      await Promise.resolve();
-      expect(read.end).toMatchObject({ message: expect.stringMatching(/^(mine|remote disconnected)$/) });
+      const fail = (): void => {
+        handler!.output.fail(mine);
+        held[0]!.fail(mine);
+      };
+      const end = (): void => {
+        if (other === 'link') pair.cut();
+        if (other === 'deadline') clock.advance(50);
+        if (other !== 'cancel') return;
+        const cancel = new GridError('CANCELLED', TEXT.cancelled);
+        call.cancel(cancel);
+        asked.cancel(cancel);
+      };
+      for (const act of round % 2 === 0 ? [fail, end] : [end, fail]) act();
+      drain(call);
+      await pair.settle();
+      const texts = { link: TEXT.disconnected, cancel: TEXT.cancelled, deadline: TEXT.deadline }[other];
+      expect(ends).toHaveLength(2);
+      for (const text of ends) expect(['mine', texts]).toContain(text);
+      expect([pair.a.outgoing, pair.b.incoming, pair.b.running, clock.timers]).toEqual([0, 0, 0, 0]);
     }
-  });
+  }, 300_000);
 
   it('B33 what is sent after the end is refused, and the caller sees one clean end', async () => {
     let handler: HandlerStream | undefined;
@@ -367,10 +434,13 @@ describe('handlers that misbehave', () => {
     });
   });
 
-  it('B35 100,000 requests with a deadline of an hour leave neither timers nor entries', async () => {
+  it(`B35 ${volume(100_000, 1_000_000)} requests with a deadline of an hour leave neither timers nor entries nor memory`, async () => {
     await settled({ handlersB: { 60: echo } }, async (pair, clock) => {
       let answered = 0;
-      for (let round = 0; round < 100; round++) {
+      const rounds = volume(100, 1_000);
+      let before = 0;
+      for (let round = 0; round < rounds; round++) {
+        if (round === 10) before = heapAfterGc();
         for (let i = 0; i < 1000; i++) {
           pair.a.openRequest(
             { ...request(60), timeoutMs: 3_600_000 },
@@ -380,8 +450,17 @@ describe('handlers that misbehave', () => {
         await pair.settle();
         pair.aToB.delivered.length = pair.bToA.delivered.length = 0;
       }
-      expect(answered).toBe(100_000);
+      expect(answered).toBe(rounds * 1_000);
       expect(clock.timers).toBe(0);
+      // 16 bytes for each request would be more
+      expect(heapAfterGc() - before).toBeLessThan((rounds - 10) * 1_000 * 16);
     });
-  });
+  }, 300_000);
 });
+
+/** Bytes of objects that are still in use. */
+function heapAfterGc(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().heapUsed;
+}
