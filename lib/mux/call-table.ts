@@ -11,8 +11,8 @@ const LEAST_PLACES = 64;
  * Open addressing, at most half full; each place is looked for from that of the key's hash on.
  */
 export class CallTable<C> {
-  private keys: (MuxId | undefined)[] = new Array<undefined>(LEAST_PLACES).fill(undefined);
-  private calls: (C | undefined)[] = new Array<undefined>(LEAST_PLACES).fill(undefined);
+  private keys: (MuxId | undefined)[] = emptyPlaces(LEAST_PLACES);
+  private calls: (C | undefined)[] = emptyPlaces(LEAST_PLACES);
   private count = 0;
   private readonly seed: number;
 
@@ -53,9 +53,11 @@ export class CallTable<C> {
     if (this.keys.length > LEAST_PLACES && 8 * this.count < this.keys.length) this.resize(this.keys.length / 2);
   }
 
-  /** Those that are in the table now: it may change meanwhile. */
+  /** Those that are in the table now: it may change meanwhile. By their ids, which is as they were opened. */
   values(): C[] {
-    return this.calls.filter((call) => call !== undefined);
+    const ids = this.keys.filter((id) => id !== undefined);
+    ids.sort((a, b) => (a < b ? -1 : 1));
+    return ids.map((id) => this.get(id)!);
   }
 
   /** Where the key stands, or would. */
@@ -86,8 +88,8 @@ export class CallTable<C> {
 
   private resize(places: number): void {
     const { keys, calls } = this;
-    this.keys = new Array<undefined>(places).fill(undefined);
-    this.calls = new Array<undefined>(places).fill(undefined);
+    this.keys = emptyPlaces(places);
+    this.calls = emptyPlaces(places);
     for (let from = 0; from < keys.length; from++) {
       if (keys[from] === undefined) continue;
       const place = this.placeOf(keys[from]!);
@@ -104,4 +106,8 @@ export class CallTable<C> {
     mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35);
     return mixed ^ (mixed >>> 16);
   }
+}
+
+function emptyPlaces(count: number): undefined[] {
+  return Array.from({ length: count }, () => undefined);
 }
