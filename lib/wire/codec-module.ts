@@ -6,11 +6,16 @@ export interface CodecModule {
   /** Where bytes may be copied in, and how many. */
   readonly scratch: { readonly value: number };
   readonly scratchBytes: { readonly value: number };
+  /** Where `walkFrame` leaves what it found, a row for each message, and the most rows. */
+  readonly table: { readonly value: number };
+  readonly tableRows: { readonly value: number };
   /** From here to its end the memory belongs to outgoing frames. */
   readonly slabs: { readonly value: number };
   /** Bytes of the blocks that a hash in parts is made of. */
   readonly blockBytes: { readonly value: number };
   readonly crc: (at: number, length: number) => number;
+  /** Walks the frame in the scratch area, see lib/wire/assembly/frame.ts. */
+  readonly walkFrame: (length: number, messageBytes: number, frameMessages: number, extensionFlags: number) => number;
   readonly startCrc: () => void;
   readonly addBlocks: (at: number, count: number) => void;
   readonly finishCrc: (at: number, tail: number, length: number) => number;

@@ -1,5 +1,7 @@
+import { wasmCodec } from './codec.js';
+import type { DecodeRules } from './decode-rules.js';
 import { CONNECTION_MUX_ID, type Message } from './message.js';
-import { decodeMessage, encodeMessage, MIN_MESSAGE_BYTES, type DecodeRules } from './message-codec.js';
+import { decodeMessage, encodeMessage, MIN_MESSAGE_BYTES } from './message-codec.js';
 import { MsgpackReader } from './msgpack-reader.js';
 import { binHeaderBytes, MAX_HEADER_BYTES, putBinHeader } from './msgpack-writer.js';
 import { Op } from './op.js';
@@ -15,7 +17,8 @@ export const ITEM_HEADER_MAX = MAX_HEADER_BYTES;
 const MIN_ITEM_BYTES = 2 + MIN_MESSAGE_BYTES;
 
 /**
- * Takes one WebSocket message apart: its one message, or the N of a Merged (wire spec §2, §4).
+ * Takes one WebSocket message apart: its one message, or the N of a Merged (wire spec §2, §4). The WebAssembly codec
+ * does what is usual and right; all else, every refusal included, comes from the plain decoder below.
  *
  * Nothing is copied: payloads and subroute ids are views of `frame`. The frame's memory is handed over with this call:
  * whoever read it from the socket must never write to it again, and the views stay valid for as long as anyone holds
@@ -26,6 +29,11 @@ const MIN_ITEM_BYTES = 2 + MIN_MESSAGE_BYTES;
  * of them end the connection with `closeCodeOf(error)`; no message of the frame may be used then.
  */
 export function decodeFrame(frame: Uint8Array, rules: DecodeRules): Message[] {
+  return wasmCodec?.decodeFrame(frame, rules) ?? decodePlainFrame(frame, rules);
+}
+
+/** The same by nothing but TypeScript: what it accepts and refuses is what counts. */
+export function decodePlainFrame(frame: Uint8Array, rules: DecodeRules): Message[] {
   const reader = new MsgpackReader(frame);
   const message = decodeMessage(reader, rules);
   return message.op === Op.Merged ? decodeItems(reader, message.seq, rules) : [message];

@@ -11,6 +11,7 @@ export {
   type ConnectResponse,
 } from './connect-body.js';
 export { CRC_BYTES, crcOf } from './crc.js';
+export type { DecodeRules } from './decode-rules.js';
 export { activeExtensions, EXTENSIONS, type Dialect, type Extension } from './dialect.js';
 export { cutSlabs } from './frame-memory.js';
 export { decodeErrorText, encodeErrorText } from './error-text.js';
@@ -24,7 +25,7 @@ export {
   MERGED_HEADER_MAX,
 } from './frame.js';
 export { CONNECTION_MUX_ID, type Message, type Metadata, type MuxId } from './message.js';
-export { encodeMessage, maxEncodedSize, type DecodeRules } from './message-codec.js';
+export { encodeMessage, maxEncodedSize } from './message-codec.js';
 export { METADATA_BYTES, metadataSize } from './metadata.js';
 export { decodeMuxConnectError, encodeMuxConnectError } from './mux-connect-error.js';
 export { FIRST_OP, LAST_OP, Op, type OpName } from './op.js';

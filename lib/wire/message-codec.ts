@@ -1,24 +1,16 @@
 import { GridError } from '../errors/index.js';
 import { CRC_BYTES, crcAt, crcOf, putCrc } from './crc.js';
+import type { DecodeRules } from './decode-rules.js';
 import type { Extension } from './dialect.js';
 import { Flag } from './flag.js';
-import { CONNECTION_MUX_ID, type Message, type Metadata, type MuxId } from './message.js';
+import { EMPTY_VIEW, FrameView } from './frame-view.js';
+import { CONNECTION_MUX_ID, receivedMessage, type Message, type Metadata, type MuxId } from './message.js';
 import { decodeMetadata, encodeMetadata, metadataSize } from './metadata.js';
 import type { MsgpackReader } from './msgpack-reader.js';
 import { MAX_HEADER_BYTES, MAX_UINT_BYTES, putBinHeader, putUint } from './msgpack-writer.js';
 import { FIRST_OP, LAST_OP, Op } from './op.js';
 import { SUBROUTE_BYTES } from './subroute.js';
 import { crcMismatch, tooManyBytes, violation } from './violation.js';
-
-/** What decides whether bytes from a peer are allowed. */
-export interface DecodeRules {
-  /** The connection's active extensions: the others' flags are unknown flags. Empty until the handshake is done. */
-  readonly extensions: ReadonlySet<Extension>;
-  /** Largest payload in bytes (`limits.messageBytes`); past it close code 1009. */
-  readonly messageBytes: number;
-  /** Most messages in one Merged (`limits.frameMessages`). */
-  readonly frameMessages: number;
-}
 
 /** What an op is about: its muxId is 0, not 0, or either (wire spec §2, §8). */
 type Scope = 'connection' | 'call' | 'either';
@@ -98,11 +90,12 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
   if ((flags & ~V1_FLAGS) !== 0) checkExtensionFlags(op, flags, rules.extensions);
   const payloadBytes = reader.binHeader('payload');
   if (payloadBytes > rules.messageBytes) throw tooManyBytes(payloadBytes, rules.messageBytes);
-  let payload: Uint8Array | undefined;
-  if (payloadBytes > 0) payload = reader.view(payloadBytes);
-  else if (flags & Flag.PayloadIsZero) payload = EMPTY;
+  let payload: Buffer | undefined;
+  if (payloadBytes > 0) payload = new FrameView(bytes.buffer, bytes.byteOffset + reader.at, payloadBytes);
+  else if (flags & Flag.PayloadIsZero) payload = EMPTY_VIEW;
+  reader.at += payloadBytes;
 
-  let subroute: Uint8Array | undefined;
+  let subroute: Buffer | undefined;
   let metadata: Metadata | undefined;
   let metadataBytes: number | undefined;
   if (op === Op.Merged) {
@@ -115,7 +108,7 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
     }
     if (flags & Flag.Subroute) {
       cutTrailer(reader, SUBROUTE_BYTES);
-      subroute = new Uint8Array(bytes.buffer, bytes.byteOffset + reader.end, SUBROUTE_BYTES);
+      subroute = new FrameView(bytes.buffer, bytes.byteOffset + reader.end, SUBROUTE_BYTES);
     }
     if (flags & Flag.Metadata) {
       const metadataStart = reader.at;
@@ -124,10 +117,9 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
     }
     reader.finish('a message');
   }
-  return { muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes };
+  // prettier-ignore
+  return receivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
 }
-
-const EMPTY = new Uint8Array(0);
 
 function cutTrailer(reader: MsgpackReader, bytes: number): void {
   if (reader.remaining < bytes) throw violation('a trailer is missing that the flags promise');

@@ -25,7 +25,7 @@ export interface Message {
   readonly flags: number;
   /**
    * undefined = none; an empty array = an empty byte string (needs `Flag.PayloadIsZero` to survive the wire).
-   * Decoded payloads are views of their frame: see `decodeFrame` for who owns it.
+   * Decoded payloads are Buffers, views of their frame: see `decodeFrame` for who owns it.
    */
   readonly payload: Uint8Array | undefined;
   /** The 32 bytes of `subrouteId`, iff `Flag.Subroute`. */
@@ -37,4 +37,20 @@ export interface Message {
    * be refused. Ignored by `encodeMessage`.
    */
   readonly metadataBytes?: number | undefined;
+}
+
+/** Every received message is made here: all of them are of one shape. */
+export function receivedMessage(
+  muxId: MuxId,
+  seq: number,
+  deadlineMs: number,
+  handler: number,
+  op: Op,
+  flags: number,
+  payload: Buffer | undefined,
+  subroute: Buffer | undefined,
+  metadata: Metadata | undefined,
+  metadataBytes: number | undefined,
+): Message {
+  return { muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes };
 }

@@ -1,4 +1,9 @@
+import { GridError } from '../errors/index.js';
 import { instantiate, type CodecModule } from './codec-module.js';
+import type { DecodeRules } from './decode-rules.js';
+import { Flag } from './flag.js';
+import { readTable, ROW_NUMBERS } from './frame-table.js';
+import type { Message } from './message.js';
 import { xxh3Low } from './xxh3.js';
 
 /** Up to here the plain hash is faster than copying the bytes in. */
@@ -10,9 +15,11 @@ const PLAIN_BYTES = 32;
  */
 export class WasmCodec {
   private readonly memory: Uint8Array;
+  private readonly table: Uint32Array;
   private readonly scratch: number;
   private readonly scratchBytes: number;
   private readonly crc: CodecModule['crc'];
+  private readonly walkFrame: CodecModule['walkFrame'];
   /** The slab that was used last, and its address: to ask a view for its buffer costs more than a small hash. */
   private slab: Uint8Array | undefined;
   private slabAt = 0;
@@ -22,9 +29,12 @@ export class WasmCodec {
     private readonly module: CodecModule = instantiate(name),
   ) {
     this.memory = new Uint8Array(module.memory.buffer);
+    const rows = module.tableRows.value;
+    this.table = new Uint32Array(module.memory.buffer, module.table.value, rows * ROW_NUMBERS);
     this.scratch = module.scratch.value;
     this.scratchBytes = module.scratchBytes.value;
     this.crc = module.crc;
+    this.walkFrame = module.walkFrame;
   }
 
   /** The memory for frames to be sent, cut into pieces of so many bytes. */
@@ -50,6 +60,26 @@ export class WasmCodec {
     if (length > this.scratchBytes) return this.crcInParts(bytes, start, end);
     this.copyIn(bytes, start, end);
     return this.crc(this.scratch, length) >>> 0;
+  }
+
+  /**
+   * As `decodeFrame` in frame.ts, for frames in which everything is usual and allowed; undefined for all others, which
+   * the plain decoder accepts or refuses then.
+   */
+  decodeFrame(frame: Uint8Array, { extensions, messageBytes, frameMessages }: DecodeRules): Message[] | undefined {
+    const { length } = frame;
+    if (length > this.scratchBytes) return undefined;
+    this.copyIn(frame, 0, length);
+    const flags = (extensions.has('meta') ? Flag.Metadata : 0) | (extensions.has('upgrade') ? Flag.Many : 0);
+    const count = this.walkFrame(length, Math.min(messageBytes, length), Math.min(frameMessages, length), flags);
+    if (count < 0) return undefined;
+    try {
+      return readTable(this.table, count, frame);
+    } catch (error) {
+      // metadata that does not parse
+      if (GridError.is(error)) return undefined;
+      throw error;
+    }
   }
 
   private crcInParts(bytes: Uint8Array, start: number, end: number): number {

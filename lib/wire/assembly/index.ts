@@ -1,11 +1,15 @@
 /**
  * The frame codec in WebAssembly, in the AssemblyScript language. What it does is what the plain TypeScript beside it
- * does; what it finds unusual it leaves to that. Addresses are bytes of `memory`, whose size never changes.
+ * does; what it finds unusual it leaves to that. Addresses are byte positions in `memory`.
  */
 import { hash } from './hash';
+import { SCRATCH, SCRATCH_BYTES, SLABS, TABLE, TABLE_ROWS } from './layout';
 import { addBlocks as addLongBlocks, BLOCK_BYTES, finishLong, startLong } from './long-hash';
-import { SCRATCH, SCRATCH_BYTES, SLABS } from './layout';
 
+export { walkFrame } from './frame';
+
+export const table = TABLE;
+export const tableRows = TABLE_ROWS;
 export const scratch = SCRATCH;
 export const scratchBytes = SCRATCH_BYTES;
 export const slabs = SLABS;

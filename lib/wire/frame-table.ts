@@ -1,0 +1,60 @@
+import { Flag } from './flag.js';
+import { EMPTY_VIEW, FrameView } from './frame-view.js';
+import { receivedMessage, type Message, type Metadata } from './message.js';
+import { decodeMetadata } from './metadata.js';
+import { MsgpackReader } from './msgpack-reader.js';
+import type { Op } from './op.js';
+import { SUBROUTE_BYTES } from './subroute.js';
+
+/** Numbers of 32 bits in a row: lib/wire/assembly/frame.ts tells which. */
+export const ROW_NUMBERS = 8;
+
+/**
+ * The messages of a frame from the table that the WebAssembly codec made of it. Their payloads and subroute ids are
+ * views of the frame. Throws a violation where metadata does not parse.
+ */
+export function readTable(table: Uint32Array, count: number, frame: Uint8Array): Message[] {
+  const { buffer, byteOffset } = frame;
+  const messages: Message[] = [];
+  for (let row = 0; row < count * ROW_NUMBERS; row += ROW_NUMBERS) {
+    const head = table[row]!;
+    const flags = (head >>> 8) & 0xff;
+    const low = table[row + 1]!;
+    const high = table[row + 2]!;
+    const muxId = high === 0 ? low : high * 0x1_0000_0000 + low;
+    const payloadAt = table[row + 5]!;
+    const payloadBytes = table[row + 6]!;
+    let payload: Buffer | undefined;
+    if (payloadBytes > 0) payload = new FrameView(buffer, byteOffset + payloadAt, payloadBytes);
+    else if (flags & Flag.PayloadIsZero) payload = EMPTY_VIEW;
+
+    let subroute: Buffer | undefined;
+    let metadata: Metadata | undefined;
+    let metadataBytes: number | undefined;
+    if (flags & (Flag.Subroute | Flag.Metadata)) {
+      const trailer = table[row + 7]!;
+      if (flags & Flag.Subroute) subroute = new FrameView(buffer, byteOffset + trailer, SUBROUTE_BYTES);
+      if (flags & Flag.Metadata) {
+        const reader = new MsgpackReader(frame, payloadAt + payloadBytes, trailer);
+        metadataBytes = reader.remaining;
+        metadata = decodeMetadata(reader);
+        reader.finish('a message');
+      }
+    }
+    messages.push(
+      receivedMessage(
+        muxId,
+        table[row + 3]!,
+        table[row + 4]!,
+        (head >>> 16) & 0xff,
+        (head & 0xff) as Op,
+        flags,
+        payload,
+        subroute,
+        metadata,
+        metadataBytes,
+      ),
+    );
+  }
+  return messages;
+}
