@@ -1,7 +1,7 @@
 import type { Clock, Timer } from './clock.js';
 
-/** The part of the delay that a round may be late, and by which it is put off if it is later still. */
-const LATE = 1 / 4;
+/** The part of the delay in which rounds follow each other; one that is later than that much again is put off by it. */
+const ROUND = 1 / 4;
 
 /** Something that takes its turn in a rota. It stands in one rota at most, and is its own link there. */
 export abstract class Turn {
@@ -80,7 +80,8 @@ export class Rota<T extends Turn> {
    */
   private arm(now: number, leastMs = 0): void {
     if (this.firing || !this.first) return;
-    const waitMs = Math.max(leastMs, this.first.turnAt - now);
+    // a round now and then where nothing is due: how late it comes tells how long this process stood still
+    const waitMs = Math.min(Math.max(leastMs, this.first.turnAt - now), this.delayMs * ROUND);
     this.roundAt = now + waitMs;
     this.timer = this.clock.setTimer(waitMs, () => this.fire());
   }
@@ -88,7 +89,7 @@ export class Rota<T extends Turn> {
   private fire(): void {
     this.timer = undefined;
     const now = this.clock.now();
-    const late = now - this.roundAt > this.delayMs * LATE;
+    const late = now - this.roundAt > this.delayMs * ROUND;
     const until = late ? this.putOffAt : now;
     if (late) this.putOffAt = now;
     this.firing = true;
@@ -99,7 +100,7 @@ export class Rota<T extends Turn> {
       }
     } finally {
       this.firing = false;
-      this.arm(this.clock.now(), late ? this.delayMs * LATE : 0);
+      this.arm(this.clock.now(), late ? this.delayMs * ROUND : 0);
     }
   }
 }

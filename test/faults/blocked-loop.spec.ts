@@ -12,6 +12,12 @@ import { A, B, connect, errorOf, handlers, ports, request, turn, until } from '.
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 
+class Thing extends Turn {
+  constructor(readonly name: string) {
+    super();
+  }
+}
+
 async function turns(count = 8): Promise<void> {
   for (let made = 0; made < count; made++) await turn();
 }
@@ -225,11 +231,6 @@ describe('timers at a blocked loop', () => {
 
   it('a round that is much too late is put off once, and what is taken out meanwhile never falls due', () => {
     const due: string[] = [];
-    class Thing extends Turn {
-      constructor(readonly name: string) {
-        super();
-      }
-    }
     const rota = new Rota<Thing>(clock, 100, ({ name }) => due.push(`${name}@${clock.now()}`));
     const [a, b] = [new Thing('a'), new Thing('b')];
     for (const item of [a, b]) rota.add(item);
@@ -241,5 +242,16 @@ describe('timers at a blocked loop', () => {
     rota.add(new Thing('c'));
     clock.advance(100);
     expect([due, clock.timers]).toEqual([['b@1000', 'c@1100'], 0]);
+  });
+
+  it('a long sleep is told however shortly before its end something fell due', () => {
+    const due: string[] = [];
+    const rota = new Rota<Thing>(clock, 100, ({ name }) => due.push(`${name}@${clock.now()}`));
+    rota.add(new Thing('a'));
+    clock.advance(10);
+    clock.oversleep(91);
+    expect(due).toEqual([]);
+    clock.advance(25);
+    expect([due, clock.timers]).toEqual([['a@126'], 0]);
   });
 });

@@ -117,7 +117,7 @@ function session(peer, first, sent) {
 let increasing;
 let load;
 async function runLoad({ peers, state, times, failures, gapMs }) {
-  for (let turn = 0; !state.stopped; turn++) {
+  for (let turn = 0; !state.stopped || times.length < state.least; turn++) {
     const before = performance.now();
     try {
       await grid.peer(peers[turn % peers.length]).request(60, 'load', { timeoutMs: 60_000 });
@@ -218,11 +218,12 @@ const orders = {
     return summary(times);
   },
   load: ({ peers, gapMs = 2 }) => {
-    load = { peers, gapMs, state: { stopped: false }, times: [], failures: [] };
+    load = { peers, gapMs, state: { stopped: false, least: 0 }, times: [], failures: [] };
     load.over = runLoad(load);
   },
-  unload: async () => {
-    load.state.stopped = true;
+  /** Ends the load once so many calls have been made. */
+  unload: async ({ least = 0 }) => {
+    load.state = Object.assign(load.state, { stopped: true, least });
     await load.over;
     return { failures: load.failures, ...summary(load.times) };
   },

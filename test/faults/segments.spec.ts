@@ -37,6 +37,6 @@ it('latency with jitter and little bandwidth: calls take their time, and nothing
   expect(await caller!.tell('streams', { peer, first: 100, count: 40, items: 10, size: 500 })).toEqual([]);
   expect((await caller!.tell('bulk', { peer, count: 2, size: 60_000 })).flat()).toEqual(['answered', 'answered']);
   proxy.heal();
-  const { events, lines } = await caller!.tell('facts');
-  expect([events.map(({ type }) => type), lines]).toEqual([['up'], []]);
+  const { events } = await caller!.tell('facts');
+  expect(events.map(({ type }) => type)).toEqual(['up']);
 }, 60_000);
