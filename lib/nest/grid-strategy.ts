@@ -1,7 +1,7 @@
 import type { ApplicationConfig, ModulesContainer } from '@nestjs/core';
 import { Server, type MessageHandler } from '@nestjs/microservices';
 import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
-import { catchError, filter, isObservable, map, throwError, type Observable } from 'rxjs';
+import { filter, map, type Observable } from 'rxjs';
 import {
   isThenable,
   resolvePattern,
@@ -12,13 +12,14 @@ import {
 } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import { specOf, type GridEvent } from '../manager/index.js';
-import { filtered } from './filtered-result.js';
+import { directCallOf, type DirectCall } from './direct-call.js';
 import { GridContext } from './grid-context.js';
 import { gridTransport } from './grid-transport.js';
 import type { Grid } from './grid.js';
 import { factsOf } from './handler-facts.js';
 import { HandlerFilters } from './handler-filters.js';
 import { HandlerOwners, type HandlerOwner } from './handler-owners.js';
+import { HandlerRun, type HandlerRunPorts } from './handler-run.js';
 import { errorOfFilter, gridErrorOf, logInternal } from './rpc-error.js';
 import { watched } from './watched-result.js';
 
@@ -101,7 +102,7 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
       kind: isEventHandler ? 'event' : (kind ?? 'both'),
       route,
       owner: owner?.name,
-      run: this.runnerOf(pattern, callback, owner, isEventHandler ? causeOfFailure : errorOfFilter),
+      run: this.runnerOf(pattern, callback, owner, isEventHandler),
       errorMapper: (thrown) => {
         const error = gridErrorOf(thrown);
         logInternal(error, route.name, grid.options.logger);
@@ -118,40 +119,30 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
     pattern: Pattern,
     callback: MessageHandler,
     owner: HandlerOwner | undefined,
-    errorOf: (given: unknown) => unknown,
+    isEventHandler: boolean,
   ): HandlerFunction {
     const { config, modules } = this.ports;
     const filters = owner && new HandlerFilters(owner, config(), modules);
+    const ports: HandlerRunPorts = { filters, errorOf: isEventHandler ? causeOfFailure : errorOfFilter };
+    const direct = owner && !isEventHandler ? directCallOf(owner, config()) : undefined;
     // Nest makes a request of its own for a call of request scope; one of ours lets us find its providers again
     const perCall = owner !== undefined && !owner.controller.isDependencyTreeStatic();
     const call = callback as (...args: unknown[]) => Promise<unknown>;
-    const mapped = (result: unknown): unknown =>
-      isObservable(result) ? result.pipe(catchError((given) => throwError(() => errorOf(given)))) : result;
     return (payload: unknown, facts: CallContext) => {
       const context = new GridContext(facts);
       const request = perCall ? RequestContextHost.create(pattern as object, payload, context) : undefined;
-      const run = (): Promise<unknown> => (request ? call(request, payload, context) : call(payload, context));
-      const handle = (thrown: unknown): unknown => {
-        const given = filters!.catch(thrown, payload, context, request);
-        return isThenable(given) ? given.then(mapped) : mapped(given);
-      };
-      const adapted = (result: unknown): unknown => {
-        const safe = mapped(result);
-        return filters ? filtered(safe, handle) : safe;
-      };
-      return this.hooked ? this.runHooked(context, run, adapted) : run().then(adapted);
+      const run = new HandlerRun(ports, payload, context, request);
+      if (direct && !this.hooked) return runDirectly(run, direct);
+      const piped = (): Promise<unknown> => (request ? call(request, payload, context) : call(payload, context));
+      return this.hooked ? this.runHooked(run, piped) : piped().then((result) => run.adapted(result));
     };
   }
 
-  private runHooked(
-    context: GridContext,
-    run: () => Promise<unknown>,
-    adapted: (result: unknown) => unknown,
-  ): Promise<unknown> {
+  private runHooked(run: HandlerRun, piped: () => Promise<unknown>): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.runWithProcessingHooks(context, async (end) => {
+      this.runWithProcessingHooks(run.context, async (end) => {
         try {
-          resolve(watched(adapted(await run()), end));
+          resolve(watched(run.adapted(await piped()), end));
         } catch (error) {
           end();
           reject(error);
@@ -159,6 +150,21 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
       });
     });
   }
+}
+
+/** What Nest's pipeline would do around nothing: the filters get what the method throws, at once or later. */
+function runDirectly(run: HandlerRun, direct: DirectCall): unknown {
+  let result: unknown;
+  try {
+    result = direct(run.payload, run.context);
+  } catch (thrown) {
+    return run.handle(thrown);
+  }
+  if (!isThenable(result)) return run.adapted(result);
+  return result.then(
+    (late) => run.adapted(late),
+    (thrown: unknown) => run.handle(thrown),
+  );
 }
 
 /** Nobody is answered for an event, and the grid logs its failure: what it logs must be the error that was thrown. */

@@ -7,9 +7,13 @@ export interface HandlerOwner {
   /** `DiskController.info`. */
   readonly name: string;
   readonly method: string;
+  /** The method as the class has it: what Nest calls, whatever the instance is given later. */
+  readonly callback: Method;
   readonly controller: InstanceWrapper<Record<string, Method>>;
   /** Nest's key of the module that has the controller. */
   readonly module: string;
+  /** No other controller has the same method, so that there is no doubt whose handler it is. */
+  readonly alone: boolean;
 }
 
 type Method = (...args: any[]) => any;
@@ -45,8 +49,11 @@ export class HandlerOwners {
         for (const method of scanner.getAllMethodNames(prototype)) {
           const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, prototype[method]!) as object | undefined;
           if (!extras) continue;
-          const owner = { name: `${controller.name}.${method}`, method, controller, module };
-          owners.set(extras, [...(owners.get(extras) ?? []), owner]);
+          const callback = prototype[method]!;
+          const owner = { name: `${controller.name}.${method}`, method, callback, controller, module };
+          const others = owners.get(extras) ?? [];
+          const alone = others.length === 0;
+          owners.set(extras, [...others.map((other) => ({ ...other, alone })), { ...owner, alone }]);
         }
       }
     }
