@@ -1,13 +1,10 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { createServer as createHttpsServer, type Server } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { GridManager, type Dialer, type GridOptions } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
-import { Flag } from '../../lib/wire/index.js';
 import { freeHosts, freePort } from '../ports.js';
 import { allConnected, LogBook, SECRET } from './neighbourhood.js';
 import { get } from './raw-dialer.js';
@@ -209,116 +206,5 @@ describe('a listener of its own', () => {
     expect((await get(`http://127.0.0.1:${port}`, '/', {})).status).toBe(404);
     const lost = make('http://node-1.invalid:9000', ['http://node-1.invalid:9000']);
     expect((await rejectionOf(lost.listen())).message).toContain('name the one to listen on with the option listen');
-  });
-});
-
-const pem = (name: string): string => readFileSync(new URL(`./tls/${name}`, import.meta.url), 'utf8');
-
-describe('B46 TLS', () => {
-  const ca = pem('ca.pem');
-  const cert = pem('host.pem');
-  const key = pem('host.key.pem');
-
-  async function house(extra: object = {}): Promise<[string, Server]> {
-    const server = createHttpsServer({ cert, key, ...extra }, (_request, response) => response.end('plain'));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    cleanups.push(async () => {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-    });
-    return [`https://127.0.0.1:${(server.address() as AddressInfo).port}`, server];
-  }
-
-  async function pair(
-    options: (dials: boolean) => Partial<GridOptions>,
-    server: object = {},
-  ): Promise<[GridManager, GridManager]> {
-    const [a, b] = [await house(server), await house(server)];
-    const [first, second] = localDials(a[0], b[0]) ? [a, b] : [b, a];
-    const hosts = [first[0], second[0]];
-    const both: [GridManager, GridManager] = [
-      make(first[0], hosts, options(true)),
-      make(second[0], hosts, options(false)),
-    ];
-    both[0].attach(first[1]);
-    both[1].attach(second[1]);
-    for (const grid of both) void grid.start();
-    return both;
-  }
-
-  it('works with the authority of the options, without CRC', async () => {
-    const [a, b] = await pair(() => ({ tls: { ca } }));
-    await allConnected(a, b);
-    await echo(a, b);
-    const { connection } = (
-      a as unknown as { links: Map<string, { connection: { dialect: { baseFlags: number } } }> }
-    ).links.get(b.local)!;
-    expect(connection.dialect.baseFlags & Flag.Crc).toBe(0);
-  });
-
-  it('fails with a clear text where the authority is unknown', async () => {
-    const log = new LogBook();
-    await pair((dials) => (dials ? { logger: log } : {}));
-    await until(() => log.lines.length > 0, 'the second failure');
-    expect(log.lines[0]).toMatch(/cannot reach .*unable to verify the first certificate/);
-  });
-
-  it('asks a function for the options once, and again after reloadTls()', async () => {
-    let asked = 0;
-    const [a, b] = await pair((dials) => (dials ? { tls: async () => (asked++ === 0 ? { ca: cert } : { ca }) } : {}));
-    await until(() => asked === 1, 'the first question');
-    expect(a.peer(b.local).state).toBe('connecting');
-    a.reloadTls();
-    await allConnected(a, b);
-    expect(asked).toBe(2);
-  });
-
-  it('a function that fails is a dial that failed, and is asked again', async () => {
-    let asked = 0;
-    const [a, b] = await pair((dials) => {
-      if (!dials) return {};
-      return { tls: () => (asked++ < 2 ? Promise.reject(new Error('no key yet')) : { ca }) };
-    });
-    await allConnected(a, b);
-    expect(asked).toBe(3);
-  });
-
-  it('mutual TLS lets in who shows a certificate for its host', async () => {
-    const [a, b] = await pair(() => ({ tls: { ca, cert, key } }), { ca, requestCert: true, rejectUnauthorized: true });
-    await allConnected(a, b);
-    await echo(a, b);
-  });
-
-  it('mutual TLS refuses a certificate for another host', async () => {
-    const [, server] = await house({ ca, requestCert: true });
-    const { port } = server.address() as AddressInfo;
-    const local = `https://127.0.0.1:${port}`;
-    // whichever name dials us: the certificate covers neither
-    let other = 'https://other-0.invalid:1';
-    for (let i = 1; !localDials(other, local); i++) other = `https://other-${i}.invalid:1`;
-    const acceptor = make(local, [local, other]);
-    acceptor.attach(server);
-    void acceptor.start();
-    const log = new LogBook();
-    const dialer = make(other, [local, other], { tls: { ca, cert, key }, logger: log });
-    void dialer.start();
-    await until(() => log.lines.length > 0, 'the refusal');
-    expect(log.lines[0]).toMatch(
-      /refuses us: the certificate does not stand for https:\/\/other-\d+\.invalid:1: .*not in the cert's altnames/i,
-    );
-  });
-
-  it('a listener of its own speaks TLS with listen.tls', async () => {
-    const local = `https://127.0.0.1:${await freePort()}`;
-    const grid = make(local, [local], { listen: { tls: { cert, key } } });
-    await grid.listen();
-    const socket = new WebSocket(`${local.replace('https', 'wss')}/other`, { ca });
-    socket.on('error', () => {});
-    const [, response] = (await once(socket, 'unexpected-response')) as [unknown, { statusCode: number }];
-    expect(response.statusCode).toBe(404);
-    socket.terminate();
   });
 });
