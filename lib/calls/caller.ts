@@ -1,12 +1,11 @@
 import { Observable } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
-import type { CallInit, Mux } from '../mux/index.js';
+import type { CallInit, Mux, StreamInit } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
 import { named, unsendable } from './call-error.js';
 import {
   checkOptions,
   explicitMetadata,
-  tellMetadata,
   traceContextOf,
   watchSignals,
   type CallOptions,
@@ -71,9 +70,9 @@ export class Caller {
    * Starts a stream at once. What fails later, a missing connection included, shows at the call.
    * @throws GridError INVALID_ARGUMENT for a wrong pattern, option or payload.
    */
-  stream(to: Pattern | Contract, payload?: unknown, options: StreamOptions = {}): GridCall {
+  stream(to: Pattern | Contract, payload?: unknown, options?: StreamOptions): GridCall {
     if (this.ports.interceptors.length === 0) return this.openStream(to, payload, options);
-    const call = this.outgoing('stream', this.target(to), payload, options);
+    const call = this.outgoing('stream', this.target(to), payload, options ?? {});
     return intercepted(this.ports.interceptors, 'stream', call, (changed) =>
       this.openStream(to, changed.payload, changed.options),
     );
@@ -146,32 +145,38 @@ export class Caller {
     });
   }
 
-  private openStream(to: Pattern | Contract, payload: unknown, options: StreamOptions): GridCall {
+  private openStream(to: Pattern | Contract, payload: unknown, options: StreamOptions | undefined): GridCall {
     const target = this.target(to);
     if (target.contract?.kind === 'request') throw named(wrongKind(target), this.ports.origin, target);
     try {
-      const timeoutMs = checkOptions(options, this.ports.clock);
+      const timeoutMs = options && checkOptions(options, this.ports.clock);
       const codec = this.codecOf(target, options);
       const contract = target.contract?.kind === 'stream' ? target.contract : undefined;
-      const inCapacity = options.inCapacity ?? (contract?.inCapacity || undefined);
-      const outCapacity = options.outCapacity ?? contract?.outCapacity;
+      const inCapacity = options?.inCapacity ?? (contract?.inCapacity || undefined);
+      const outCapacity = options?.outCapacity ?? contract?.outCapacity;
       checkCapacity('inCapacity', inCapacity, 0);
       checkCapacity('outCapacity', outCapacity, 1);
-      const takesInput = options.input !== undefined || (inCapacity ?? 0) > 0;
-      const init = callInit(target, encoded(codec, payload, target, options), timeoutMs, options);
-      const input = options.input === undefined ? undefined : inputSource(options.input);
-      const stream = this.ports.line().openStream({ ...init, input: takesInput, inCapacity, outCapacity });
-      let forget: (() => void) | undefined;
-      const onOver = (): void => {
-        forget?.();
-        tellMetadata(options, stream.responseMetadata);
+      const takesInput = options?.input !== undefined || (inCapacity ?? 0) > 0;
+      const payloadBytes = encoded(codec, payload, target, options);
+      const init: StreamInit = {
+        handler: target.handler,
+        subroute: target.subroute,
+        payload: payloadBytes,
+        timeoutMs,
+        metadata: options && explicitMetadata(options),
+        traceContext: options && traceContextOf(options),
+        input: takesInput,
+        inCapacity,
+        outCapacity,
       };
-      const call = new OpenCall(stream, { peer: this.ports.origin, target, codec, options, takesInput, onOver }, input);
-      if (!stream.over) forget = watchSignals(options, (error) => stream.cancel(error));
+      const input = options?.input === undefined ? undefined : inputSource(options.input);
+      const stream = this.ports.line().openStream(init);
+      const call = new OpenCall(stream, { peer: this.ports.origin, target, codec, options, takesInput }, input);
+      if (options && !stream.over) call.forget = watchSignals(options, (error) => stream.cancel(error));
       return call;
     } catch (fault) {
       // nobody will read it: a file that stands open is closed
-      discardResult(options.input);
+      discardResult(options?.input);
       const error = this.failure(fault, target);
       if (error.code === 'INVALID_ARGUMENT') throw error;
       return new FailedCall(error);

@@ -3,17 +3,15 @@ import type { GridError } from '../errors/index.js';
 import type { Inbound } from '../mux/index.js';
 
 export interface ObserverPorts {
-  readonly inbound: Pick<Inbound, 'take' | 'available' | 'end' | 'onReady'>;
-  readonly decode: (payload: Uint8Array) => unknown;
+  decode(payload: Uint8Array): unknown;
   /** The error as the subscriber gets it. */
-  readonly named: (error: GridError) => GridError;
+  named(error: GridError): GridError;
   /** A message could not be decoded: ends the call, and gives the error for the subscriber. */
-  readonly onBroken: (thrown: unknown) => GridError;
+  onBroken(thrown: unknown): GridError;
 }
 
 /** Delivers one direction's messages to a subscriber, giving a credit back for each that was delivered. */
-export function observeMessages(ports: ObserverPorts, subscriber: Subscriber<unknown>): void {
-  const { inbound } = ports;
+export function observeMessages(inbound: Inbound, ports: ObserverPorts, subscriber: Subscriber<unknown>): void {
   const deliver = (): void => {
     while (!subscriber.closed) {
       const payload = inbound.take();

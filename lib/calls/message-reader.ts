@@ -1,43 +1,45 @@
 import { GridError, textOf } from '../errors/index.js';
-import type { Inbound } from '../mux/index.js';
+import { Fifo, type Inbound } from '../mux/index.js';
 import { isThenable } from './result-kind.js';
-
-export interface ReaderPorts {
-  readonly inbound: Pick<Inbound, 'take' | 'available' | 'end' | 'discard' | 'onReady'>;
-  /** Bytes to a message; may throw, may take its time (a schema). */
-  readonly decode: (payload: Uint8Array) => unknown;
-  /** The error as the reader gets it. */
-  readonly named: (error: GridError) => GridError;
-  /** The error for a message that `decode` would not take. */
-  readonly broken: (thrown: unknown) => GridError;
-  /** The reader has gone before the end, with the error where it was one that ended the reading. */
-  readonly onLeave: (error: GridError | undefined) => void;
-}
 
 interface Waiter {
   readonly resolve: (result: Step) => void;
   readonly reject: (error: GridError) => void;
 }
 
-type Step = IteratorResult<unknown, undefined> | PromiseLike<IteratorResult<unknown, undefined>>;
+type Result = IteratorResult<unknown, undefined>;
+type Step = Result | PromiseLike<Result>;
 
-const DONE: IteratorResult<unknown, undefined> = Object.freeze({ done: true, value: undefined });
+const DONE: Result = Object.freeze({ done: true, value: undefined });
 
-/** One direction's messages as an async iterator. Each is taken, and its credit given back, when it is asked for. */
-export class MessageReader implements AsyncIterableIterator<unknown, undefined> {
-  private waiters: Waiter[] = [];
+/**
+ * One direction's messages as an async iterator. Each is taken, and its credit given back, when it is asked for. What
+ * is there already costs one promise that is settled from the start.
+ */
+export abstract class MessageReader implements AsyncIterableIterator<unknown, undefined> {
+  /** Who asked for a message that is not there: made when somebody has to wait. */
+  private waiters: Fifo<Waiter> | undefined;
   private over = false;
 
-  constructor(private readonly ports: ReaderPorts) {
-    ports.inbound.onReady = () => this.serve();
+  constructor(private readonly inbound: Inbound) {
+    inbound.onReady = () => this.serve();
   }
+
+  /** Bytes to a message; may throw, may take its time (a schema). */
+  protected abstract decode(payload: Uint8Array): unknown;
+  /** The error as the reader gets it. */
+  protected abstract named(error: GridError): GridError;
+  /** The error for a message that `decode` would not take. */
+  protected abstract broken(thrown: unknown): GridError;
+  /** The reader has gone before the end, with the error where it was one that ended the reading. */
+  protected abstract onLeave(error: GridError | undefined): void;
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  next(): Promise<IteratorResult<unknown, undefined>> {
-    if (this.waiters.length === 0) {
+  next(): Promise<Result> {
+    if (this.waiters === undefined || this.waiters.length === 0) {
       try {
         const step = this.step();
         if (step !== undefined) return Promise.resolve(step);
@@ -45,10 +47,13 @@ export class MessageReader implements AsyncIterableIterator<unknown, undefined> 
         return Promise.reject(error);
       }
     }
-    return new Promise((resolve, reject) => this.waiters.push({ resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.waiters ??= new Fifo();
+      this.waiters.push({ resolve, reject });
+    });
   }
 
-  return(): Promise<IteratorResult<unknown, undefined>> {
+  return(): Promise<Result> {
     if (!this.over) this.leave(undefined);
     return Promise.resolve(DONE);
   }
@@ -56,19 +61,18 @@ export class MessageReader implements AsyncIterableIterator<unknown, undefined> 
   /** The next message or the end; undefined when neither is there. */
   private step(): Step | undefined {
     if (this.over) return DONE;
-    const { inbound } = this.ports;
-    const payload = inbound.take();
+    const payload = this.inbound.take();
     if (payload !== undefined) return this.decoded(payload);
-    const { end } = inbound;
+    const { end } = this.inbound;
     if (end === undefined) return undefined;
     this.over = true;
-    if (end.error) throw this.ports.named(end.error);
+    if (end.error) throw this.named(end.error);
     return DONE;
   }
 
   private decoded(payload: Uint8Array): Step {
     try {
-      const value = this.ports.decode(payload);
+      const value = this.decode(payload);
       if (!isThenable(value)) return { done: false, value };
       return value.then(
         (late) => ({ done: false, value: late }),
@@ -80,22 +84,23 @@ export class MessageReader implements AsyncIterableIterator<unknown, undefined> 
   }
 
   private breakOff(thrown: unknown): never {
-    const error = this.ports.broken(thrown);
+    const error = this.broken(thrown);
     if (!this.over) this.leave(error);
-    throw this.ports.named(error);
+    throw this.named(error);
   }
 
   private leave(error: GridError | undefined): void {
     this.over = true;
-    this.ports.inbound.discard();
-    this.ports.onLeave(error);
+    this.inbound.discard();
+    this.onLeave(error);
     this.serve();
   }
 
   private serve(): void {
-    const { inbound } = this.ports;
-    while (this.waiters.length > 0 && (this.over || inbound.available > 0 || inbound.end)) {
-      const waiter = this.waiters.shift()!;
+    const { inbound, waiters } = this;
+    if (waiters === undefined) return;
+    while (waiters.length > 0 && (this.over || inbound.available > 0 || inbound.end)) {
+      const waiter = waiters.shift()!;
       try {
         waiter.resolve(this.step() ?? DONE);
       } catch (error) {

@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream';
 import { isObservable, Observable } from 'rxjs';
 import { GridError, textOf } from '../errors/index.js';
-import type { CallerStream } from '../mux/index.js';
+import { CLEAN_END, Fifo, type CallerStream, type End } from '../mux/index.js';
 import { named, unreadableAnswer, unsendable } from './call-error.js';
-import type { InputSource, StreamOptions } from './call-options.js';
+import { tellMetadata, type InputSource, type StreamOptions } from './call-options.js';
 import type { Codec } from './codec.js';
 import { checkedAnswer, checkSent } from './contract-check.js';
 import { rejected } from './failed-call.js';
@@ -21,11 +21,9 @@ export interface OpenCallFacts {
   readonly peer: string;
   readonly target: Target;
   readonly codec: Codec;
-  readonly options: StreamOptions;
+  readonly options: StreamOptions | undefined;
   /** The call was opened for input. */
   readonly takesInput: boolean;
-  /** Called once, when the call is over. */
-  readonly onOver: () => void;
 }
 
 interface PendingWrite {
@@ -34,14 +32,25 @@ interface PendingWrite {
   readonly reject: (error: GridError) => void;
 }
 
+/** Who wants to know when the call is over. */
+interface Waiting {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: GridError) => void;
+}
+
 /** A stream that was opened. */
 export class OpenCall implements GridCall {
-  readonly done: Promise<void>;
+  /** Forgets the signals that would cancel the call. */
+  forget: (() => void) | undefined;
 
-  private writes: PendingWrite[] = [];
+  /** Made with the first one. */
+  private writes: Fifo<PendingWrite> | undefined;
   private inputEnded = false;
   private feed: Outflow | undefined;
   private hasReader = false;
+  private waiting: Waiting | undefined;
+  private ended: End | undefined;
   /** The last error that was named, so that one failure is one object wherever it shows. */
   private lastError: { readonly bare: GridError; readonly named: GridError } | undefined;
 
@@ -50,18 +59,25 @@ export class OpenCall implements GridCall {
     private readonly facts: OpenCallFacts,
     input: Source | undefined,
   ) {
-    this.done = new Promise((resolve, reject) => {
-      stream.onOver = (error) => {
-        facts.onOver();
-        this.feed?.stop(() => {});
-        if (error) reject(this.named(error));
-        else resolve();
-      };
-    });
-    // marks it as handled: `done` is for who wants to know, and the output tells the same error
-    this.done.catch(() => {});
+    stream.onOver = (error) => this.onOver(error);
+    if (!facts.takesInput) return;
     stream.input.onReady = () => this.flush();
     if (input) this.feed = this.pump(input);
+  }
+
+  get done(): Promise<void> {
+    if (this.waiting) return this.waiting.promise;
+    let resolve!: () => void;
+    let reject!: (error: GridError) => void;
+    const promise = new Promise<void>((onDone, onError) => {
+      resolve = onDone;
+      reject = onError;
+    });
+    // marks it as handled: `done` is for who wants to know, and the output tells the same error
+    promise.catch(() => {});
+    this.waiting = { promise, resolve, reject };
+    if (this.ended) this.tell(this.waiting, this.ended);
+    return promise;
   }
 
   write(message: unknown): Promise<void> {
@@ -73,7 +89,10 @@ export class OpenCall implements GridCall {
     } catch (thrown) {
       return rejected(this.named(unsendable(thrown, 'the message')));
     }
-    const written = new Promise<void>((resolve, reject) => this.writes.push({ payload, resolve, reject }));
+    const written = new Promise<void>((resolve, reject) => {
+      this.writes ??= new Fifo();
+      this.writes.push({ payload, resolve, reject });
+    });
     // who does not wait for its writes learns of the failure where it reads, not by a crash
     written.catch(() => {});
     this.flush();
@@ -87,18 +106,13 @@ export class OpenCall implements GridCall {
   }
 
   cancel(reason?: unknown): void {
-    this.stream.cancel(cancelled(reason));
+    // an Observable that completed is torn down too: nothing is left to end, and an error's stack costs
+    if (!this.stream.over) this.stream.cancel(cancelled(reason));
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
     this.claim();
-    return new MessageReader({
-      inbound: this.stream.output,
-      decode: this.decode,
-      named: (error) => this.named(error),
-      broken: unreadableAnswer,
-      onLeave: (error) => this.stream.cancel(error ?? cancelled(undefined)),
-    });
+    return new OutputReader(this.stream, this);
   }
 
   toObservable(): Observable<unknown> {
@@ -109,16 +123,8 @@ export class OpenCall implements GridCall {
         subscriber.error(error);
         return undefined;
       }
-      const onBroken = (thrown: unknown): GridError => {
-        const error = unreadableAnswer(thrown);
-        this.stream.cancel(error);
-        return this.named(error);
-      };
       const { output } = this.stream;
-      observeMessages(
-        { inbound: output, decode: this.decode, named: (error) => this.named(error), onBroken },
-        subscriber,
-      );
+      observeMessages(output, this, subscriber);
       return () => {
         this.cancel();
         output.discard();
@@ -133,16 +139,46 @@ export class OpenCall implements GridCall {
     return Readable.from(messages, { objectMode: true, highWaterMark: 1 });
   }
 
-  private readonly encode = (message: unknown): Uint8Array => {
+  /** @internal */
+  encode(message: unknown): Uint8Array {
     const { codec, target, options } = this.facts;
     checkSent('input', message, target, options);
     return codec.encode(message);
-  };
+  }
 
-  private readonly decode = (payload: Uint8Array): unknown => {
+  /** @internal */
+  decode(payload: Uint8Array): unknown {
     const { codec, target, options } = this.facts;
     return checkedAnswer(codec.decode(payload), target, options);
-  };
+  }
+
+  /** @internal */
+  onBroken(thrown: unknown): GridError {
+    const error = unreadableAnswer(thrown);
+    this.stream.cancel(error);
+    return this.named(error);
+  }
+
+  /** @internal */
+  named(error: GridError): GridError {
+    if (this.lastError?.bare !== error) {
+      this.lastError = { bare: error, named: named(error, this.facts.peer, this.facts.target) };
+    }
+    return this.lastError.named;
+  }
+
+  private onOver(error: GridError | undefined): void {
+    this.ended = error ? { error } : CLEAN_END;
+    this.forget?.();
+    tellMetadata(this.facts.options, this.stream.responseMetadata);
+    this.feed?.stop(() => {});
+    if (this.waiting) this.tell(this.waiting, this.ended);
+  }
+
+  private tell({ resolve, reject }: Waiting, { error }: End): void {
+    if (error) reject(this.named(error));
+    else resolve();
+  }
 
   private claim(): void {
     if (this.hasReader) {
@@ -165,9 +201,10 @@ export class OpenCall implements GridCall {
 
   /** Sends what credit allows; when the direction is closed, what still waits has failed. */
   private flush(): void {
+    const { writes } = this;
     const { input } = this.stream;
-    while (this.writes.length > 0 && input.ready) {
-      const write = this.writes.shift()!;
+    while (writes && writes.length > 0 && input.ready) {
+      const write = writes.shift()!;
       try {
         input.send(write.payload);
         write.resolve();
@@ -176,19 +213,22 @@ export class OpenCall implements GridCall {
       }
     }
     const { closed } = input;
-    if (closed) {
-      const error = GridError.is(closed) ? closed : new GridError('FAILED_PRECONDITION', 'write(): the call is over');
-      for (const write of this.writes.splice(0)) write.reject(this.named(error));
-    } else if (this.inputEnded && this.writes.length === 0) {
-      input.end();
-    }
+    if (closed) this.failWrites(closed);
+    else if (this.inputEnded && !writes?.length) input.end();
+  }
+
+  private failWrites(closed: GridError | 'ended'): void {
+    const { writes } = this;
+    if (!writes || writes.length === 0) return;
+    const error = GridError.is(closed) ? closed : new GridError('FAILED_PRECONDITION', 'write(): the call is over');
+    for (let write = writes.shift(); write; write = writes.shift()) write.reject(this.named(error));
   }
 
   private pump(source: Source): Outflow {
-    const { stream, encode } = this;
+    const { stream } = this;
     const feed = new Outflow({
       outbound: stream.input,
-      codec: { encode },
+      codec: this,
       outBuffer: DEFAULT_OUT_BUFFER,
       ahead: true,
       onEnd: () => stream.input.end(),
@@ -199,12 +239,32 @@ export class OpenCall implements GridCall {
     feed.attach(source);
     return feed;
   }
+}
 
-  private named(error: GridError): GridError {
-    if (this.lastError?.bare !== error) {
-      this.lastError = { bare: error, named: named(error, this.facts.peer, this.facts.target) };
-    }
-    return this.lastError.named;
+/** The handler's messages, as the caller reads them. */
+class OutputReader extends MessageReader {
+  constructor(
+    private readonly stream: CallerStream,
+    private readonly call: OpenCall,
+  ) {
+    super(stream.output);
+  }
+
+  protected decode(payload: Uint8Array): unknown {
+    return this.call.decode(payload);
+  }
+
+  protected named(error: GridError): GridError {
+    return this.call.named(error);
+  }
+
+  protected broken(thrown: unknown): GridError {
+    return unreadableAnswer(thrown);
+  }
+
+  protected onLeave(error: GridError | undefined): void {
+    if (error) this.stream.cancel(error);
+    else this.call.cancel();
   }
 }
 

@@ -6,11 +6,11 @@ import { named, unreadableAnswer } from './call-error.js';
 import { tellMetadata, type CallOptions } from './call-options.js';
 import { decodeOptional, type Codec } from './codec.js';
 import { checkedAnswer } from './contract-check.js';
-import { observeMessages } from './message-observer.js';
+import { observeMessages, type ObserverPorts } from './message-observer.js';
 import type { Target } from './target.js';
 
 /** One subscription of `send()`: a request whose answer may turn out to be a stream. */
-export class SentCall implements RequestListener {
+export class SentCall implements RequestListener, ObserverPorts {
   private stream: CallerStream | undefined;
   /** The one answer or the error is there: nothing is left to cancel. */
   private settled = false;
@@ -46,15 +46,22 @@ export class SentCall implements RequestListener {
   onStream(stream: CallerStream): void {
     this.stream = stream;
     stream.onOver = () => tellMetadata(this.options, stream.responseMetadata);
-    observeMessages(
-      {
-        inbound: stream.output,
-        decode: (payload) => checkedAnswer(this.codec.decode(payload), this.target, this.options),
-        named: (error) => this.named(error),
-        onBroken: (thrown) => this.named(unreadableAnswer(thrown)),
-      },
-      this.subscriber,
-    );
+    observeMessages(stream.output, this, this.subscriber);
+  }
+
+  /** @internal */
+  decode(payload: Uint8Array): unknown {
+    return checkedAnswer(this.codec.decode(payload), this.target, this.options);
+  }
+
+  /** @internal */
+  onBroken(thrown: unknown): GridError {
+    return this.named(unreadableAnswer(thrown));
+  }
+
+  /** @internal */
+  named(error: GridError): GridError {
+    return named(error, this.peer, this.target);
   }
 
   /** Ends the call in whichever state it is; does nothing once it is over. */
@@ -66,11 +73,7 @@ export class SentCall implements RequestListener {
   /** Nobody listens any more. `why` is asked only if there is something to end: every call comes by here. */
   leave(request: OutgoingRequest, why: () => GridError): void {
     if (this.settled) return;
-    this.cancel(request, why());
+    if (!this.stream?.over) this.cancel(request, why());
     this.stream?.output.discard();
-  }
-
-  private named(error: GridError): GridError {
-    return named(error, this.peer, this.target);
   }
 }

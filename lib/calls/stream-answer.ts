@@ -150,18 +150,31 @@ export class StreamAnswer implements OutflowPorts {
 
 function inputOf(stream: HandlerStream, ports: AnswerPorts): (() => AsyncIterable<unknown>) | undefined {
   // most of it is made only for a handler that reads
-  return (ports.spec.inCapacity ?? 0) === 0 ? undefined : () => onlyOnce(() => readerOf(stream, ports));
+  return (ports.spec.inCapacity ?? 0) === 0 ? undefined : () => onlyOnce(() => new InputReader(stream, ports));
 }
 
-function readerOf(stream: HandlerStream, { spec: { codec, inputSchema } }: AnswerPorts): MessageReader {
-  return new MessageReader({
-    inbound: stream.input,
-    decode: (payload) => {
-      const value = codec.decode(payload);
-      return inputSchema === undefined ? value : checked(inputSchema, value, 'a message of the input');
-    },
-    named: (error) => error,
-    broken: (thrown) => unreadable(thrown, 'a message of the input'),
-    onLeave: () => {},
-  });
+/** The caller's messages, as the handler reads them. */
+class InputReader extends MessageReader {
+  constructor(
+    stream: HandlerStream,
+    private readonly ports: AnswerPorts,
+  ) {
+    super(stream.input);
+  }
+
+  protected decode(payload: Uint8Array): unknown {
+    const { codec, inputSchema } = this.ports.spec;
+    const value = codec.decode(payload);
+    return inputSchema === undefined ? value : checked(inputSchema, value, 'a message of the input');
+  }
+
+  protected named(error: GridError): GridError {
+    return error;
+  }
+
+  protected broken(thrown: unknown): GridError {
+    return unreadable(thrown, 'a message of the input');
+  }
+
+  protected onLeave(): void {}
 }
