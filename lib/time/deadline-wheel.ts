@@ -17,7 +17,7 @@ export abstract class Deadline {
   /** @internal */
   after: Deadline | undefined = undefined;
 
-  /** Called once, when the time has come; it stands in no wheel any more. */
+  /** @internal Called once, when the time has come; it stands in no wheel any more. */
   abstract onDue(): void;
 }
 
