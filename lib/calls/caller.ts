@@ -1,4 +1,4 @@
-import { Observable } from 'rxjs';
+import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
 import type { CallInit, Mux, StreamInit } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
@@ -21,7 +21,6 @@ import { inputSource, OpenCall } from './open-call.js';
 import { joinSubroute, type Pattern } from './pattern.js';
 import { PendingRequest } from './pending-request.js';
 import { SentCall } from './sent-call.js';
-import { cancelled } from './signal-watch.js';
 import { discardResult } from './source.js';
 import { Targets, type Target } from './target.js';
 
@@ -80,13 +79,29 @@ export class Caller {
 
   /** One answer or many. Cold: each subscription makes a call, unsubscribing cancels it. No result is `undefined`. */
   send(to: Pattern | Contract, payload?: unknown, options?: CallOptions): Observable<unknown> {
+    return new Observable((subscriber) => this.sendTo(subscriber, to, payload, options));
+  }
+
+  /**
+   * One subscription of `send`; gives its teardown.
+   * @param errorOf The error as the subscriber gets it. Default: the GridError.
+   */
+  sendTo(
+    subscriber: Subscriber<unknown>,
+    to: Pattern | Contract,
+    payload: unknown,
+    options: CallOptions | undefined,
+    errorOf: (error: unknown) => unknown = asItIs,
+  ): TeardownLogic {
     const { interceptors } = this.ports;
-    return new Observable((subscriber) => {
-      if (interceptors.length === 0) return this.openSend(to, payload, options).subscribe(subscriber);
-      const call = this.outgoing('send', this.target(to), payload, options ?? {});
-      return intercepted(interceptors, 'send', call, (changed) =>
-        this.openSend(to, changed.payload, changed.options),
-      ).subscribe(subscriber);
+    if (interceptors.length === 0) return this.openSend(subscriber, to, payload, options, errorOf);
+    const call = this.outgoing('send', this.target(to), payload, options ?? {});
+    const open = (changed: OutgoingCall): Observable<unknown> =>
+      new Observable((inner) => this.openSend(inner, to, changed.payload, changed.options, asItIs));
+    return intercepted(interceptors, 'send', call, open).subscribe({
+      next: (value) => subscriber.next(value),
+      error: (error: unknown) => subscriber.error(errorOf(error)),
+      complete: () => subscriber.complete(),
     });
   }
 
@@ -122,27 +137,28 @@ export class Caller {
     });
   }
 
-  private openSend(to: Pattern | Contract, payload: unknown, options: CallOptions | undefined): Observable<unknown> {
-    return new Observable((subscriber) => {
-      let target: Target | undefined;
-      try {
-        target = this.target(to);
-        const timeoutMs = options && checkOptions(options, this.ports.clock);
-        const codec = this.codecOf(target, options);
-        const mux = this.ports.line();
-        const sent = new SentCall(subscriber, codec, this.ports.origin, target, options);
-        const bytes = encoded(codec, payload, target, options);
-        const request = mux.openRequest(callInit(target, bytes, timeoutMs, options), sent);
-        const forget = options && watchSignals(options, (error) => sent.cancel(request, error));
-        return () => {
-          forget?.();
-          sent.leave(request, () => cancelled(undefined));
-        };
-      } catch (fault) {
-        subscriber.error(this.failure(fault, target));
-        return undefined;
-      }
-    });
+  private openSend(
+    subscriber: Subscriber<unknown>,
+    to: Pattern | Contract,
+    payload: unknown,
+    options: CallOptions | undefined,
+    errorOf: (error: unknown) => unknown,
+  ): TeardownLogic {
+    let target: Target | undefined;
+    try {
+      target = this.target(to);
+      const timeoutMs = options && checkOptions(options, this.ports.clock);
+      const codec = this.codecOf(target, options);
+      const mux = this.ports.line();
+      const sent = new SentCall(subscriber, codec, this.ports.origin, target, options, errorOf);
+      const bytes = encoded(codec, payload, target, options);
+      const request = mux.openRequest(callInit(target, bytes, timeoutMs, options), sent);
+      sent.opened(request);
+      return sent;
+    } catch (fault) {
+      subscriber.error(errorOf(this.failure(fault, target)));
+      return undefined;
+    }
   }
 
   private openStream(to: Pattern | Contract, payload: unknown, options: StreamOptions | undefined): GridCall {
@@ -239,4 +255,8 @@ function checkCapacity(option: string, value: number | undefined, least: number)
   throw new GridError('INVALID_ARGUMENT', `${option} must be an integer of at least ${least}, not ${String(value)}`, {
     notSent: true,
   });
+}
+
+function asItIs(error: unknown): unknown {
+  return error;
 }

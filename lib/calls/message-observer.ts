@@ -5,9 +5,9 @@ import type { Inbound } from '../mux/index.js';
 export interface ObserverPorts {
   decode(payload: Uint8Array): unknown;
   /** The error as the subscriber gets it. */
-  named(error: GridError): GridError;
+  named(error: GridError): unknown;
   /** A message could not be decoded: ends the call, and gives the error for the subscriber. */
-  onBroken(thrown: unknown): GridError;
+  onBroken(thrown: unknown): unknown;
 }
 
 /** Delivers one direction's messages to a subscriber, giving a credit back for each that was delivered. */

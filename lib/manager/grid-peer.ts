@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { distinctUntilChanged, type Observable } from 'rxjs';
+import { distinctUntilChanged, type Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import type {
   Caller,
   CallOptions,
@@ -63,6 +63,20 @@ export class GridPeer {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
   send<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Observable<Res> {
     return this.caller.send(to, payload, options) as Observable<Res>;
+  }
+
+  /**
+   * One subscription of `send`, with errors as `errorOf` makes them.
+   * @internal
+   */
+  sendTo(
+    subscriber: Subscriber<unknown>,
+    to: Pattern,
+    payload: unknown,
+    options: CallOptions | undefined,
+    errorOf: (error: unknown) => unknown,
+  ): TeardownLogic {
+    return this.caller.sendTo(subscriber, to, payload, options, errorOf);
   }
 
   /** The same host under a (further) prefix of each pattern's subroute. Throws INVALID_ARGUMENT for an empty part. */

@@ -64,13 +64,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
   override send(to: any, data?: unknown): Observable<any> {
     return new Observable((subscriber) => {
       const { packet, options } = this.packed(to, data);
-      return this.peer()
-        .send(packet.pattern as Pattern, packet.data, options)
-        .subscribe({
-          next: (value) => subscriber.next(value),
-          error: (error: unknown) => subscriber.error(this.serializeError(error)),
-          complete: () => subscriber.complete(),
-        });
+      return this.peer().sendTo(subscriber, packet.pattern as Pattern, packet.data, options, this.errorOf);
     });
   }
 
@@ -106,7 +100,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
   }
 
   protected override async dispatchEvent<T = any>(packet: ReadPacket): Promise<T> {
-    return (await this.dispatch(packet, {})) as T;
+    return (await this.dispatch(packet, undefined)) as T;
   }
 
   /** An error text of a handler, with what else came along, is what Nest's transports pass on as a plain object. */
@@ -116,16 +110,18 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     return typeof details === 'object' && details !== null ? details : { status: 'error', message: error.message };
   }
 
-  private async dispatch(packet: ReadPacket, options: CallOptions): Promise<void> {
+  private readonly errorOf = (error: unknown): unknown => this.serializeError(error);
+
+  private async dispatch(packet: ReadPacket, options: CallOptions | undefined): Promise<void> {
     await this.peer().emit(packet.pattern as Pattern, packet.data, options);
   }
 
-  private packed(to: unknown, data: unknown): { packet: ReadPacket; options: CallOptions } {
+  private packed(to: unknown, data: unknown): { packet: ReadPacket; options: CallOptions | undefined } {
     const record = data instanceof GridRecord ? data : undefined;
     const packet = this.createPacket(to, record ? record.data : data);
     // what a dispatch hook attaches is for tracing: a peer that cannot carry it is called all the same
     const traceContext = packet.metadata;
-    if (!record && !traceContext) return { packet, options: NO_OPTIONS };
+    if (!record && !traceContext) return { packet, options: undefined };
     return { packet, options: { timeoutMs: record?.timeoutMs, metadata: record?.metadata, traceContext } };
   }
 
@@ -140,5 +136,3 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     return typeof grid === 'function' ? grid() : grid;
   }
 }
-
-const NO_OPTIONS: CallOptions = Object.freeze({});
