@@ -1,6 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { GridError, TEXT } from '../../lib/errors/index.js';
 import type { HandlerStream } from '../../lib/mux/index.js';
-import { encodeCapacity, encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { muxPair } from '../../lib/testing/mux-pair.js';
+import { encodeCapacity, encodeMuxConnectError, encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 
 const EOF = Flag.Crc | Flag.Eof;
@@ -158,6 +161,42 @@ describe('messages for calls that are not there (spec §6, H1, H13)', () => {
     expect(solo.take()).toEqual([]);
   });
 
+  it('H1 data of an orphan cancels the orphan, and not the call of its host that has the same id', async () => {
+    const orphans: HandlerStream[] = [];
+    const others: HandlerStream[] = [];
+    const handler = (calls: HandlerStream[]) => ({
+      onStream: (call: HandlerStream) => void calls.push(call),
+      inCapacity: 0,
+      outCapacity: 2,
+    });
+    const pair = muxPair({ clock: new ManualClock(), handlersA: { 65: handler(others) }, handlersB: { 65: handler(orphans) } });
+    const init = { handler: 65, subroute: undefined, payload: undefined, timeoutMs: undefined, input: false };
+    const capacities = { inCapacity: undefined, outCapacity: undefined };
+    const forgotten = pair.a.openStream({ ...init, ...capacities });
+    const untouched = pair.b.openStream({ ...init, ...capacities });
+    await pair.settle();
+    const [opening] = pair.aToB.delivered;
+    expect(pair.bToA.delivered.find(({ op }) => op === Op.ConnectMux)!.muxId).toBe(opening!.muxId);
+    // forgotten: its cancel never arrives
+    pair.aToB.hold();
+    forgotten.cancel(new GridError('CANCELLED', TEXT.cancelled));
+    expect(pair.aToB.withdraw(pair.aToB.delivered.length + 1)).toBe(true);
+    pair.aToB.release();
+    await pair.settle();
+    expect(orphans[0]!.aborted).toBeUndefined();
+    orphans[0]!.output.send(bytes('orphan'));
+    await pair.settle();
+    expect(orphans[0]!.aborted).toBeDefined();
+    expect([untouched.over, others[0]!.aborted]).toEqual([false, undefined]);
+    others[0]!.output.send(bytes('alive'));
+    others[0]!.output.end();
+    orphans[0]!.output.end();
+    await pair.settle();
+    expect(text(untouched.output.take())).toBe('alive');
+    await pair.settle();
+    expect([untouched.over, pair.a.running + pair.b.running]).toEqual([true, 0]);
+  });
+
   it('H1 data for a forgotten call of ours leaves the call of the peer with the same id alone', () => {
     const { solo, openStream } = withStream(1);
     const call = openStream(7);
@@ -220,6 +259,21 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
       'UNAVAILABLE',
       'remote terminated call',
     ],
+    [
+      'a MuxConnectError',
+      Op.MuxConnectError,
+      { flags: EOF, payload: encodeMuxConnectError('no room') },
+      expect.any(String),
+      'no room',
+    ],
+    [
+      'a gap in the sequence',
+      Op.MuxServerMsg,
+      { seq: 9, payload: bytes('x') },
+      'DATA_LOSS',
+      'out-of-sequence item received',
+    ],
+    ['one item too many', Op.MuxServerMsg, { seq: 3, payload: bytes('x') }, 'RESOURCE_EXHAUSTED', 'response blocked'],
   ] as const)(
     'H2 %s before the end is an error, never a clean end, with a full buffer too',
     (_n, op, fields, code, message) => {

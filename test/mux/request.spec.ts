@@ -115,7 +115,7 @@ describe('single requests between two muxes', () => {
     held[0]?.respond(undefined);
   });
 
-  it('aborts the handler at the deadline, and H6 drops its late result', async () => {
+  it('H6 the deadline ends a request at the caller, aborts its handler, and drops the late result', async () => {
     const held: IncomingRequest[] = [];
     open({ handlersB: { 60: { ...echo, onRequest: (call: IncomingRequest) => held.push(call) } }, extensions: [] });
     const outcomes: Outcome[] = [];
@@ -124,7 +124,10 @@ describe('single requests between two muxes', () => {
     const call = held[0]!;
     const aborts: GridError[] = [];
     call.onAbort = (error) => aborts.push(error);
-    clock.advance(101);
+    clock.advance(99);
+    expect([outcomes, aborts]).toEqual([[], []]);
+    clock.advance(2);
+    expect(outcomes).toMatchObject([{ error: { code: 'DEADLINE_EXCEEDED', remote: false } }]);
     expect(aborts).toMatchObject([{ code: 'DEADLINE_EXCEEDED' }]);
     expect(call.aborted?.code).toBe('DEADLINE_EXCEEDED');
     call.respond(bytes('late'));
