@@ -1,5 +1,6 @@
 // Wire spec §3, §9: connections that end and are replaced.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { volume } from '../scale.js';
 import { op } from './raw-codec.js';
 import { body } from './raw-msgpack.js';
 import { RawHandler } from './raw-handler.js';
@@ -72,15 +73,21 @@ describe('a second connection of a host', () => {
     expect((await now.next({ muxId: 77 })).op).toBe(op.DisconnectClientMux);
   });
 
-  test('B09 twenty at once: one is left, and it works', async () => {
-    const peers = await Promise.all(Array.from({ length: 20 }, () => stage.peer()));
-    const open = await until(async () => {
-      const left = peers.filter((peer) => peer.closing === undefined);
-      return left.length === 1 && left[0];
-    }, 'more than one connection is left');
-    await open.settle();
-    expect(peers.filter((peer) => peer !== open).map((peer) => peer.closing?.code)).toEqual(Array(19).fill(4001));
-  });
+  test(`B09 twenty at once: one is left, and it works both ways, ${volume(5, 500)} times`, async () => {
+    for (let round = 0; round < volume(5, 500); round++) {
+      const peers = await Promise.all(Array.from({ length: 20 }, () => stage.peer()));
+      const open = await until(async () => {
+        const left = peers.filter((peer) => peer.closing === undefined);
+        return left.length === 1 && left[0];
+      }, 'more than one connection is left');
+      await open.settle();
+      const answered = stage.node.call(host, 80, { payload: 'there' });
+      (await RawHandler.called(open, { op: op.Request })).respond('and back');
+      expect(await answered).toEqual({ payload: Buffer.from('and back') });
+      expect(peers.filter((peer) => peer !== open).map((peer) => peer.closing?.code)).toEqual(Array(19).fill(4001));
+      await stage.clear();
+    }
+  }, 600_000);
 });
 
 test('a lost connection aborts the handlers of its calls', async () => {
