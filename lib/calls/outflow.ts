@@ -1,5 +1,5 @@
 import { GridError } from '../errors/index.js';
-import type { Outbound } from '../mux/index.js';
+import { Fifo, type Outbound } from '../mux/index.js';
 import type { Codec } from './codec.js';
 import type { Sink, Source } from './source.js';
 
@@ -11,20 +11,27 @@ export interface OutflowPorts {
   /** One value is pulled before its credit is there, so that the end, which needs none, is seen at once (H5). */
   readonly ahead?: boolean;
   /** Everything is sent and the source has ended. */
-  readonly onEnd: () => void;
+  onEnd(): void;
   /** Everything before it is sent; then the source threw this, or one of its values could not be sent. */
-  readonly onFail: (thrown: unknown) => void;
+  onFail(thrown: unknown): void;
   /** The direction was closed under it. Who learns of it in another way needs none. */
-  readonly onClosed?: () => void;
+  onClosed?(): void;
 }
+
+/** What follows the waiting values: the end, or what the source threw. */
+interface Last {
+  readonly thrown?: unknown;
+  readonly failed: boolean;
+}
+
+const END: Last = Object.freeze({ failed: false });
 
 /** Values on their way into one direction of a stream: as many as there are credits, the others wait here. */
 export class Outflow implements Sink {
   private source: Source | undefined;
-  private waiting: Uint8Array[] = [];
-  private head = 0;
-  /** What follows the waiting values. */
-  private last: (() => void) | undefined;
+  /** Made with the first one. */
+  private waiting: Fifo<Uint8Array> | undefined;
+  private last: Last | undefined;
   private over = false;
 
   constructor(private readonly ports: OutflowPorts) {
@@ -53,30 +60,34 @@ export class Outflow implements Sink {
     }
     if (this.depth === 0 && this.ports.outbound.ready) this.send(payload);
     // one place at least: a value that was pulled in time may meet a connection that is congested by now
-    else if (this.depth < Math.max(1, this.ports.outBuffer)) this.waiting.push(payload);
+    else if (this.depth < Math.max(1, this.ports.outBuffer)) this.keep(payload);
     else this.breakOff(overflow(this.ports.outBuffer));
   }
 
   end(): void {
-    this.finish(() => this.ports.onEnd());
+    this.finish(END);
   }
 
   fail(thrown: unknown): void {
-    this.finish(() => this.ports.onFail(thrown));
+    this.finish({ failed: true, thrown });
   }
 
   /** The call is over: drops what waits and stops the source. `stopped` is called once its code has really ended. */
   stop(stopped: () => void): void {
     this.over = true;
-    this.waiting = [];
-    this.head = 0;
+    this.waiting = undefined;
     this.ports.outbound.onReady = undefined;
     if (this.source) this.source.stop(stopped);
     else stopped();
   }
 
   private get depth(): number {
-    return this.waiting.length - this.head;
+    return this.waiting === undefined ? 0 : this.waiting.length;
+  }
+
+  private keep(payload: Uint8Array): void {
+    this.waiting ??= new Fifo();
+    this.waiting.push(payload);
   }
 
   /** Stops the source by an error of ours. */
@@ -85,7 +96,7 @@ export class Outflow implements Sink {
     this.fail(error);
   }
 
-  private finish(last: () => void): void {
+  private finish(last: Last): void {
     if (this.over || this.last) return;
     this.last = last;
     this.flush();
@@ -96,29 +107,23 @@ export class Outflow implements Sink {
       this.ports.onClosed();
       return;
     }
-    while (!this.over && this.depth > 0 && this.ports.outbound.ready) {
-      const payload = this.waiting[this.head++]!;
-      if (this.head === this.waiting.length) {
-        this.waiting = [];
-        this.head = 0;
-      }
-      this.send(payload);
-    }
+    while (this.waiting && this.waiting.length > 0 && this.ports.outbound.ready) this.send(this.waiting.shift()!);
     if (this.over || this.depth > 0) return;
-    if (this.last === undefined) {
+    const { last } = this;
+    if (last === undefined) {
       this.source?.resume();
       return;
     }
     this.over = true;
-    this.last();
+    if (last.failed) this.ports.onFail(last.thrown);
+    else this.ports.onEnd();
   }
 
   private send(payload: Uint8Array): void {
     try {
       this.ports.outbound.send(payload);
     } catch (thrown) {
-      this.waiting = [];
-      this.head = 0;
+      this.waiting = undefined;
       this.last = undefined;
       this.breakOff(thrown);
     }

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { isObservable, takeWhile, type Observable, type Subscription } from 'rxjs';
-import { isAsyncIterable, isReadable } from './result-kind.js';
+import { isAsyncIterable, isReadable, isThenable } from './result-kind.js';
 
 /** Where the values of a source go. None of these throws. */
 export interface Sink {
@@ -79,16 +79,22 @@ export class PullSource implements Source {
   }
 
   resume(): void {
-    if (this.state !== 'idle' || !this.sink.isReady()) return;
-    this.state = 'pulling';
-    let next: unknown;
-    try {
-      next = this.context.runInAsyncScope(askNext, undefined, this.iterator);
-    } catch (thrown) {
-      this.onFailure(thrown);
-      return;
+    // an iterator that answers at once goes on in the same turn, as far as the credits reach
+    while (this.state === 'idle' && this.sink.isReady()) {
+      this.state = 'pulling';
+      let next: unknown;
+      try {
+        next = this.context.runInAsyncScope(askNext, undefined, this.iterator);
+      } catch (thrown) {
+        this.onFailure(thrown);
+        return;
+      }
+      if (isThenable(next)) {
+        Promise.resolve(next as PromiseLike<IteratorResult<unknown>>).then(this.onNext, this.onFailure);
+        return;
+      }
+      this.take(next as IteratorResult<unknown>);
     }
-    Promise.resolve(next as IteratorResult<unknown>).then(this.onNext, this.onFailure);
   }
 
   stop(stopped: () => void): void {
@@ -113,6 +119,11 @@ export class PullSource implements Source {
   }
 
   private readonly onNext = (result: IteratorResult<unknown>): void => {
+    this.take(result);
+    this.resume();
+  };
+
+  private take(result: IteratorResult<unknown>): void {
     if (this.state === 'over') {
       this.stopped?.();
       return;
@@ -133,8 +144,7 @@ export class PullSource implements Source {
     }
     this.state = 'idle';
     this.sink.value(value);
-    this.resume();
-  };
+  }
 
   private readonly onFailure = (thrown: unknown): void => {
     if (this.state === 'over') {

@@ -1,7 +1,9 @@
 import type { MuxId } from '../wire/index.js';
 
-/** Places of an empty table; always a power of two. */
+/** Places of a new table; always a power of two. */
 const LEAST_PLACES = 64;
+/** Up to so many places are kept when the calls have gone: they come and go in bursts. */
+const KEPT_PLACES = 1024;
 
 /**
  * Calls by muxId, as a Map would keep them, had it not one fault: a Map that takes as many out as in makes itself a new
@@ -50,7 +52,7 @@ export class CallTable<C> {
     if (this.keys[place] === undefined) return;
     this.count--;
     this.empty(place);
-    if (this.keys.length > LEAST_PLACES && 8 * this.count < this.keys.length) this.resize(this.keys.length / 2);
+    if (this.keys.length > KEPT_PLACES && 16 * this.count < this.keys.length) this.resize(this.keys.length / 2);
   }
 
   /** Those that are in the table now: it may change meanwhile. By their ids, which is as they were opened. */
@@ -109,5 +111,7 @@ export class CallTable<C> {
 }
 
 function emptyPlaces(count: number): undefined[] {
-  return Array.from({ length: count }, () => undefined);
+  const places: undefined[] = [];
+  while (places.length < count) places.push(undefined);
+  return places;
 }
