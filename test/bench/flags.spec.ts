@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { apiEntry } from './api-table.js';
+import { apiEntry, APIS } from './api-table.js';
 import { CASE_NAMES } from './case-table.js';
-import { readFlags } from './flags.js';
+import { readFlags, USAGE } from './flags.js';
 import { NO_PEERS } from './peers.js';
 import { plan } from './plan.js';
 
@@ -88,6 +89,23 @@ describe('the order of the runs', () => {
     );
   });
 
+  test('what takes long is measured in the first round only', () => {
+    const runs = plan(readFlags(['--only', 'idle', '--rounds', '2']), NO_PEERS);
+    expect(runs.map(({ round, part }) => `${round} ${part}`)).toEqual([
+      '1 256 streams',
+      '1 100,000 streams',
+      '1 1,000 peers',
+      '2 256 streams',
+    ]);
+  });
+
+  test('a smoke run takes each case with one load', () => {
+    const runs = plan(readFlags(['--smoke']), NO_PEERS);
+    expect(new Set(runs.map((run) => run.case))).toEqual(new Set(CASE_NAMES));
+    const loads = new Set(runs.map((run) => `${run.case} ${run.part} ${run.api}`));
+    expect(loads.size).toBe(runs.length);
+  });
+
   test('other transports run only where they are there', () => {
     const flags = readFlags(['--only', 'unary']);
     expect(plan(flags, NO_PEERS).some(({ api }) => apiEntry(api).peer)).toBe(false);
@@ -96,4 +114,12 @@ describe('the order of the runs', () => {
       new Set(['rsocket']),
     );
   });
+});
+
+test('docs/PERFORMANCE.md explains every flag, case and way of calling', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/PERFORMANCE.md'), 'utf8');
+  const explained = new Set([...page.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell]) => cell!.match(/[\w-]+/g) ?? []));
+  const flags = [...USAGE.matchAll(/\[(--[\w-]+)/g)].map(([, flag]) => flag!).filter((flag) => flag !== '--smoke');
+  for (const word of [...flags, ...CASE_NAMES, ...Object.keys(APIS)]) expect([...explained]).toContain(word);
+  expect(page).toContain('npm run bench -- --smoke');
 });

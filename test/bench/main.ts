@@ -1,6 +1,7 @@
 import { appendFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { apiEntry } from './api-table.js';
 import { pinned } from './child.js';
 import { readFlags, USAGE, type Flags } from './flags.js';
 import type { Measurement } from './measurement.js';
@@ -22,6 +23,7 @@ try {
   process.exit(2);
 }
 
+const runs = plan(flags, peers);
 const place = pinned ? 'client on core 0, server on core 1' : 'not pinned to cores (no taskset): expect a wide spread';
 const setUp = [
   `Node ${process.version}, ${process.platform}, ${cpus().length} x ${cpus()[0]?.model}, ${place}.`,
@@ -29,6 +31,8 @@ const setUp = [
   'CPU: client and server together. RSS: at the end (peak). Other load: cores that something else kept busy, at worst;',
   'above 0.2 the rates mean little, the CPU per call still something.',
   ...(peers.leftOut.length > 0 ? [`Left out: ${peers.leftOut.join(', ')}.`] : []),
+  '',
+  ...[...new Set(runs.map(({ api }) => api))].map((api) => `- ${api}: ${apiEntry(api).title}`),
 ].join('\n');
 console.log(`${setUp}\n`);
 
@@ -39,18 +43,22 @@ const keep = (measurement: Measurement): void => {
   if (flags.json !== undefined) appendFileSync(flags.json, `${JSON.stringify(measurement)}\n`);
 };
 if (flags.json !== undefined) writeFileSync(flags.json, '');
-for (const run of plan(flags, peers)) {
-  try {
+try {
+  for (const run of runs) {
     for (const measurement of await runPair(run, flags.profile)) keep(measurement);
-  } catch (error) {
-    console.error(`\n${(error as Error).message}`);
-    process.exit(1);
+    process.stderr.write('.');
   }
-  process.stderr.write('.');
+} catch (error) {
+  // what was measured before is told all the same
+  console.error(`\n${(error as Error).message}`);
+  process.exitCode = 1;
 }
 process.stderr.write('\n');
+// a target that is missed is no failure; a call that fails is one
+if (measurements.some(({ errors }) => errors > 0)) process.exitCode = 1;
 
-const verdict = verdictOf(measurements);
+// the numbers of a smoke run mean nothing
+const verdict = flags.scale < 1 ? undefined : verdictOf(measurements);
 const tables = [...tablesOf(measurements), ...(verdict ? [verdict] : [])];
 console.log(tables.map(textOf).join('\n'));
 if (flags.profile !== undefined) {

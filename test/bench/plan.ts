@@ -12,14 +12,17 @@ export function plan(flags: Flags, peers: Peers): Run[] {
 
 function runsOf(name: CaseName, round: number, flags: Flags, peers: Peers): Run[] {
   const entry = caseEntry(name);
-  if (entry.once && round > 1) return [];
+  const { once = [] } = entry;
+  const isDone = (part: string): boolean => round > 1 && (once === true || once.includes(part));
+  const parts = (entry.parts ?? ['']).filter((part) => !isDone(part));
   const apis = entry.apis.filter((api) => !apiEntry(api).peer || peers.present.has(api));
   const payloads = entry.payload === undefined ? flags.payload : [entry.payload];
-  const outstanding = entry.outstanding ?? flags.outstanding;
+  // a smoke run takes one load, the largest
+  const outstanding = entry.outstanding?.slice(flags.scale < 1 ? -1 : 0) ?? flags.outstanding;
   const times = { warmUpMs: flags.warmUpSeconds * 1000, measureMs: flags.seconds * 1000, scale: flags.scale };
   return payloads.flatMap((payload) =>
     outstanding.flatMap((outstanding) =>
-      (entry.parts ?? ['']).flatMap((part) =>
+      parts.flatMap((part) =>
         apis.map((api) => ({ case: name, api, part, payload, outstanding, round, ...times })),
       ),
     ),
