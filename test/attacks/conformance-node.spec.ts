@@ -1,43 +1,32 @@
-// The conformance node as its users start it: the same caps hold through Nest.
+// The same attacks on the conformance node as its users start it: what holds for the manager holds through Nest.
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { until } from '../conformance/hang-budget.js';
-import { EOF, op } from '../conformance/raw-codec.js';
-import { ROUTE } from '../conformance/raw-peer.js';
-import { running, Stage } from '../conformance/stage.js';
-import { RawWebSocket } from './raw-websocket.js';
-import { volume } from '../scale.js';
-import { closeOf, letIn, type Attacker } from './siege.js';
+import { MB } from '../scale.js';
+import { ARSENAL } from './arsenal.js';
+import { Siege } from './siege.js';
+import { NodeHold } from './stronghold.js';
 
-let stage: Stage;
+let siege: Siege | undefined;
 beforeAll(async () => {
-  stage = await Stage.set({ dialers: 2 });
+  siege = await Siege.around((host) => NodeHold.raise(host));
 }, 60_000);
-afterAll(() => stage.strike());
+afterAll(() => siege?.end());
 
-async function attack(): Promise<Attacker> {
-  const headers = { authorization: 'Bearer debug' };
-  return letIn(await RawWebSocket.open(stage.local, { route: ROUTE, headers }), stage.dialers[1]!, { token: 'debug' });
-}
+it.each(ARSENAL.map((attack, index) => ({ ...attack, index })))(
+  '$name',
+  async ({ name, most, run, index }) => {
+    await siege!.begin();
+    await run(siege!, siege!.names[index]!);
+    await siege!.lift(`node: ${name}`, most * MB);
+  },
+  120_000,
+);
 
-it('streams that are opened and never read stop at openStreams; another peer is served', async () => {
-  const honest = await stage.peer();
-  const attacker = await attack();
-  const streams = volume(11_000, 50_000);
-  const flood = attacker.flood(streams, (i) => ({ op: op.ConnectMux, muxId: i + 1, handler: 67, flags: EOF }));
-  for (let n = 0; n < 20; n++) await honest.settle();
-  await flood;
-  await until(async () => attacker.count(op.MuxConnectError) === streams - 10_000, 'not refused', 15_000);
-  expect(await running(honest)).toBe(10_000);
-  attacker.ws.destroy();
-  await until(async () => (await running(honest)) === 0, 'handlers are left', 15_000);
-  await stage.clear();
-}, 60_000);
-
-it('pings without end are closed with 1008, a Merged of 4 billion messages with 1002', async () => {
-  const pinging = await attack();
-  await pinging.flood(100_000, () => ({ op: op.Ping }));
-  expect((await closeOf(pinging.ws))[0]).toBe(1008);
-  const merging = await attack();
-  await merging.send({ op: op.Merged, seq: 4_294_967_295 });
-  expect((await closeOf(merging.ws))[0]).toBe(1002);
+it('a browser, a token in the URL, no token and a wrong one are refused before the upgrade', async () => {
+  const token = `Bearer ${siege!.victim.token}`;
+  const { route } = siege!.victim;
+  const open = (headers: Record<string, string>, query = ''): Promise<unknown> =>
+    siege!.open({ headers, route: `${route}${query}` });
+  await expect(open({ origin: 'http://evil.test', authorization: token })).rejects.toThrow('403');
+  await expect(open({ authorization: '' }, `?token=${siege!.victim.token}`)).rejects.toThrow('401');
+  await expect(open({ authorization: 'Bearer wrong' })).rejects.toThrow('401');
 });

@@ -44,6 +44,9 @@ interface Orders {
 export interface GridProcessOptions {
   local: string;
   hosts: readonly string[];
+  /** Shown and wanted by all; default: `auth` is 'none'. */
+  token?: string;
+  route?: string;
   limits?: Record<string, number>;
   intervals?: Record<string, number>;
 }
@@ -76,6 +79,10 @@ export class GridProcess {
     const { answer, error } = await within(told, `${order} is not answered`, 40_000);
     if (error !== undefined) throw new Error(error);
     return answer as Orders[O];
+  }
+
+  get pid(): number {
+    return this.child.pid!;
   }
 
   get alive(): boolean {

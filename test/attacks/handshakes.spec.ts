@@ -81,6 +81,7 @@ describe.each([
     expect(bastion.lines).toEqual([]);
     // who is let in and says nothing more is cut by the pings
     const mute = await letIn(await bastion.open(), bastion.name);
+    mute.ws.onFrame = () => {};
     await closeOf(mute.ws);
     expect(bastion.lines).toEqual([expect.stringContaining('no pong')]);
   });

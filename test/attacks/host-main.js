@@ -1,15 +1,16 @@
 // One host of a grid as a process of its own, on the built library: the victim of an attack, or an honest peer of it
 // that calls all the time. It is told by messages what to do.
 import { readFileSync } from 'node:fs';
-import { bytes, GridManager } from '../../dist/core.js';
+import { bytes, GridManager, msgpack } from '../../dist/core.js';
 
-const { local, hosts, limits, intervals } = JSON.parse(process.argv[2]);
+const { local, hosts, token, route, limits, intervals } = JSON.parse(process.argv[2]);
 const lines = [];
 const line = (text) => lines.push(text);
 const grid = new GridManager({
   local,
   hosts,
-  auth: 'none',
+  auth: token ? { sign: () => token, verify: () => {} } : 'none',
+  route,
   codec: bytes(),
   limits,
   intervals: { redialMs: 100, ...intervals },
@@ -55,6 +56,18 @@ grid.handle(65, { kind: 'stream', outCapacity: 4 }, async function* () {
 
 // its one value takes the only credit: the end waits for another
 grid.handle(66, { kind: 'stream', outCapacity: 1 }, () => Buffer.alloc(100));
+
+grid.handle(67, { kind: 'stream', outCapacity: 1 }, async function* (_payload, { signal }) {
+  await untilAborted(signal);
+});
+grid.handle(68, { kind: 'stream', outCapacity: 1 }, async function* (payload) {
+  for (;;) yield Buffer.alloc(Number(Buffer.from(payload).toString()));
+});
+// what a peer sends is decoded by the default codec
+grid.handle(70, { kind: 'request', codec: msgpack() }, (value) => typeof value);
+grid.handle(71, { kind: 'stream', inCapacity: 1_000, codec: msgpack() }, async function* (_payload, { input }) {
+  for await (const value of input) yield typeof value;
+});
 
 await grid.listen();
 await grid.start();

@@ -60,6 +60,8 @@ export function frame(payload: Uint8Array): Buffer {
 export class RawWebSocket {
   /** Each whole binary message of the other end. */
   onFrame: (payload: Buffer) => void = () => {};
+  /** The head of the answer to the upgrade. */
+  answer = '';
   /** What the close frame said; undefined: there was none. */
   closing: Closing | undefined;
   /** Resolves when the TCP connection is over. */
@@ -88,7 +90,8 @@ export class RawWebSocket {
         const end = answer.indexOf('\r\n\r\n');
         if (end < 0) return;
         socket.off('data', onData);
-        const [status = ''] = answer.toString('latin1').split('\r\n', 1);
+        ws.answer = answer.toString('latin1', 0, end);
+        const [status = ''] = ws.answer.split('\r\n', 1);
         if (!status.includes(' 101 ')) reject(new Error(status));
         else {
           ws.read(answer.subarray(end + 4));

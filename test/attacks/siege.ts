@@ -15,10 +15,11 @@ import { offer } from '../conformance/raw-peer.js';
 import { body } from '../conformance/raw-msgpack.js';
 import { until, within } from '../conformance/hang-budget.js';
 import { GridProcess, type Facts, type GridProcessOptions } from './grid-process.js';
+import { ProcessMemory } from './process-memory.js';
 import { frame, RawWebSocket, type OpenOptions } from './raw-websocket.js';
+import { ManagerHold, type Calls, type Stronghold } from './stronghold.js';
 import { MB } from '../scale.js';
 
-const ROUTE = '/grid/v1';
 /** No call of the honest peer may take longer, in milliseconds: it hangs then. Not a promise of latency. */
 const HANG_MS = 10_000;
 const EXTENSIONS = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];
@@ -37,6 +38,8 @@ export class Attacker {
         this.counts.set(message.op, (this.counts.get(message.op) ?? 0) + 1);
         this.lastAnswer = message;
         if (!this.firsts.has(message.op)) this.firsts.set(message.op, message);
+        // it stays connected however long its attack takes
+        if (message.op === op.Ping && message.muxId === 0n) void this.send({ ...message, op: op.Pong, flags: 0 });
       }
     };
   }
@@ -76,46 +79,89 @@ export class Attacker {
 /** A victim and an honest peer of it, each a process of its own, and names under which attackers are let in. */
 export class Siege {
   private attackers: RawWebSocket[] = [];
-  private before!: Facts;
+  private readonly memory: ProcessMemory;
+  private before = 0;
 
   private constructor(
     readonly origin: string,
     readonly names: readonly string[],
-    readonly victim: GridProcess,
+    readonly victim: Stronghold,
     private readonly honest: GridProcess,
-  ) {}
+  ) {
+    this.memory = new ProcessMemory(victim.pid);
+  }
 
-  /** The honest peer calls from the start. */
+  /** Of the manager alone; the honest peer calls from the start. */
   static async lay(options: Pick<GridProcessOptions, 'limits' | 'intervals'> = {}): Promise<Siege> {
+    const siege = await Siege.around((host) => ManagerHold.raise({ ...host, ...options }));
+    await siege.begin();
+    return siege;
+  }
+
+  /** Nobody calls before `begin`. */
+  static async around(raise: (host: GridProcessOptions) => Promise<Stronghold>): Promise<Siege> {
     const origin = await freeHost();
     const friend = await freeHost();
-    const names = dialersOf(origin, 8);
-    const hosts = [origin, friend, ...names];
-    const [victim, honest] = await Promise.all([
-      GridProcess.start({ local: origin, hosts, ...options }),
-      GridProcess.start({ local: friend, hosts: [origin, friend] }),
-    ]);
+    const names = dialersOf(origin, 40);
+    const victim = await raise({ local: origin, hosts: [origin, friend, ...names] });
+    const { token, route } = victim;
+    const honest = await GridProcess.start({ local: friend, hosts: [origin, friend], token, route });
     const siege = new Siege(origin, names, victim, honest);
-    await honest.tell('connect', origin);
-    siege.before = await victim.tell('facts');
-    await honest.tell('load', origin);
-    return siege;
+    try {
+      await honest.tell('connect', origin);
+      return siege;
+    } catch (error) {
+      await siege.end();
+      throw error;
+    }
+  }
+
+  get calls(): Calls {
+    return this.victim.calls;
+  }
+
+  /** An attack begins: memory is measured from now on, and the honest peer calls. */
+  async begin(): Promise<void> {
+    this.before = this.memory.mark();
+    await this.honest.tell('load', this.origin);
   }
 
   /** A WebSocket without a Connect. */
   async open(options: Partial<OpenOptions> = {}): Promise<RawWebSocket> {
-    const ws = await RawWebSocket.open(this.origin, { route: ROUTE, ...options });
+    const { route, token } = this.victim;
+    const ws = await RawWebSocket.open(this.origin, {
+      route,
+      ...options,
+      headers: { ...(token !== '' && { authorization: `Bearer ${token}` }), ...options.headers },
+    });
     this.attackers.push(ws);
     return ws;
   }
 
   /** A connection that was let in. */
   async attacker(name = this.names[0]!): Promise<Attacker> {
-    return letIn(await this.open(), name);
+    return letIn(await this.open(), name, { token: this.victim.token });
   }
 
+  /** Of a victim that is a manager alone. */
   facts(): Promise<Facts> {
-    return this.victim.tell('facts');
+    return (this.victim as ManagerHold).facts();
+  }
+
+  /** Memory of the victim in bytes. */
+  rss(): number {
+    return this.memory.rss();
+  }
+
+  /** How the victim stands with one of the names. */
+  async peer(name: string): Promise<Facts['peers'][number]> {
+    const { peers } = await this.victim.facts();
+    return peers.find(({ host }) => host === name)!;
+  }
+
+  /** Waits until the calls of that name are over. */
+  async quiet(name: string): Promise<void> {
+    await until(async () => (await this.peer(name)).handlers === 0, 'handlers are left', 20_000);
   }
 
   /** Waits until the victim tells something of itself. */
@@ -137,11 +183,12 @@ export class Siege {
    */
   async lift(attack: string, mostBytes: number): Promise<void> {
     const load = await this.honest.tell('unload');
-    const after = await this.facts();
-    const grown = after.peakRss - this.before.rss;
+    const [peak, after] = [this.memory.peak(), this.memory.rss()];
+    const grown = peak - this.before;
+    const mb = (bytes: number): string => (bytes / MB).toFixed(0);
     const ms = (value: number): string => `${value.toFixed(1)} ms`;
     process.stdout.write(
-      `attack: ${attack}: +${(grown / MB).toFixed(0)} MB at most; ${load.calls} calls of another peer, ` +
+      `attack: ${attack}: RSS ${mb(this.before)}, at most ${mb(peak)}, then ${mb(after)} MB; ${load.calls} calls of another peer, ` +
         `p50 ${ms(load.p50)}, p99 ${ms(load.p99)}, longest ${ms(load.longest)}\n`,
     );
     expect(load.failures).toEqual([]);
@@ -152,7 +199,9 @@ export class Siege {
 
   async end(): Promise<void> {
     for (const ws of this.attackers.splice(0)) ws.destroy();
-    await Promise.all([this.victim.end(), this.honest.end()]);
+    // the honest one first: it would log the end of the other
+    await this.honest.end();
+    await this.victim.end();
   }
 }
 
