@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { WebSocket } from 'ws';
 import { CloseCode } from './close-code.js';
 import type { MessageSocket, MessageSocketListener } from './message-socket.js';
@@ -72,6 +73,15 @@ class WsSocket implements MessageSocket {
 
   terminate(): void {
     this.ws.terminate();
+  }
+
+  /** Below it are TLS keys and the headers of its request, and calls lead to it: not for who prints them. */
+  [inspect.custom](): string {
+    return `WsSocket { ${this.remoteAddress ?? 'address unknown'} }`;
+  }
+
+  toJSON(): object {
+    return { remoteAddress: this.remoteAddress };
   }
 
   private tell(event: (listener: MessageSocketListener) => void): void {
