@@ -7,7 +7,7 @@ import { RawHandler } from './raw-handler.js';
 import type { RawPeer } from './raw-peer.js';
 import { RawStream } from './raw-stream.js';
 import { until } from './hang-budget.js';
-import { running, Stage } from './stage.js';
+import { running, runs, Stage } from './stage.js';
 
 let stage: Stage;
 let host: string;
@@ -42,7 +42,7 @@ describe('a second connection of a host', () => {
     const cut = stage.node.stream(host, 81);
     await RawHandler.called(old, { op: op.Request });
     (await RawHandler.called(old, { op: op.ConnectMux })).ack();
-    expect(await running(old)).toBe(2);
+    await runs(old, 2);
     const now = await stage.peer();
     expect(await failed).toEqual({ code: 'UNAVAILABLE', message: 'remote disconnected', remote: false });
     expect((await cut).error).toEqual({ code: 'UNAVAILABLE', message: 'remote disconnected', remote: false });
@@ -95,7 +95,7 @@ test('a lost connection aborts the handlers of its calls', async () => {
   const peer = await stage.peer();
   await RawStream.opened(peer, 67);
   await RawStream.opened(peer, 69, '', { input: true });
-  expect(await running(watcher)).toBe(2);
+  await runs(watcher, 2);
   peer.socket.terminate();
   await idle(watcher);
 });

@@ -4,7 +4,7 @@ import { CRC, encode, EOF, ERR, op, STATELESS, SUBROUTE, subrouteId, ZERO } from
 import { body } from './raw-msgpack.js';
 import type { RawPeer } from './raw-peer.js';
 import { RawStream } from './raw-stream.js';
-import { running, Stage } from './stage.js';
+import { runs, Stage } from './stage.js';
 
 let stage: Stage;
 let peer: RawPeer;
@@ -67,12 +67,12 @@ describe.each([
 
   test('68 counts the handlers 67 and 69 that run', async () => {
     await connect();
-    expect(await running(peer)).toBe(0);
+    await runs(peer, 0);
     const quiet = await RawStream.opened(peer, 67);
     await RawStream.opened(peer, 69, '', { input: true });
-    expect(await running(peer)).toBe(2);
+    await runs(peer, 2);
     quiet.cancel();
-    expect(await running(peer)).toBe(1);
+    await runs(peer, 1);
   });
 
   test('70 answers zero bytes, which is not nothing', async () => {
@@ -193,4 +193,20 @@ test('2,000 requests at once are all answered, each with its own', async () => {
     expect([answer.op, answer.payload.toString()]).toEqual([op.Response, expected]);
   }
   expect(peer.inbox).toEqual([]);
+});
+
+test('B29 muxIds around 2^53 and 2^64 are exact: each answer and each item has the one that was asked with', async () => {
+  peer = await stage.peer();
+  const bounds = [2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 2n];
+  const ids = bounds.flatMap((bound) => [bound - 1n, bound, bound + 1n]);
+  for (const muxId of ids) peer.ask(60, `request ${muxId}`, { muxId });
+  for (const muxId of ids) {
+    expect((await peer.next({ op: op.Response, muxId })).payload.toString()).toBe(`request ${muxId}`);
+  }
+  const streams = ids.map((muxId) => RawStream.open(peer, 65, '', { muxId, input: true }));
+  for (const stream of streams) await stream.next({ op: op.AckMux, seq: 0 });
+  for (const stream of streams) stream.write(`item ${stream.muxId}`);
+  for (const stream of streams) expect((await stream.item()).payload.toString()).toBe(`item ${stream.muxId}`);
+  for (const stream of streams) stream.cancel();
+  await peer.settle();
 });

@@ -1,4 +1,5 @@
 import { freeHost } from '../ports.js';
+import { until } from './hang-budget.js';
 import { ConformanceNode, dialersOf } from './conformance-node.js';
 import { op, dials } from './raw-codec.js';
 import { RawListener } from './raw-listener.js';
@@ -76,4 +77,13 @@ export async function running(peer: RawPeer): Promise<number> {
   const answer = await peer.call(68);
   if (answer.op !== op.Response) throw new Error('handler 68 gave no answer');
   return Number(answer.payload.toString('utf8'));
+}
+
+/** Waits until so many of them run: a cancel is read at once, its handler ends a little later. */
+export async function runs(peer: RawPeer, count: number): Promise<void> {
+  let last = -1;
+  await until(
+    async () => (last = await running(peer)) === count,
+    () => `${last} handlers run in place of ${count}`,
+  );
 }

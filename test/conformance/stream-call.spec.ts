@@ -5,7 +5,7 @@ import { CRC, encode, EOF, ERR, merged, muxConnectError, op, ZERO } from './raw-
 import { RawHandler } from './raw-handler.js';
 import type { RawPeer } from './raw-peer.js';
 import { RawStream } from './raw-stream.js';
-import { running, Stage } from './stage.js';
+import { runs, Stage } from './stage.js';
 
 let stage: Stage;
 let peer: RawPeer;
@@ -186,11 +186,11 @@ describe('POST /stream', () => {
     const theirs = await opened();
     theirs.ack();
     const ours = await RawStream.opened(peer, 67, '', { muxId: theirs.muxId });
-    expect(await running(peer)).toBe(1);
+    await runs(peer, 1);
     theirs.item('x');
     await theirs.next({ op: op.UnblockSrvMux });
     ours.cancel();
-    expect(await running(peer)).toBe(0);
+    await runs(peer, 0);
     theirs.item('y');
     await theirs.next({ op: op.UnblockSrvMux });
     theirs.end();

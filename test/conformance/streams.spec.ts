@@ -4,7 +4,7 @@ import { until } from './hang-budget.js';
 import { CRC, encode, EOF, ERR, op, SUBROUTE, subrouteId, ZERO, type MessageParts } from './raw-codec.js';
 import type { RawPeer } from './raw-peer.js';
 import { RawStream } from './raw-stream.js';
-import { running, Stage } from './stage.js';
+import { running, runs, Stage } from './stage.js';
 
 let stage: Stage;
 let peer: RawPeer;
@@ -101,7 +101,7 @@ describe('handlers', () => {
 
   test('67 and 69 run until they are cancelled, and say nothing', async () => {
     const streams = [await RawStream.opened(peer, 67), await RawStream.opened(peer, 69, '', { input: true })];
-    expect(await running(peer)).toBe(2);
+    await runs(peer, 2);
     for (const stream of streams) stream.cancel();
     await until(async () => (await running(peer)) === 0, 'handlers still run');
     for (const stream of streams) expect(await arrived(stream)).not.toContain(op.MuxServerMsg);
@@ -177,14 +177,14 @@ describe('input', () => {
     expect(await arrived(stream)).toEqual([]);
     stream.write('b');
     await expectEnd(stream, 'handler blocked');
-    expect(await running(peer)).toBe(0);
+    await runs(peer, 0);
   });
 
   test('B07 to a handler that takes none ends with "did not expect inbound message"', async () => {
     const stream = await RawStream.opened(peer, 67, '', { input: true });
     stream.write('a');
     await expectEnd(stream, 'did not expect inbound message');
-    expect(await running(peer)).toBe(0);
+    await runs(peer, 0);
   });
 
   test('the end of input is welcome at a handler that takes none', async () => {
@@ -241,7 +241,7 @@ describe('sequence numbers', () => {
   test('a cancel is not counted', async () => {
     const stream = await RawStream.opened(peer, 67);
     peer.send({ op: op.DisconnectServerMux, muxId: stream.muxId, seq: 77 });
-    expect(await running(peer)).toBe(0);
+    await runs(peer, 0);
   });
 });
 
@@ -251,7 +251,7 @@ describe('deadlines', () => {
     const stream = await RawStream.opened(peer, 67, '', { deadlineMs: 120 });
     await expectEnd(stream, 'context deadline exceeded');
     expect(Date.now() - started).toBeGreaterThanOrEqual(115);
-    expect(await running(peer)).toBe(0);
+    await runs(peer, 0);
   });
 
   test('need no credit for that', async () => {

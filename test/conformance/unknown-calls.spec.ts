@@ -4,7 +4,7 @@ import { CRC, EOF, ERR, op, pongBody, ZERO } from './raw-codec.js';
 import { body, map, time } from './raw-msgpack.js';
 import type { RawPeer } from './raw-peer.js';
 import { RawStream } from './raw-stream.js';
-import { running, Stage } from './stage.js';
+import { runs, Stage } from './stage.js';
 
 let stage: Stage;
 let peer: RawPeer;
@@ -101,7 +101,7 @@ describe('a stream that runs', () => {
     const stream = await RawStream.opened(peer, 67);
     stream.post({ op: op.Ping, payload });
     expect(body((await stream.next({ op: op.Pong })).payload)).toMatchObject({ nf: false });
-    expect(await running(peer)).toBe(1);
+    await runs(peer, 1);
   });
 
   test('H1: a disconnect of the other direction does not touch it', async () => {
@@ -109,7 +109,7 @@ describe('a stream that runs', () => {
     peer.send({ op: op.DisconnectClientMux, muxId: stream.muxId });
     peer.send({ op: op.MuxServerMsg, muxId: stream.muxId, seq: 1, payload: 'x' });
     expect((await stream.next()).op).toBe(op.DisconnectServerMux);
-    expect(await running(peer)).toBe(1);
+    await runs(peer, 1);
   });
 });
 

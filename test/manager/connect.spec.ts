@@ -151,7 +151,9 @@ describe('connecting', () => {
     waits.push(rejectionOf(peer.waitForConnect()));
     await closed;
     waits.push(rejectionOf(peer.waitForConnect()));
-    for (const error of await Promise.all(waits)) expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'closed' });
+    for (const error of await Promise.all(waits)) {
+      expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'closed' });
+    }
   }, 300_000);
 
   it('two grids of one host with routes of their own live on one server', async () => {

@@ -142,8 +142,9 @@ describe('a stream whose handler returns at once', () => {
   it('B16 delivers all of its buffered messages before its end, however slowly they are taken', async () => {
     two = await couple((grid) => {
       for (const capacity of [1, 10, 100, 1_000]) {
-        grid.handle(60 + Math.log10(capacity), { kind: 'stream', outCapacity: capacity }, async function* (count: unknown) {
-          for (let i = 0; i < (count as number); i++) yield i;
+        const id = 60 + Math.log10(capacity);
+        grid.handle(id, { kind: 'stream', outCapacity: capacity }, async function* (count: number) {
+          for (let i = 0; i < count; i++) yield i;
         });
       }
     });

@@ -169,7 +169,8 @@ describe('messages for calls that are not there (spec §6, H1, H13)', () => {
       inCapacity: 0,
       outCapacity: 2,
     });
-    const pair = muxPair({ clock: new ManualClock(), handlersA: { 65: handler(others) }, handlersB: { 65: handler(orphans) } });
+    const handlers = { handlersA: { 65: handler(others) }, handlersB: { 65: handler(orphans) } };
+    const pair = muxPair({ clock: new ManualClock(), ...handlers });
     const init = { handler: 65, subroute: undefined, payload: undefined, timeoutMs: undefined, input: false };
     const capacities = { inCapacity: undefined, outCapacity: undefined };
     const forgotten = pair.a.openStream({ ...init, ...capacities });

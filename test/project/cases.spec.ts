@@ -13,7 +13,10 @@ afterAll(() => rmSync(folder, { recursive: true }));
 type Case = string | { text: string; instead: string };
 type Outcome = [file: string, fullName: string, status: 'passed' | 'failed' | 'pending'];
 
-async function print(cases: Record<string, Case>, outcomes: Outcome[]): Promise<{ code: number | null; lines: string[] }> {
+async function print(
+  cases: Record<string, Case>,
+  outcomes: Outcome[],
+): Promise<{ code: number | null; lines: string[] }> {
   const table = join(folder, 'table.json');
   const report = join(folder, 'report.json');
   writeFileSync(table, JSON.stringify({ cases }));
@@ -85,14 +88,16 @@ it('fails where a test names a case that is not in the table', async () => {
 });
 
 it('has all hundred cases in its table, each with a text', () => {
-  const { cases } = JSON.parse(readFileSync(join(ROOT, 'test/failure-cases.json'), 'utf8')) as { cases: Record<string, Case> };
+  const text = readFileSync(join(ROOT, 'test/failure-cases.json'), 'utf8');
+  const { cases } = JSON.parse(text) as { cases: Record<string, Case> };
   const from = (letter: string, numbers: number[], digits = 2): string[] =>
     numbers.map((number) => letter + String(number).padStart(digits, '0'));
-  const range = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  const range = (first: number, last: number): number[] =>
+    Array.from({ length: last - first + 1 }, (_, i) => first + i);
   const parity = [...range(1, 7), ...range(10, 26), ...range(30, 32), ...range(40, 43)];
   expect(Object.keys(cases)).toEqual([...from('B', range(1, 52)), ...from('H', range(1, 17), 1), ...from('P', parity)]);
   for (const value of Object.values(cases)) {
     const texts = typeof value === 'string' ? [value] : [value.text, value.instead];
-    for (const text of texts) expect(text.length).toBeGreaterThan(5);
+    for (const one of texts) expect(one.length).toBeGreaterThan(5);
   }
 });
