@@ -30,6 +30,8 @@ export class OutgoingFrame {
   liveBytes = 0;
   /** Messages that will travel. */
   live = 0;
+  /** Bytes of the message added last. */
+  lastBytes = 0;
 
   /** Bytes that a slab must have free for a frame whose first message has at most so many. */
   static room(bytes: number): number {
@@ -82,6 +84,7 @@ export class OutgoingFrame {
     this.slab.used = end;
     this.live++;
     this.liveBytes += length;
+    this.lastBytes = length;
   }
 
   /** Takes a message back that is still in here; the bytes it had. 0: it is withdrawn already. */

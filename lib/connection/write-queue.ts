@@ -2,17 +2,16 @@ import { GridError, toGridError } from '../errors/index.js';
 import type { Outbox } from '../mux/index.js';
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
-import { maxEncodedSize, type Message } from '../wire/index.js';
+import { CONNECTION_MUX_ID, maxEncodedSize, Op, type Message } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
-import { FrameLine } from './frame-line.js';
+import { Lane } from './lane.js';
 import type { ConnectionIntervals, ConnectionLimits } from './limits.js';
 import type { MessageSocket } from './message-socket.js';
-import { OutgoingFrame } from './outgoing-frame.js';
-import { slabs, type Slab } from './slab.js';
+import type { OutgoingFrame } from './outgoing-frame.js';
 import { StallWatch } from './stall-watch.js';
 
 /** Bytes handed to the socket and not yet written, past which frames wait here: there they can still be withdrawn. */
-const IN_FLIGHT_BYTES = 1024 * 1024;
+const IN_FLIGHT_BYTES = 256 * 1024;
 
 /** Messages that the second frame of a turn takes; each later one takes twice as many as the one before. */
 const FIRST_BATCH = 8;
@@ -28,16 +27,23 @@ export interface WriteQueuePorts {
 }
 
 /**
+ * Small messages that let the peer go on, or know that we are there. What they are about was handed over long before
+ * them, so they may overtake what waits: none of them stands in any order with it.
+ */
+const URGENT: ReadonlySet<Op> = new Set([Op.Pong, Op.UnblockClMux, Op.UnblockSrvMux]);
+
+/** Before all positions: an urgent message cannot be withdrawn. */
+const NO_POSITION = 0;
+
+/**
  * Turns messages into frames in the order in which they come. The first message of a turn of the event loop is written
  * at once; those that follow in the same turn are merged into growing frames, the rest of them when the turn is over.
- * While the socket has enough to write, frames fill up and wait.
+ * While the socket has enough to write, frames fill up and wait, and urgent messages overtake them.
  */
 export class WriteQueue implements Outbox {
-  private readonly frames = new FrameLine();
-  /** The youngest frame, while it may take more messages. */
-  private open: OutgoingFrame | undefined;
-  /** Where the next frame is made, if it fits. */
-  private slab: Slab | undefined;
+  private readonly bulk: Lane;
+  /** Used only while frames wait for the socket. */
+  private readonly urgent: Lane;
   /** Set from the first message of a turn until the turn is over. */
   private turn: NodeJS.Immediate | undefined;
   private batch = FIRST_BATCH;
@@ -47,6 +53,8 @@ export class WriteQueue implements Outbox {
 
   private lastPosition = 0;
   private handedPosition = 0;
+  /** The last message of the connection itself that was not urgent. */
+  private lastOwn = NO_POSITION;
   private messages = 0;
   private bytes = 0;
   private inFlightBytes = 0;
@@ -57,7 +65,9 @@ export class WriteQueue implements Outbox {
   private readonly stallWatch: StallWatch;
 
   constructor(private readonly ports: WriteQueuePorts) {
-    const { clock, intervals } = ports;
+    const { clock, intervals, limits } = ports;
+    this.bulk = new Lane(limits.frameMessages);
+    this.urgent = new Lane(limits.frameMessages);
     this.stallWatch = new StallWatch({
       clock,
       timeoutMs: intervals.writeTimeoutMs,
@@ -84,12 +94,14 @@ export class WriteQueue implements Outbox {
   }
 
   send(message: Message): number {
-    const position = ++this.lastPosition;
     const bound = maxEncodedSize(message);
+    const urgent = this.blocked && this.isUrgent(message);
+    const position = urgent ? NO_POSITION : ++this.lastPosition;
     // a full frame need not wait for the end of the turn
-    if (this.open?.fits(bound) === false) this.pump();
+    if (!urgent && this.bulk.full(bound)) this.pump();
     if (this.ended) return position;
-    const frame = this.encode(message, bound, position);
+    if (!urgent && message.muxId === CONNECTION_MUX_ID) this.lastOwn = position;
+    const frame = this.add(urgent ? this.urgent : this.bulk, message, bound, position);
     if (this.bytes > 2 * this.ports.limits.queuedBytes) {
       const text = `${this.bytes} bytes wait to be written, limits.queuedBytes is ${this.ports.limits.queuedBytes}`;
       this.fail(new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }), CloseCode.Overloaded);
@@ -105,7 +117,7 @@ export class WriteQueue implements Outbox {
 
   withdraw(position: number): boolean {
     if (this.isHanded(position)) return false;
-    const bytes = this.frames.find(position)?.withdraw(position) ?? 0;
+    const bytes = this.bulk.find(position)?.withdraw(position) ?? 0;
     if (bytes > 0) this.account(-1, -bytes);
     return true;
   }
@@ -131,29 +143,23 @@ export class WriteQueue implements Outbox {
     if (this.turn) clearImmediate(this.turn);
     this.stallWatch.stop();
     this.waiters.clear();
-    for (let frame = this.frames.shift(); frame; frame = this.frames.shift()) this.free(frame);
-    this.open = undefined;
+    this.urgent.clear();
+    this.bulk.clear();
+    this.blocked = false;
     this.messages = 0;
     this.bytes = 0;
   }
 
-  private encode(message: Message, bound: number, position: number): OutgoingFrame {
-    let frame = this.open;
-    if (!frame?.fits(bound)) {
-      frame = new OutgoingFrame(this.slabFor(bound), position, this.ports.limits.frameMessages);
-      this.open = frame;
-      this.frames.push(frame);
-    }
-    const before = frame.liveBytes;
-    frame.add(message, bound);
-    this.account(1, frame.liveBytes - before);
-    return frame;
+  private isUrgent({ op, muxId }: Message): boolean {
+    if (op !== Op.Ping) return URGENT.has(op);
+    // that of a stream comes after its opening, that of the connection after the word that it drains
+    return muxId === CONNECTION_MUX_ID && this.isHanded(this.lastOwn);
   }
 
-  private slabFor(bytes: number): Slab {
-    const room = OutgoingFrame.room(bytes);
-    if (!this.slab || this.slab.free < room) this.slab = slabs.take(room);
-    return this.slab;
+  private add(lane: Lane, message: Message, bound: number, position: number): OutgoingFrame {
+    const frame = lane.add(message, bound, position);
+    this.account(1, frame.lastBytes);
+    return frame;
   }
 
   private endTurn(): void {
@@ -165,28 +171,28 @@ export class WriteQueue implements Outbox {
   /** Hands frames to the socket until it has enough. */
   private pump(): void {
     while (this.inFlightBytes < IN_FLIGHT_BYTES) {
-      const frame = this.frames.shift();
+      const urgent = this.urgent.shift();
+      const frame = urgent ?? this.bulk.shift();
       if (!frame) {
         this.blocked = false;
         return;
       }
-      this.hand(frame);
+      this.hand(frame, urgent ? this.urgent : this.bulk);
     }
     this.blocked = true;
   }
 
-  private hand(frame: OutgoingFrame): void {
-    if (frame === this.open) this.open = undefined;
-    this.handedPosition = frame.last;
+  private hand(frame: OutgoingFrame, lane: Lane): void {
+    if (lane === this.bulk) this.handedPosition = frame.last;
     if (frame.live === 0) {
-      this.free(frame);
+      lane.free(frame);
       return;
     }
     const bytes = frame.seal();
     this.inFlightBytes += bytes.length;
     this.stallWatch.begin();
     this.ports.observer.frameSent(bytes.length);
-    const done = (error?: Error): void => this.handleWritten(frame, bytes.length, error);
+    const done = (error?: Error): void => this.handleWritten(frame, lane, bytes.length, error);
     try {
       this.ports.socket.send(bytes, done);
     } catch (fault) {
@@ -195,10 +201,10 @@ export class WriteQueue implements Outbox {
     }
   }
 
-  private handleWritten(frame: OutgoingFrame, bytes: number, error: Error | undefined): void {
+  private handleWritten(frame: OutgoingFrame, lane: Lane, bytes: number, error: Error | undefined): void {
     this.inFlightBytes -= bytes;
     this.stallWatch.progress();
-    this.free(frame);
+    lane.free(frame);
     if (this.ended) return;
     if (error) {
       const text = `writing failed: ${error.message}`;
@@ -207,12 +213,6 @@ export class WriteQueue implements Outbox {
     }
     this.account(-frame.live, -frame.liveBytes);
     if (this.blocked) this.pump();
-  }
-
-  private free(frame: OutgoingFrame): void {
-    if (--frame.slab.frames > 0) return;
-    if (frame.slab === this.slab) this.slab = undefined;
-    slabs.give(frame.slab);
   }
 
   private account(messages: number, bytes: number): void {

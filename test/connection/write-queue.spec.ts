@@ -4,7 +4,7 @@ import type { MessageSocket } from '../../lib/connection/index.js';
 import { WriteQueue } from '../../lib/connection/write-queue.js';
 import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { Flag, Op, type Message } from '../../lib/wire/index.js';
+import { encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
 import { INTERVALS, LIMITS, turn } from './grid-end.js';
 import { frameOf, message, messagesOf } from './raw-peer.js';
 
@@ -30,7 +30,7 @@ class SlowSocket implements MessageSocket {
 }
 
 /** Messages of 65,000 bytes that are more than the socket gets at a time. */
-const BUSY = 17;
+const BUSY = 5;
 
 const data = (muxId: number, bytes: number): Message =>
   message(Op.MuxServerMsg, { muxId, seq: muxId, flags: Flag.Crc, payload: Buffer.alloc(bytes, muxId) });
@@ -57,7 +57,7 @@ describe('the write queue', () => {
       onFatal: (error, code) => fatal.push([error, code]),
     });
   };
-  /** Hands the socket as much as it gets at a time: messages 1 to 17, a frame each. */
+  /** Hands the socket as much as it gets at a time: messages 1 to 5, a frame each. */
   const keepBusy = async (): Promise<void> => {
     for (let muxId = 1; muxId <= BUSY; muxId++) queue.send(data(muxId, 65_000));
     await turn();
@@ -109,11 +109,16 @@ describe('the write queue', () => {
   ])('what arrives is what was sent: %s', async (_, sizes) => {
     const messages = sizes.map((bytes, index) => data(index + 1, bytes || 1));
     for (const message of messages) queue.send(message);
-    await turn();
-    const arrived = socket.frames.flatMap(messagesOf);
+    const frames: Uint8Array[] = [];
+    // the socket takes a part at a time; what was written may be overwritten
+    for (await turn(); socket.frames.length > 0; await turn()) {
+      frames.push(...socket.frames.splice(0).map((frame) => Buffer.from(frame)));
+      socket.finish();
+    }
+    const arrived = frames.flatMap(messagesOf);
     expect(arrived.length).toBe(messages.length);
     expect(Buffer.concat(arrived.map(frameOf)).equals(Buffer.concat(messages.map(frameOf)))).toBe(true);
-    for (const frame of socket.frames) {
+    for (const frame of frames) {
       if (messagesOf(frame).length > 1) expect(frame.length).toBeLessThanOrEqual(65_536);
     }
   });
@@ -121,6 +126,64 @@ describe('the write queue', () => {
   it('fills frames up to 64 KiB, and does not wait for the end of the turn with a full one', () => {
     for (let muxId = 1; muxId <= 40; muxId++) queue.send(data(muxId, 4_096));
     expect(sent().map((frame) => frame.length)).toEqual([1, 8, 15, 15]);
+  });
+
+  describe('while frames wait for the socket', () => {
+    const pong = (muxId: number): Message => message(Op.Pong, { muxId, payload: encodePong({ notFound: false }) });
+    const credit = (muxId: number): Message => message(Op.UnblockSrvMux, { muxId });
+
+    it('pongs, pings and credits overtake them, in one frame and in their order', async () => {
+      await keepBusy();
+      for (let muxId = 101; muxId <= 110; muxId++) queue.send(data(muxId, 40_000));
+      queue.send(pong(0));
+      for (let muxId = 1; muxId <= 20; muxId++) queue.send(credit(muxId));
+      queue.send(message(Op.Ping, { muxId: 0 }));
+      await turn();
+      expect(socket.frames.length).toBe(BUSY);
+      const arrived = sent().flat();
+      while (arrived.length < BUSY + 10 + 22) {
+        socket.frames.length = 0;
+        socket.finish(1);
+        arrived.push(...sent().flat());
+      }
+      const overtaking = [0, ...Array.from({ length: 20 }, (_, index) => index + 1), 0];
+      expect(arrived.slice(BUSY, BUSY + 22)).toEqual(overtaking);
+      expect(arrived.slice(BUSY + 22)).toEqual(Array.from({ length: 10 }, (_, index) => 101 + index));
+    });
+
+    it('a stream ping, an end and a cancel keep their place: they stand in order with their call', async () => {
+      await keepBusy();
+      queue.send(data(101, 10));
+      queue.send(message(Op.Ping, { muxId: 101 }));
+      queue.send(message(Op.DisconnectClientMux, { muxId: 101 }));
+      queue.send(message(Op.DisconnectServerMux, { muxId: 101 }));
+      queue.send(pong(7));
+      socket.finish(1);
+      expect(sent().slice(BUSY)).toEqual([[7], [101, 101, 101, 101]]);
+    });
+
+    it('a ping of the connection stays behind what the connection said before it', async () => {
+      await keepBusy();
+      queue.send(message(Op.Disconnect, { muxId: 0, handler: 5 }));
+      queue.send(message(Op.Ping, { muxId: 0 }));
+      socket.finish();
+      expect(messagesOf(socket.frames[BUSY]!).map(({ op }) => op)).toEqual([Op.Disconnect, Op.Ping]);
+    });
+
+    it('what overtakes neither moves the positions of the others nor can be withdrawn', async () => {
+      await keepBusy();
+      const first = queue.send(data(101, 10));
+      const overtaking = queue.send(credit(1));
+      const second = queue.send(data(102, 10));
+      expect(second).toBe(first + 1);
+      expect([queue.isHanded(overtaking), queue.withdraw(overtaking)]).toEqual([true, false]);
+      expect(queue.withdraw(first)).toBe(true);
+      socket.finish(1);
+      expect(sent().slice(BUSY)).toEqual([[1], [102]]);
+      expect([queue.isHanded(first), queue.isHanded(second)]).toEqual([true, true]);
+      socket.finish();
+      expect([queue.queuedMessages, queue.queuedBytes]).toEqual([0, 0]);
+    });
   });
 
   it('puts no more than limits.frameMessages into a frame', async () => {
@@ -155,7 +218,7 @@ describe('the write queue', () => {
     }
   });
 
-  it('hands no more than about 1 MiB to the socket and goes on when it is written', async () => {
+  it('hands no more than about 256 KiB to the socket and goes on when it is written', async () => {
     for (let muxId = 1; muxId <= 100; muxId++) queue.send(data(muxId, 65_000));
     await turn();
     expect(socket.frames.length).toBe(BUSY);
