@@ -1,25 +1,71 @@
 import { EMPTY, isObservable, of, type Subscription } from 'rxjs';
-import { stepped, withPulled } from './pulled-result.js';
+import { isReadable, isThenable } from '../calls/index.js';
+import { withPulled } from './pulled-result.js';
 
 /**
  * The same result; once a generator in it throws, what follows is what `handle` gives: an Observable's values or its
  * error, a value, or nothing. So an exception filter may end a stream by an error of its own, or by a last message.
  */
 export function filtered(result: unknown, handle: (thrown: unknown) => unknown): unknown {
-  return withPulled(result, (iterable) => {
-    let instead: Replacement | undefined;
-    return stepped(iterable, async (go, leaving) => {
-      if (instead) return await (leaving ? instead.return() : instead.next());
-      try {
-        return await go();
-      } catch (thrown) {
-        // after a `return` nobody is left to be told
-        if (leaving) throw thrown;
-        instead = new Replacement(await handle(thrown));
-        return await instead.next();
-      }
-    });
-  });
+  return withPulled(result, (iterable) => new FilteredIterable(iterable, handle));
+}
+
+type Step = Promise<IteratorResult<unknown>>;
+
+/** Iterates once, as what it stands for does. One more promise per item is all that it costs while nothing throws. */
+class FilteredIterable implements AsyncIterable<unknown> {
+  constructor(
+    private readonly iterable: AsyncIterable<unknown>,
+    private readonly handle: (thrown: unknown) => unknown,
+  ) {
+    // the iterator of a Readable listens for errors only from the first pull on
+    if (isReadable(iterable)) iterable.on('error', () => {});
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<unknown> {
+    const iterator = this.iterable[Symbol.asyncIterator]();
+    // who stops it early must know whether that is told to anybody
+    const Filtered = iterator.return ? StoppableIterator : FilteredIterator;
+    return new Filtered(iterator, this.iterable, this.handle);
+  }
+}
+
+class FilteredIterator implements AsyncIterator<unknown> {
+  /** What is iterated from the error on. */
+  protected instead: Replacement | undefined;
+
+  constructor(
+    protected readonly iterator: AsyncIterator<unknown>,
+    protected readonly iterable: AsyncIterable<unknown>,
+    private readonly handle: (thrown: unknown) => unknown,
+  ) {}
+
+  next(): Step {
+    if (this.instead) return this.instead.next();
+    try {
+      const step: unknown = this.iterator.next();
+      // iterators of others may answer at once
+      return (isThenable(step) ? step.then(undefined, this.replace) : step) as Step;
+    } catch (thrown) {
+      return this.replace(thrown);
+    }
+  }
+
+  private readonly replace = async (thrown: unknown): Step => {
+    this.instead = new Replacement(await this.handle(thrown));
+    return await this.instead.next();
+  };
+}
+
+class StoppableIterator extends FilteredIterator {
+  /** Nobody is left to be told of an error. */
+  async return(): Step {
+    if (this.instead) return await this.instead.return();
+    const returned = this.iterator.return!();
+    // its own iterator destroys a Readable only once it was pulled from
+    if (isReadable(this.iterable)) this.iterable.destroy();
+    return await returned;
+  }
 }
 
 /** What comes in place of an error; an Observable's values wait until they are asked for. */
