@@ -49,7 +49,7 @@ export async function serveNest(meeting: Meeting): Promise<void> {
 export async function connectNest(meeting: Meeting): Promise<GridClient> {
   const grid = await startApp(meeting, meeting.clientPort);
   const origin = originOf(meeting.serverPort);
-  await grid.peer(origin).waitForConnect({ timeoutMs: 10_000 });
+  await grid.peer(origin).waitForConnect({ timeoutMs: 30_000 });
   return grid.client(origin);
 }
 

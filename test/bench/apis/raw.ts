@@ -33,7 +33,7 @@ export async function startGrid(options: GridOptions): Promise<GridManager> {
 export async function connectRaw(meeting: Meeting): Promise<GridPeer> {
   const grid = await startGrid(gridOptions(meeting, meeting.clientPort));
   const peer = grid.peer(originOf(meeting.serverPort));
-  await peer.waitForConnect({ timeoutMs: 10_000 });
+  await peer.waitForConnect({ timeoutMs: 30_000 });
   return peer;
 }
 

@@ -21,6 +21,11 @@ const PING_MS = 10_000;
 /** No dial is given up while the others have their turn. */
 const intervals = { dialTimeoutMs: 60_000 };
 
+/** Where a grid listens if it is not told otherwise. */
+const ROUTE = '/grid/v1';
+
+const socketUrl = (port: number, path: string): string => `ws://127.0.0.1:${port}${path}`;
+
 const route = (index: number): string => `/grid/peer-${index}`;
 
 function names(run: Run): string[] {
@@ -28,12 +33,12 @@ function names(run: Run): string[] {
 }
 
 /** A WebSocket over the loopback, as the grid itself would dial it if the names of the peers were real. */
-function dialer(url: (peer: string) => string, admitted: Promise<void>): Dialer {
+function dialer(url: (peer: string) => Promise<string>): Dialer {
   const lanes = new Lanes(DIALS_AT_A_TIME);
   return async (peer, signal) => {
-    await admitted;
+    const address = await url(peer);
     return await lanes.run(async () => {
-      const socket = new WebSocket(url(peer), { perMessageDeflate: false });
+      const socket = new WebSocket(address, { perMessageDeflate: false });
       await once(socket, 'open', { signal });
       return socket;
     });
@@ -48,14 +53,21 @@ export const idlePeers: BenchCase = {
   async serve(run, meeting) {
     const { promise: admitted, resolve: admit } = gate();
     const crowd = names(run);
-    const ports = new Map(crowd.map((name, index) => [name, `ws://127.0.0.1:${meeting.crowdPort}${route(index)}`]));
+    const routes = new Map(crowd.map((name, index) => [name, route(index)]));
+    // the crowd is there when it is admitted; the client does not wait for that
+    const url = async (peer: string): Promise<string> => {
+      const path = routes.get(peer);
+      if (path === undefined) return socketUrl(meeting.clientPort, ROUTE);
+      await admitted;
+      return socketUrl(meeting.crowdPort, path);
+    };
     const options = gridOptions(meeting, meeting.serverPort);
     const before = await heapBytes();
     const grid = await startGrid({
       ...options,
       hosts: [...options.hosts, ...crowd],
       intervals,
-      dialer: dialer((peer) => ports.get(peer)!, admitted),
+      dialer: dialer(url),
     });
     const links = (await heapBytes()) - before;
     const connected = (): number => grid.peers.filter((peer) => peer.state === 'connected').length;
@@ -90,8 +102,9 @@ export const idlePeers: BenchCase = {
 
   async join(run, meeting: Meeting) {
     const local = originOf(meeting.serverPort);
-    const server = createServer();
-    const dial = dialer(() => `ws://127.0.0.1:${meeting.serverPort}/grid/v1`, Promise.resolve());
+    // each grid on it listens for itself
+    const server = createServer().setMaxListeners(0);
+    const dial = dialer(async () => socketUrl(meeting.serverPort, ROUTE));
     const logger = { log() {}, warn() {}, error: (text: string) => console.error(text) };
     for (const [index, name] of names(run).entries()) {
       const options = { local: name, hosts: [name, local], route: route(index), intervals, dialer: dial, logger };
