@@ -18,10 +18,14 @@ export function readTable(table: Uint32Array, count: number, frame: Uint8Array):
   const messages: Message[] = [];
   for (let row = 0; row < count * ROW_NUMBERS; row += ROW_NUMBERS) {
     const head = table[row]!;
+    const op = (head & 0xff) as Op;
     const flags = (head >>> 8) & 0xff;
+    const handler = (head >>> 16) & 0xff;
     const low = table[row + 1]!;
     const high = table[row + 2]!;
     const muxId = high === 0 ? low : high * 0x1_0000_0000 + low;
+    const seq = table[row + 3]!;
+    const deadlineMs = table[row + 4]!;
     const payloadAt = table[row + 5]!;
     const payloadBytes = table[row + 6]!;
     let payload: Buffer | undefined;
@@ -41,20 +45,12 @@ export function readTable(table: Uint32Array, count: number, frame: Uint8Array):
         reader.finish('a message');
       }
     }
-    messages.push(
-      receivedMessage(
-        muxId,
-        table[row + 3]!,
-        table[row + 4]!,
-        (head >>> 16) & 0xff,
-        (head & 0xff) as Op,
-        flags,
-        payload,
-        subroute,
-        metadata,
-        metadataBytes,
-      ),
-    );
+    // prettier-ignore
+    const message =
+      receivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
+    // most frames hold one message, and an array that `push` has made has room for seventeen
+    if (count === 1) return [message];
+    messages.push(message);
   }
   return messages;
 }
