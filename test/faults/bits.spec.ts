@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { decodeFrame, EXTENSIONS } from '../../lib/wire/index.js';
-import { until } from '../manager/until.js';
+import { until } from '../conformance/hang-budget.js';
 import { FULL, volume } from '../scale.js';
 import { ProxiedCluster } from './host-process.js';
 import { framesOf, type Frame } from './recorded-frames.js';
@@ -35,7 +35,7 @@ async function reconnected(arm: () => void = () => {}): Promise<number> {
   proxy.heal();
   proxy.reset();
   arm();
-  await until(() => proxy.connected > before, 'it is dialed anew');
+  await until(async () => proxy.connected > before, 'it is dialed anew', 20_000);
   await caller().tell('connect', { peer });
   return proxy.connected - 1;
 }

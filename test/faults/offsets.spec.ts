@@ -2,7 +2,7 @@
 // header, a Merged. Each call gets exactly one end, and the end tells the truth.
 import { afterEach, expect, it } from '@jest/globals';
 import { decodeFrame, EXTENSIONS, Op } from '../../lib/wire/index.js';
-import { until } from '../manager/until.js';
+import { until } from '../conformance/hang-budget.js';
 import { volume } from '../scale.js';
 import { ProxiedCluster, type End } from './host-process.js';
 import { framesOf, type Frame } from './recorded-frames.js';
@@ -68,7 +68,7 @@ it(`H11 B17 cut or reset at ${OFFSETS} offsets of a session: one end per call, t
     const { connected } = proxy;
     proxy.reset();
     arm();
-    await until(() => proxy.connected > connected, 'it is dialed anew');
+    await until(async () => proxy.connected > connected, 'it is dialed anew', 20_000);
     await caller!.tell('connect', { peer });
     first += CALLS;
     return caller!.tell('session', { peer, first, items: ITEMS });

@@ -1,5 +1,5 @@
 // Black holes between two processes: both ends tell of the loss within the ping window and not before.
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../conformance/hang-budget.js';
 import { ProxiedCluster, type Facts, type HostProcess } from './host-process.js';
 
@@ -10,7 +10,7 @@ const HANG_MS = 20_000;
 let cluster: ProxiedCluster;
 let caller: HostProcess;
 let target: HostProcess;
-afterEach(() => cluster.end());
+afterAll(() => cluster.end());
 
 /** The event of this type after a moment, at a host. */
 function eventAt(host: HostProcess, type: string, since: number): Promise<Facts['events'][0]> {
@@ -20,11 +20,11 @@ function eventAt(host: HostProcess, type: string, since: number): Promise<Facts[
 }
 
 describe('nothing arrives', () => {
-  beforeEach(async () => {
+  beforeAll(async () => {
     cluster = await ProxiedCluster.start(1, { intervals: { pingMs: PING_MS, dialTimeoutMs: 300, redialMs: 100 } });
     [caller] = cluster.callers as [HostProcess];
     ({ target } = cluster);
-  });
+  }, 60_000);
 
   it.each(['both ways', 'there', 'back', 'there, swallowed', 'back, swallowed'])(
     'a black hole %s: both ends lose each other within the ping window and not before, and are back when it is healed',
@@ -82,17 +82,21 @@ describe('nothing arrives', () => {
     const { proxy } = cluster;
     const order = { peer: target.local, handler: 60, payload: 'late' };
     await Promise.all([caller.tell('ping', { peer: target.local }), target.tell('ping', { peer: caller.local })]);
+    const since = Date.now();
     proxy.stall();
     const late = caller.tell('request', order);
     // half of the window that one interval leaves
     await new Promise((resolve) => setTimeout(resolve, PING_MS / 2));
     proxy.heal();
     expect(await late).toMatchObject({ answer: 'late' });
-    for (const host of [caller, target]) expect((await host.tell('facts')).events.map(({ type }) => type)).toEqual(['up']);
+    for (const host of [caller, target]) {
+      expect((await host.tell('facts')).events.filter(({ at }) => at >= since)).toEqual([]);
+    }
   });
 });
 
 it('B04 a peer that reads nothing: the writes that do not finish end the connection, long before a ping would', async () => {
+  await cluster.end();
   cluster = await ProxiedCluster.start(1, { intervals: { writeTimeoutMs: 400 }, targetIntervals: {} });
   [caller] = cluster.callers as [HostProcess];
   ({ target } = cluster);
