@@ -58,7 +58,7 @@ export class Run {
       { nodes: flags.nodes, port: undefined, dataFolder: undefined, keep: flags.keep, verbose: false },
       {
         program: PROGRAM,
-        env: { CHAOS_JOURNALS: this.folder, STORAGE_HEAL_EVERY_MS: '5000' },
+        env: { CHAOS_JOURNALS: this.folder, STORAGE_HEAL_EVERY_MS: '15000', STORAGE_LOCK_TTL_MS: '3000' },
         forward: this.wires.forward,
       },
     );
@@ -90,9 +90,10 @@ export class Run {
     return outcome;
   }
 
-  /** Kills what runs, for the last moment. */
+  /** Kills what runs and removes what was written, for the last moment. */
   abandon(): void {
     for (const node of this.cluster.nodes) node.killNow();
+    if (!this.flags.keep) rmSync(this.folder, { recursive: true, force: true });
   }
 
   private async act(): Promise<void> {

@@ -5,8 +5,9 @@ import type { Voter } from './voter.js';
 /** A lock that is held. */
 export interface HeldLock {
   /**
-   * Throws when somebody else may have the lock by now: less than a quorum still knows the hold, or its time is over
-   * because too few could be asked, or because this process slept. Ask before each step that cannot be undone.
+   * Throws LockLostError when somebody else may have the lock by now: less than a quorum still knows the hold, or its
+   * time is over because too few could be asked, or because this process slept. Ask before each step that cannot be
+   * undone.
    */
   check(): void;
   /** Gives it back. Returns at once, the voters are told in the background. */
@@ -16,6 +17,11 @@ export interface HeldLock {
 /** Somebody else held the lock all the time, or too few nodes answered; the text says which. */
 export class LockTimeoutError extends Error {
   override readonly name = 'LockTimeoutError';
+}
+
+/** A lock was held and is not any more, or nobody can tell: what it protects was not begun. */
+export class LockLostError extends Error {
+  override readonly name = 'LockLostError';
 }
 
 export interface QuorumLockOptions {
@@ -123,7 +129,7 @@ export class QuorumLock {
     let sureUntil = askedAt + this.options.ttlMs;
     let lost: Error | undefined;
     const end = (why: string): void => {
-      lost ??= new Error(`the ${kind} lock on ${resource} ${why}`);
+      lost ??= new LockLostError(`the ${kind} lock on ${resource} ${why}`);
       clearInterval(timer);
     };
     const refresh = async (): Promise<void> => {

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { StoredCopy } from './stored-copy.js';
 
+/** No node gave the whole of an object that is there. */
+export class ContentError extends Error {
+  override readonly name = 'ContentError';
+}
+
 /**
  * The content of an object from the first copy that gives it; when a node is lost in the middle, the next one goes on
  * at the same byte. The last chunk is handed out only after the checksum held, so whoever got all of it got it right.
@@ -29,9 +34,9 @@ export async function* contentOf(
     }
   }
   if (offset < seal.size) {
-    throw new Error(`only ${offset} of ${seal.size} bytes of ${path} could be read`, { cause: failure });
+    throw new ContentError(`only ${offset} of ${seal.size} bytes of ${path} could be read`, { cause: failure });
   }
-  if (hash.digest('hex') !== seal.sha256) throw new Error(`the content of ${path} does not match its checksum`);
+  if (hash.digest('hex') !== seal.sha256) throw new ContentError(`the content of ${path} does not match its checksum`);
   if (last) yield last;
 }
 
