@@ -30,6 +30,8 @@ type Phase =
 
 /** So many bytes of a dialer that does not wait for the answer are kept: nobody knows yet who it is. */
 const EARLY_BYTES = 64 * 1024;
+/** Connect and its answer take some hundred bytes; more than this is not even looked at. */
+const HANDSHAKE_BYTES = 64 * 1024;
 /** What keeping a frame costs beside its bytes. */
 const EARLY_FRAME_BYTES = 64;
 
@@ -114,6 +116,7 @@ export class Handshake implements MessageSocketListener {
     }
     ports.observer.frameReceived(frame.length);
     try {
+      if (frame.length > HANDSHAKE_BYTES) throw tooLarge(frame.length);
       const { messageBytes, frameMessages } = ports.limits;
       const [message, ...more] = decodeFrame(frame, { extensions: new Set(), messageBytes, frameMessages });
       if (message === undefined || more.length > 0) throw violation('a Merged in the handshake');
@@ -170,6 +173,10 @@ function isEncrypted(origin: string): boolean {
 export function refusal(reason: string, remote: boolean): GridError {
   const code = /token|auth|signature/i.test(reason) ? 'UNAUTHENTICATED' : 'FAILED_PRECONDITION';
   return new GridError(code, reason === '' ? 'refused without a reason' : reason, { remote });
+}
+
+function tooLarge(bytes: number): GridError {
+  return new GridError('OUT_OF_RANGE', `a frame of ${bytes} bytes in the handshake`, { reason: 'limit' });
 }
 
 export function unconnected(text: string): GridError {

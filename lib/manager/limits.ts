@@ -30,7 +30,10 @@ export interface GridLimits {
   readonly unreadMessages: number;
   /** Milliseconds from an open socket to the end of the handshake: 5,000. Past it the socket is closed. */
   readonly handshakeMs: number;
-  /** Incoming sockets, of all peers together, whose handshake is not over: 128. Past it: 503. */
+  /**
+   * Incoming sockets, of all peers together, whose handshake is not over: 128, and as many whose token is looked at; they
+   * are shared fairly. Past it: 503.
+   */
   readonly pendingHandshakes: number;
   /** Refusals per minute of one address and claimed host: 60. Past it: 429 without looking further. */
   readonly refusedPerMinute: number;

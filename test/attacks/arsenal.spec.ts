@@ -1,6 +1,6 @@
 // Every attack of the arsenal on the manager alone: it stays up, its memory flat, another peer's calls are answered.
 import { afterAll, beforeAll, it } from '@jest/globals';
-import { MB } from '../scale.js';
+import { MB, volume } from '../scale.js';
 import { ARSENAL } from './arsenal.js';
 import { Siege } from './siege.js';
 import { ManagerHold } from './stronghold.js';
@@ -18,5 +18,5 @@ it.each(ARSENAL.map((attack, index) => ({ ...attack, index })))(
     await run(siege!, siege!.names[index]!);
     await siege!.lift(name, most * MB);
   },
-  120_000,
+  volume(120_000, 600_000),
 );

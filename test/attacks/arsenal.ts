@@ -14,6 +14,9 @@ export interface Attack {
   run(siege: Siege, name: string): Promise<void>;
 }
 
+/** An attack of full scale takes its time. */
+const PATIENCE_MS = volume(30_000, 300_000);
+
 const answered = (attacker: Attacker): number =>
   attacker.count(op.AckMux) + attacker.count(op.MuxConnectError) + attacker.count(op.Response);
 
@@ -83,10 +86,10 @@ export const ARSENAL: Attack[] = [
       // each eighth fills its credits
       const kind = (i: number): MessageParts => (i % 8 === 0 ? siege.calls.endless : siege.calls.mute);
       await attacker.flood(10_000, (i) => ({ ...kind(i), muxId: i + 1 }));
-      await until(async () => attacker.count(op.AckMux) === 10_000, 'not all accepted', 30_000);
+      await until(async () => attacker.count(op.AckMux) === 10_000, 'not all accepted', PATIENCE_MS);
       const atTheCap = siege.rss();
       await attacker.flood(streams - 10_000, (i) => ({ ...kind(i), muxId: 10_001 + i }));
-      await until(async () => answered(attacker) === streams, 'no answers', 30_000);
+      await until(async () => answered(attacker) === streams, 'no answers', PATIENCE_MS);
       expect(attacker.count(op.MuxConnectError)).toBe(streams - 10_000);
       expect(siege.rss() - atTheCap).toBeLessThan(20 * 1_024 * 1_024);
       await leave(siege, attacker, name);
@@ -99,7 +102,7 @@ export const ARSENAL: Attack[] = [
       const attacker = await siege.attacker(name);
       const requests = volume(21_000, 100_000);
       await attacker.flood(requests, (i) => ({ ...siege.calls.slow, muxId: i + 1 }));
-      await until(async () => attacker.count(op.MuxConnectError) === requests - 20_000, 'not refused', 30_000);
+      await until(async () => attacker.count(op.MuxConnectError) === requests - 20_000, 'not refused', PATIENCE_MS);
       expect((await siege.peer(name)).handlers).toBe(20_000);
       await leave(siege, attacker, name);
     },
@@ -149,7 +152,7 @@ export const ARSENAL: Attack[] = [
         // out of sequence: the victim ends the stream
         { op: op.MuxClientMsg, muxId: i + 1, seq: 7, payload: 'x' },
       ]);
-      await until(async () => answered(attacker) === streams, 'no answers', 30_000);
+      await until(async () => answered(attacker) === streams, 'no answers', PATIENCE_MS);
       await siege.quiet(name);
       await leave(siege, attacker, name);
     },
@@ -166,7 +169,7 @@ export const ARSENAL: Attack[] = [
         { op: op.UnblockSrvMux, muxId: i + 1, seq: 9 },
       ]);
       const most = Math.min(requests, 20_000);
-      await until(async () => attacker.count(op.MuxConnectError) === requests - most, 'not refused', 30_000);
+      await until(async () => attacker.count(op.MuxConnectError) === requests - most, 'not refused', PATIENCE_MS);
       await until(async () => (await siege.peer(name)).handlers === most, 'not all run');
       await leave(siege, attacker, name);
     },
@@ -221,7 +224,7 @@ export const ARSENAL: Attack[] = [
         { ...deaf, muxId: i + 1 },
         ...Array.from({ length: deafCapacity + 1 }, (_, n) => ({ op: op.MuxClientMsg, muxId: i + 1, seq: n + 1, payload })),
       ]);
-      await until(async () => attacker.count(op.DisconnectClientMux) === streams, 'they are not ended', 30_000);
+      await until(async () => attacker.count(op.DisconnectClientMux) === streams, 'they are not ended', PATIENCE_MS);
       await siege.quiet(name);
       await leave(siege, attacker, name);
     },

@@ -1,6 +1,6 @@
 // The same attacks on the conformance node as its users start it: what holds for the manager holds through Nest.
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { MB } from '../scale.js';
+import { MB, volume } from '../scale.js';
 import { ARSENAL } from './arsenal.js';
 import { Siege } from './siege.js';
 import { NodeHold } from './stronghold.js';
@@ -18,7 +18,7 @@ it.each(ARSENAL.map((attack, index) => ({ ...attack, index })))(
     await run(siege!, siege!.names[index]!);
     await siege!.lift(`node: ${name}`, most * MB);
   },
-  120_000,
+  volume(120_000, 600_000),
 );
 
 it('a browser, a token in the URL, no token and a wrong one are refused before the upgrade', async () => {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { GridManager, GridOptions } from '../../lib/manager/index.js';
 import { secretAuth } from '../../lib/manager/token.js';
+import { socketPair } from '../../lib/testing/index.js';
 import { systemClock } from '../../lib/time/index.js';
 import { until, within } from '../conformance/hang-budget.js';
 import { connectRequest, encode, op } from '../conformance/raw-codec.js';
@@ -26,11 +27,11 @@ afterEach(async () => {
   shared = undefined;
 });
 
-/** A server as an application has one, with the grid and plain requests on it. */
+/** A server as an application has one, with the grid and plain requests on it. Its time limits are the application's. */
 async function sharedServer(grid: GridManager): Promise<void> {
-  shared = createServer({ headersTimeout: 1_000, requestTimeout: 1_000, connectionsCheckingInterval: 50 }, (_, answer) =>
-    answer.end('plain'),
-  );
+  const { handshakeMs } = grid.options.limits;
+  const patience = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: 50 };
+  shared = createServer(patience, (_, answer) => answer.end('plain'));
   shared.listen(portOf(grid.local), '127.0.0.1');
   await once(shared, 'listening');
   grid.attach(shared);
@@ -87,7 +88,7 @@ describe.each([
   });
 
   it('a request and a Connect that come byte by byte are served, if they come in time', async () => {
-    await raise(5_000);
+    await raise(30_000);
     const socket = await dialTcp(bastion.origin);
     const answered = once(socket, 'data');
     await drip(socket, Buffer.from(upgradeRequest(bastion.origin, { route: ROUTE })), 1);
@@ -109,6 +110,17 @@ describe.each([
     await Promise.all(sockets.map(gone));
     await Promise.all(drips);
   });
+});
+
+it('a first frame that is too large is closed with 1009 however the socket got here', async () => {
+  bastion = await Bastion.raise();
+  const [stranger, taken] = socketPair();
+  const closed = new Promise((resolve) => {
+    stranger.listen({ onFrame() {}, onViolation() {}, onClose: (code, reason) => resolve([code, reason]) });
+  });
+  bastion.grid.incoming(taken);
+  stranger.send(new Uint8Array(64 * 1_024 + 1), () => {});
+  expect(await within(closed, 'not closed')).toEqual([1009, 'a frame of 65537 bytes in the handshake']);
 });
 
 describe('places among the pending handshakes', () => {

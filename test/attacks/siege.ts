@@ -21,7 +21,7 @@ import { ManagerHold, type Calls, type Stronghold } from './stronghold.js';
 import { MB } from '../scale.js';
 
 /** No call of the honest peer may take longer, in milliseconds: it hangs then. Not a promise of latency. */
-const HANG_MS = 10_000;
+const HANG_MS = 20_000;
 const EXTENSIONS = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];
 
 /** A peer that is let in and then does what it likes. */
