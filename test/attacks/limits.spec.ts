@@ -178,8 +178,8 @@ describe.each(REFUSALS)('$limit', ({ limit, is, each, call, far }) => {
 });
 
 /** The error of the first refused call, as the extension `error` carries it. */
-function refusalOf({ firsts }: Attacker): unknown {
-  const text = firsts.get(op.MuxConnectError)!.metadata!.toString();
+function refusalOf(attacker: Attacker): unknown {
+  const text = attacker.firstOf(op.MuxConnectError)!.metadata!.toString();
   return JSON.parse(text.slice(text.indexOf('{')));
 }
 
@@ -277,7 +277,7 @@ describe('unreadBytes and unreadMessages', () => {
     expect(attacker.count(op.MuxServerMsg)).toBe(0);
     await attacker.send(input(1, 3, past));
     await until(async () => attacker.count(op.MuxServerMsg) === 1, 'it is not ended');
-    const end = attacker.firsts.get(op.MuxServerMsg)!;
+    const end = attacker.firstOf(op.MuxServerMsg)!;
     expect(end.muxId).toBe(1n);
     expect(end.metadata!.toString()).toMatch(/"RESOURCE_EXHAUSTED".*unreadBytes \(1000\)/);
     await bastion.settle(attacker);
@@ -292,7 +292,7 @@ describe('unreadBytes and unreadMessages', () => {
     const [reader, other] = [items[Symbol.asyncIterator](), bastion.peer.stream(65)[Symbol.asyncIterator]()];
     const [first, second] = [reader.next(), other.next()];
     await until(async () => attacker.count(op.ConnectMux) === 2, 'not opened');
-    const { muxId } = attacker.firsts.get(op.ConnectMux)!;
+    const { muxId } = attacker.firstOf(op.ConnectMux)!;
     const send = (id: bigint, seq: number): Promise<boolean> =>
       attacker.send({ op: op.MuxServerMsg, muxId: id, seq, payload: 'x' });
     for (const id of [muxId, muxId + 1n]) await attacker.send({ op: op.AckMux, muxId: id });

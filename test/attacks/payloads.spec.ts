@@ -48,9 +48,9 @@ it.each(BOMBS.map(([name, payload], index) => ({ name, payload, index })))(
     await attacker.send({ op: op.MuxClientMsg, muxId: 2, seq: 1, payload });
     await until(async () => attacker.count(op.Response) === 1, 'no answer', 10_000);
     await until(async () => attacker.count(op.MuxServerMsg) >= 1, 'no answer of the stream', 10_000);
-    const text = attacker.firsts.get(op.Response)!.metadata!.toString();
+    const text = attacker.firstOf(op.Response)!.metadata!.toString();
     expect(text).toContain('"INVALID_ARGUMENT"');
-    expect(attacker.firsts.get(op.MuxServerMsg)!.metadata!.toString()).toContain('"INVALID_ARGUMENT"');
+    expect(attacker.firstOf(op.MuxServerMsg)!.metadata!.toString()).toContain('"INVALID_ARGUMENT"');
     attacker.ws.destroy();
     await siege!.lift(`a payload that is ${name}`, 60 * MB);
   },

@@ -17,6 +17,7 @@ import { until, within } from '../conformance/hang-budget.js';
 import { GridProcess, type Facts, type GridProcessOptions } from './grid-process.js';
 import { ProcessMemory } from './process-memory.js';
 import { frame, RawWebSocket, type OpenOptions } from './raw-websocket.js';
+import { eachMessage } from './tally.js';
 import { ManagerHold, type Calls, type Stronghold } from './stronghold.js';
 import { MB } from '../scale.js';
 
@@ -28,20 +29,35 @@ const EXTENSIONS = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];
 export class Attacker {
   /** Answers by op. */
   readonly counts = new Map<number, number>();
-  lastAnswer: RawMessage | undefined;
-  /** The first answer of each op. */
-  readonly firsts = new Map<number, RawMessage>();
+  private last: Buffer | undefined;
+  private readonly first = new Map<number, Buffer>();
 
   constructor(readonly ws: RawWebSocket) {
     ws.onFrame = (payload) => {
-      for (const message of decode(payload)) {
-        this.counts.set(message.op, (this.counts.get(message.op) ?? 0) + 1);
-        this.lastAnswer = message;
-        if (!this.firsts.has(message.op)) this.firsts.set(message.op, message);
+      eachMessage(payload, (code, bytes) => {
+        const count = this.count(code);
+        this.counts.set(code, count + 1);
+        this.last = bytes;
+        if (count === 0) this.first.set(code, bytes);
         // it stays connected however long its attack takes
-        if (message.op === op.Ping && message.muxId === 0n) void this.send({ ...message, op: op.Pong, flags: 0 });
-      }
+        if (code === op.Ping) this.pong(bytes);
+      });
     };
+  }
+
+  get lastAnswer(): RawMessage | undefined {
+    return this.last && decode(this.last, true)[0];
+  }
+
+  /** The first answer of an op. */
+  firstOf(code: number): RawMessage | undefined {
+    const bytes = this.first.get(code);
+    return bytes && decode(bytes, true)[0];
+  }
+
+  private pong(ping: Buffer): void {
+    const [message] = decode(ping, true);
+    if (message!.muxId === 0n) void this.send({ ...message!, op: op.Pong, flags: 0 });
   }
 
   count(opCode: number): number {
