@@ -3,7 +3,7 @@ const KEPT = 32;
 
 /** First in, first out: each step costs the same however many items wait. */
 export class Fifo<T> {
-  private items: (T | undefined)[] = [];
+  private items: (T | undefined)[] = fewPlaces();
   private head = 0;
   private tail = 0;
 
@@ -32,8 +32,13 @@ export class Fifo<T> {
   }
 
   clear(): void {
-    if (this.length > 0 || this.items.length > KEPT) this.items = [];
+    if (this.length > 0 || this.items.length > KEPT) this.items = fewPlaces();
     this.head = 0;
     this.tail = 0;
   }
+}
+
+/** Many wait for one thing only: the first `push` to an empty array would make room for 17. */
+function fewPlaces(): undefined[] {
+  return [undefined, undefined];
 }
