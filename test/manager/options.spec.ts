@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import type { GridOptions } from '../../lib/manager/index.js';
 import { INTERVALS, LIMITS } from '../../lib/manager/limits.js';
@@ -120,8 +121,27 @@ describe('options', () => {
     for (const secret of ['hunter2', ['hunter2'], { password: 'hunter2' }, ['hunter2', 5]]) {
       expect(refused({ auth: { secret } })).not.toContain('hunter2');
     }
-    expect(refused({ auth: 'hunter2' })).not.toContain('hunter2');
-    expect(refused({ tls: 'hunter2' })).not.toContain('hunter2');
+    const places: object[] = [
+      { auth: 'hunter2' },
+      { auth: ['hunter2'] },
+      { auth: { sign: 'hunter2', verify: 'hunter2' } },
+      { tls: 'hunter2' },
+      { tls: ['hunter2'] },
+      { tls: { key: 'hunter2', cert: 'hunter2' } },
+      { listen: [{ tls: { key: 'hunter2' } }] },
+      { listen: { tls: 'hunter2' } },
+    ];
+    for (const change of places) expect(refused(change)).not.toContain('hunter2');
+  });
+
+  it('gives settings that may be logged', () => {
+    const auth = { secret: 'hunter2'.repeat(5) };
+    const settings = verifyOptions({ ...GOOD, auth, tls: { passphrase: 'hunter2' }, listen: { port: 1 } });
+    expect(settings).toMatchObject({ auth: 'secret', tls: true, listen: { port: 1, tls: false } });
+    expect(inspect(settings, { depth: Infinity, showHidden: true })).not.toContain('hunter2');
+    const custom = Object.assign(Object.create({ sign: () => '', verify: () => {} }) as object, { key: 'hunter2' });
+    expect(verifyOptions({ ...GOOD, auth: custom as never }).auth).toBe('custom');
+    expect(verifyOptions({ ...GOOD, auth: 'none' }).auth).toBe('none');
   });
 
   it('refuses what is no options object at all', () => {
