@@ -17,7 +17,8 @@ let next: number | undefined;
  * @throws Error when the block has no such ports
  */
 export async function freePorts(count: number): Promise<number[]> {
-  const block = LOWEST + (workerNumber() % BLOCKS) * BLOCK;
+  // workers of one run are neighbours; another run on the same machine begins elsewhere, for its parent is another
+  const block = LOWEST + ((process.ppid + workerNumber()) % BLOCKS) * BLOCK;
   next ??= randomInt(BLOCK);
   const ports: number[] = [];
   for (let tries = 0; tries < BLOCK * 2; tries++) {

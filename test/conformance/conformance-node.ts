@@ -119,7 +119,7 @@ export class ConformanceNode {
   }
 
   /** Waits until the node says that this peer is in that state. */
-  async reaches(host: string, wanted: PeerState['state'], budgetMs = 15_000): Promise<PeerState> {
+  async reaches(host: string, wanted: PeerState['state'], budgetMs = 30_000): Promise<PeerState> {
     let last: PeerState | undefined;
     return until(
       async () => {

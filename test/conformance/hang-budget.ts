@@ -1,5 +1,5 @@
 /** Fails a promise that should long have settled; `what` is looked up only then. */
-export async function within<T>(promise: Promise<T>, what: string | (() => string), budgetMs = 15_000): Promise<T> {
+export async function within<T>(promise: Promise<T>, what: string | (() => string), budgetMs = 30_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const hung = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -18,7 +18,7 @@ export async function within<T>(promise: Promise<T>, what: string | (() => strin
 export async function until<T>(
   probe: () => Promise<T | undefined | false>,
   what: string | (() => string),
-  budgetMs = 15_000,
+  budgetMs = 30_000,
 ): Promise<T> {
   const end = Date.now() + budgetMs;
   for (;;) {

@@ -47,7 +47,7 @@ export class RawListener {
   }
 
   /** The next socket that the node opens, its Connect unread. */
-  socket(budgetMs = 15_000): Promise<RawPeer> {
+  socket(budgetMs = 30_000): Promise<RawPeer> {
     for (let waiting = this.#waiting.shift(); waiting; waiting = this.#waiting.shift()) {
       if (waiting.closing === undefined) return Promise.resolve(waiting);
     }

@@ -171,7 +171,7 @@ export class RawPeer {
   }
 
   /** The first message that fits, received already or yet to come; it leaves the inbox. */
-  async next(want: Wanted, budgetMs = 15_000): Promise<RawMessage> {
+  async next(want: Wanted, budgetMs = 30_000): Promise<RawMessage> {
     const index = this.inbox.findIndex((message) => fits(message, want));
     if (index >= 0) return this.inbox.splice(index, 1)[0]!;
     if (this.closing !== undefined)

@@ -86,7 +86,7 @@ export async function connect(
 }
 
 /** Resolves once the condition holds; rejects when it still does not after the hang budget. */
-export async function until(condition: () => boolean, budgetMs = 15_000): Promise<void> {
+export async function until(condition: () => boolean, budgetMs = 30_000): Promise<void> {
   const end = performance.now() + budgetMs;
   while (!condition()) {
     if (performance.now() > end) throw new Error(`hung: ${condition}`);

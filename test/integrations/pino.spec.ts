@@ -63,7 +63,7 @@ test('nestjs-pino writes what the grid, its handlers and their failures log', as
   const [app, other] = [await start(hosts[0]!, hosts, lines), await start(hosts[1]!, hosts, [])];
   const grid = other.get(Grid);
   const peer = grid.peer(hosts[0]!);
-  await peer.waitForConnect({ timeoutMs: 10_000 });
+  await peer.waitForConnect({ timeoutMs: 30_000 });
   await peer.request(60, 'x');
   await peer.request(61).catch(() => {});
   await other.close();

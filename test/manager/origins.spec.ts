@@ -70,7 +70,7 @@ describe('the Origin header', () => {
     expect(await RawDialer.refused(acceptor.origin, '', { headers })).toMatchObject({ status: 401 });
     const raw = await RawDialer.open(acceptor.origin, await token(), { headers });
     expect(await raw.connect(dialer.origin, await token())).toMatchObject({ accepted: true });
-    await grid.peers[0]!.waitForConnect({ timeoutMs: 15_000 });
+    await grid.peers[0]!.waitForConnect({ timeoutMs: 30_000 });
     raw.ws.terminate();
   });
 

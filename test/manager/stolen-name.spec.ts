@@ -49,7 +49,7 @@ async function twin(name: string, replacedMs?: number): Promise<Twin> {
   grid.handle(60, { kind: 'request' }, () => name);
   twins.push(grid);
   void grid.start();
-  await grid.peers[0]!.waitForConnect({ timeoutMs: 15_000 });
+  await grid.peers[0]!.waitForConnect({ timeoutMs: 30_000 });
   return { grid, log };
 }
 

@@ -99,7 +99,7 @@ let pair: GridPair;
 beforeAll(async () => {
   const metadata = { controllers: [Handlers] };
   pair = await gridPair({ metadata }, { metadata });
-  await pair.grid.peer(pair.caller.local).waitForConnect({ timeoutMs: 10_000 });
+  await pair.grid.peer(pair.caller.local).waitForConnect({ timeoutMs: 30_000 });
 });
 afterAll(() => pair.close());
 

@@ -166,7 +166,7 @@ describe('a host that shuts down', () => {
 
   test('both at once: what runs is answered on both sides, and new calls are refused on both', async () => {
     const back = pair.grid.peer(pair.caller.local);
-    await back.waitForConnect({ timeoutMs: 10_000 });
+    await back.waitForConnect({ timeoutMs: 30_000 });
     const calls = [pair.peer.request(60, 1), back.request(60, 2)];
     await until('both run', () => gate.running === 2);
     const closing = pair.close();

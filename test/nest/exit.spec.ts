@@ -29,7 +29,7 @@ const program = (hosts: readonly string[], ending: string): string => `
     apps.push(app);
   }
   const peer = apps[0].get(Grid).peer(hosts[1]);
-  await peer.waitForConnect({ timeoutMs: 10_000 });
+  await peer.waitForConnect({ timeoutMs: 30_000 });
   console.log(await peer.request(60, 'called'));
   peer.request(61).catch((error) => console.log(error.code));
   const call = peer.stream(60, 'streamed');
@@ -59,4 +59,4 @@ test('SIGTERM ends a process with shutdown hooks', async () => {
   expect(stdout).toContain('called');
   // killed by the signal it was sent, as Nest hands it on: no exit code, and not by the hang budget, which is SIGKILL
   expect(code).toBeNull();
-}, 15_000);
+}, 60_000);

@@ -36,7 +36,7 @@ class Inventory {
 
   async look(host: string): Promise<{ info: Info; entries: Entry[] }> {
     const peer = this.grid.peer(host);
-    await peer.waitForConnect({ timeoutMs: 10_000 });
+    await peer.waitForConnect({ timeoutMs: 30_000 });
     const info = await peer.request<Info>(60, { noOp: true }, { timeoutMs: 5_000 });
     const entries: Entry[] = [];
     for await (const entry of peer.stream<Entry>(61, { bucket: 'b' })) entries.push(entry);

@@ -22,9 +22,9 @@ export async function gridPair(options: TestAppOptions = {}, callerOptions: Test
   const { app, log, grid } = await startApp(local, hosts, options);
   const { app: callerApp, grid: caller } = await startApp(other, hosts, callerOptions);
   const peer = caller.peer(local);
-  await peer.waitForConnect({ timeoutMs: 10_000 });
+  await peer.waitForConnect({ timeoutMs: 30_000 });
   // the end that dialed is connected a moment after the one that let it in
-  await grid.peer(other).waitForConnect({ timeoutMs: 10_000 });
+  await grid.peer(other).waitForConnect({ timeoutMs: 30_000 });
   return {
     app,
     log,

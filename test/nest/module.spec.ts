@@ -221,7 +221,7 @@ describe('two grids in one process', () => {
     const { data, locks } = apps[0]!.get(User);
     expect(apps[0]!.get(getGridToken('locks'))).toBe(locks);
     const [one, other] = [data.peer(hosts[1]!), locks.peer(hosts[1]!)];
-    await Promise.all([one, other].map((peer) => peer.waitForConnect({ timeoutMs: 10_000 })));
+    await Promise.all([one, other].map((peer) => peer.waitForConnect({ timeoutMs: 30_000 })));
     expect(await one.request(60)).toBe('data');
     expect(await other.request(60)).toBe('locks');
     expect([await one.request(62), await other.request(62)]).toEqual(['either', 'either']);

@@ -142,6 +142,6 @@ test.each(['express', 'fastify'] as const)('localhost, by whichever address it i
     await app.listen(portOf(local), 'localhost');
   }
   const peer = apps[0]!.get(Grid).peer(hosts[1]!);
-  await peer.waitForConnect({ timeoutMs: 10_000 });
+  await peer.waitForConnect({ timeoutMs: 30_000 });
   expect(await peer.request('sum', [1])).toBe(1);
 });

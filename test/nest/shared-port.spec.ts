@@ -100,7 +100,7 @@ describe.each(['express', 'fastify'] as const)('one port for all, on %s', (adapt
       }
       const [first, second] = hosts as [string, string];
       const peer = apps[0]!.get(Grid).peer(second);
-      await peer.waitForConnect({ timeoutMs: 10_000 });
+      await peer.waitForConnect({ timeoutMs: 30_000 });
       expect(await peer.request(60, 'x')).toBe('x');
 
       const chat = new WebSocket(`${first.replace('http', 'ws')}/chat`);
@@ -130,7 +130,7 @@ describe.each(['express', 'fastify'] as const)('one port for all, on %s', (adapt
       }
       const [first, second] = hosts as [string, string];
       const peer = apps[0]!.get(Grid).peer(second);
-      await peer.waitForConnect({ timeoutMs: 10_000 });
+      await peer.waitForConnect({ timeoutMs: 30_000 });
 
       const room = new WebSocket(`${first.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket`);
       const said = new Promise<string>((resolve) => {

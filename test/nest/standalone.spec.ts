@@ -44,7 +44,7 @@ describe('a process without HTTP', () => {
     for (const local of hosts) await (await create(local, hosts)).listen();
     const [first, second] = services as [INestMicroservice, INestMicroservice];
     const peer = first.get(Grid).peer(hosts[1]!);
-    await peer.waitForConnect({ timeoutMs: 10_000 });
+    await peer.waitForConnect({ timeoutMs: 30_000 });
     expect(await peer.request(60, 'x')).toBe('x');
     await expect(peer.request(61)).rejects.toMatchObject({ message: 'no such thing' });
     expect(second.unwrap()).toBe(second.get(Grid));

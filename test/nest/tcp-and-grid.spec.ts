@@ -213,7 +213,7 @@ async function overGrid(): Promise<Wire> {
   const caller = await NestFactory.create(ClientModule, quiet);
   await connectGrid(caller);
   await caller.listen(portOf(here), '127.0.0.1');
-  await caller.get(Grid).peer(there).waitForConnect({ timeoutMs: 10_000 });
+  await caller.get(Grid).peer(there).waitForConnect({ timeoutMs: 30_000 });
   return wireOf(caller, server);
 }
 

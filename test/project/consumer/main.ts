@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   const [first, second] = hosts as [string, string];
   const apps = await Promise.all(hosts.map((local) => start(local, hosts)));
   const peer = apps[0]!.get(Grid).peer(second);
-  await peer.waitForConnect({ timeoutMs: 10_000 });
+  await peer.waitForConnect({ timeoutMs: 30_000 });
 
   const echo = await peer.request<string>(60, 'hello');
   const counted: number[] = [];
