@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { until } from '../conformance/hang-budget.js';
 import { volume } from '../scale.js';
 import { ProxiedCluster, type HostProcess, type Times } from './host-process.js';
+import { measured } from './measured.js';
 
 const PING_MS = 400;
 const HANG_MS = 20_000;
@@ -18,11 +19,6 @@ beforeAll(async () => {
   ({ callers, target } = cluster);
 }, 120_000);
 afterAll(() => cluster.end());
-
-const told: string[] = [];
-afterAll(() => {
-  if (process.env['GRID_TEST_REPORT']) process.stderr.write(`${told.join('\n')}\n`);
-});
 
 /** Calls among the three while something is done: all succeed, and none hangs. */
 async function whileTheOthersCall(what: string, work: () => Promise<void>): Promise<void> {
@@ -40,8 +36,7 @@ async function whileTheOthersCall(what: string, work: () => Promise<void>): Prom
     expect(longest).toBeLessThan(HANG_MS);
     expect(count).toBeGreaterThanOrEqual(CALLS);
   }
-  const worst = (of: (load: Times) => number): string => Math.max(...loads.map(of)).toFixed(1);
-  told.push(`${what}: p50 ${worst(({ p50 }) => p50)} ms, p99 ${worst(({ p99 }) => p99)} ms, most ${worst(({ longest }) => longest)} ms`);
+  for (const { p50, p99, longest } of loads) measured(`calls of the others, ${what}`, { p50, p99, longest });
 }
 
 const states = async (state: string): Promise<boolean> => {
@@ -89,7 +84,7 @@ async function awayAndBack(what: string, leave: () => void, comeBack: () => void
 
 it('all four are well: the latency to compare with', async () => {
   await whileTheOthersCall('all are well', async () => {});
-});
+}, 60_000);
 
 it('B05 a frozen process fails its own calls within the ping window, delays no others, and is back without a restart', async () => {
   const { lines } = await target.tell('facts');
@@ -122,7 +117,7 @@ it('a full disk is an error of the call that met it', async () => {
       expect(await caller.tell('request', { peer: target.local, handler: 60, payload: 'x' })).toMatchObject({ answer: 'x' });
     }
   });
-});
+}, 60_000);
 
 it('a handler that never answers costs its caller its deadline, and nobody else anything', async () => {
   await whileTheOthersCall('one never answers', async () => {
@@ -133,7 +128,7 @@ it('a handler that never answers costs its caller its deadline, and nobody else 
     });
     for (const { error } of await Promise.all(hung)) expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', notSent: false });
   });
-});
+}, 60_000);
 
 it('a handler that blocks its whole process, shorter than the window: its calls wait, no connection is lost', async () => {
   const before = await Promise.all([...callers, target].map((host) => host.tell('facts')));

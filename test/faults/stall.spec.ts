@@ -92,7 +92,7 @@ describe('nothing arrives', () => {
     for (const host of [caller, target]) {
       expect((await host.tell('facts')).events.filter(({ at }) => at >= since)).toEqual([]);
     }
-  });
+  }, 60_000);
 });
 
 it('B04 a peer that reads nothing: the writes that do not finish end the connection, long before a ping would', async () => {
