@@ -22,11 +22,15 @@ export function hasBroker(name: BrokerName): boolean {
 
 /** A message broker of its own for one run, free to run on every core. */
 export class Broker {
-  private constructor(private readonly process: ChildProcess) {}
+  private constructor(private readonly process: ChildProcess) {
+    process.on('error', () => {}); // then nothing ever listens, which start() tells
+  }
 
   /** Resolves when it takes connections. */
   static async start(name: BrokerName, port: number): Promise<Broker> {
     const broker = new Broker(spawn(name, ARGUMENTS[name](port), { stdio: 'ignore' }));
+    // other than the processes of a run it does not notice that this one is gone
+    process.on('exit', broker.kill);
     try {
       for (const giveUpAt = performance.now() + PATIENCE_MS; !(await listens(port)); await delay(20)) {
         if (performance.now() > giveUpAt) throw new Error(`${name} does not listen at ${port}`);
@@ -51,12 +55,15 @@ export class Broker {
   }
 
   async stop(): Promise<void> {
+    process.off('exit', this.kill);
     const { exitCode, signalCode, pid } = this.process;
     if (exitCode !== null || signalCode !== null || pid === undefined) return;
     const left = once(this.process, 'exit');
-    this.process.kill('SIGKILL');
+    this.kill();
     await left;
   }
+
+  private readonly kill = (): void => void this.process.kill('SIGKILL');
 }
 
 async function listens(port: number): Promise<boolean> {

@@ -30,7 +30,7 @@ export class Child {
     this.process = fork(MODULE, [JSON.stringify(assignment)], { ...start, env });
     this.name = `${run.case} ${run.api}: ${role}`;
     this.process.once('exit', (code, signal) => this.fail(`left early (${signal ?? code})`));
-    this.process.once('error', (error) => this.fail(error.message));
+    this.process.on('error', (error) => this.fail(error.message));
     this.process.on('message', (message: FromRun) => {
       if (message.kind === 'failed') return this.fail(message.text);
       this.inbox.push(message);

@@ -36,6 +36,8 @@ const setUp = [
 ].join('\n');
 console.log(`${setUp}\n`);
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
 const startedAt = Date.now();
 const measurements: Measurement[] = [];
 const keep = (measurement: Measurement): void => {
