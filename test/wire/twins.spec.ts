@@ -161,6 +161,14 @@ describe('the frame decoder in WebAssembly and its plain twin', () => {
     }
   });
 
+  it('agree on Merged inside Merged, which nobody takes', () => {
+    const small = bytesOf(messageOf());
+    const inner = mergedOf([small]);
+    for (const items of [[inner], [small, inner], [inner, small], [mergedOf([])], [mergedOf([], 1)]]) {
+      expect(compare(mergedOf(items))).toBe(0);
+    }
+  });
+
   it('agree on lengths that lie', () => {
     const lies = ['c400', 'c4ff', 'c50000', 'c5ffff', 'c600000000', 'c6ffffffff', 'c680000000', 'c67fffffff', 'c6', 'c5ff'];
     for (const payload of lies) {
