@@ -20,7 +20,7 @@ export interface CallPorts {
   readonly intervals: MuxIntervals;
   readonly dialect: Dialect;
   readonly payloadCap: PayloadCap;
-  /** Of requests, both directions. */
+  /** Of calls, both directions. */
   readonly deadlines: DeadlineWheel;
   /** Streams of both directions, either end's, that are looked at now and then. */
   readonly blockWatches: Rota<BlockWatch>;

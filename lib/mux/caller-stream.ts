@@ -1,6 +1,6 @@
 import { failureOfText, GridError, TEXT } from '../errors/index.js';
 import type { StreamFlow } from '../observe/index.js';
-import { Turn, type Timer } from '../time/index.js';
+import { Turn } from '../time/index.js';
 import {
   decodeCapacity,
   decodeErrorText,
@@ -21,6 +21,7 @@ import { CLEAN_END, Inbound } from './inbound.js';
 import { oversizeMetadata } from './metadata-cap.js';
 import { closedOutbound, Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
+import { StreamDeadline } from './stream-deadline.js';
 
 const EMPTY = new Uint8Array(0);
 const NO_INPUT =
@@ -44,7 +45,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   private inputHalf: Outbound | undefined;
   /** Pings whose turn came since the last sign of life; not milliseconds: who slept did not hear what came meanwhile. */
   private quietTurns = 0;
-  private deadline: Timer | undefined;
+  private deadline: StreamDeadline | undefined;
   private blockWatch: BlockWatch | undefined;
   private pings = 0;
   private position = 0;
@@ -63,9 +64,8 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     this.sender = new CallerSender(ports, muxId, this);
     this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, this.sender);
     if (timeoutMs !== undefined) {
-      this.deadline = ports.clock.setTimer(timeoutMs, () =>
-        this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)),
-      );
+      this.deadline = new StreamDeadline(this);
+      ports.deadlines.add(this.deadline, this.openedAt + timeoutMs);
     }
     // a stream that ends by its deadline before the second ping would be due needs none (spec §8)
     if (timeoutMs === undefined || timeoutMs > ports.intervals.streamPingMs) ports.pings.add(this, this.openedAt);
@@ -128,6 +128,11 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   }
 
   /** @internal */
+  deadlinePassed(): void {
+    this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
+  }
+
+  /** @internal */
   look(): StreamLook {
     const moves = this.sender.count - this.pings;
     return { direction: 'outgoing', handler: this.handler, inbound: this.output, outbound: this.input, moves };
@@ -145,14 +150,14 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   }
 
   /** @internal */
-  receive(message: Message): void {
+  receive(message: Message, cameAt: number): void {
     this.quietTurns = 0;
     switch (message.op) {
       case Op.AckMux:
         if (this.inOrder(message)) this.handleAck(message);
         return;
       case Op.MuxServerMsg:
-        if (this.inOrder(message)) this.handleItem(message);
+        if (this.inOrder(message)) this.handleItem(message, cameAt);
         return;
       case Op.UnblockClMux:
         if (this.inOrder(message)) this.inputHalf?.grant();
@@ -211,9 +216,9 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     inputHalf.close(new GridError('FAILED_PRECONDITION', NO_INPUT));
   }
 
-  private handleItem(message: Message): void {
+  private handleItem(message: Message, cameAt: number): void {
     if (message.flags & Flag.Eof) {
-      this.handleEnd(message);
+      this.handleEnd(message, cameAt);
       return;
     }
     const payload = message.payload ?? EMPTY;
@@ -222,7 +227,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     if (overrun) this.cancel(overrun);
   }
 
-  private handleEnd(message: Message): void {
+  private handleEnd(message: Message, cameAt: number): void {
     const oversize = oversizeMetadata(message);
     if (oversize) {
       this.finish(oversize);
@@ -237,7 +242,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       this.ports.observer.payloadReceived('outgoing', 'stream', this.handler, message.payload.length);
       this.output.append(message.payload);
     }
-    this.finish(undefined);
+    this.finish(undefined, cameAt);
   }
 
   private handlePong(message: Message): void {
@@ -251,15 +256,14 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     return false;
   }
 
-  private finish(error: GridError | undefined): void {
+  private finish(error: GridError | undefined, now = this.ports.clock.now()): void {
     if (this.state === 'over') return;
     this.state = 'over';
-    this.deadline?.cancel();
+    if (this.deadline) this.ports.deadlines.remove(this.deadline);
     this.ports.pings.remove(this);
     this.blockWatch?.stop();
     this.ports.release(this.muxId);
-    const age = this.ports.clock.now() - this.openedAt;
-    this.ports.observer.callEnded('outgoing', 'stream', this.handler, error?.code, age);
+    this.ports.observer.callEnded('outgoing', 'stream', this.handler, error?.code, now - this.openedAt);
     this.inputHalf?.close(error ?? 'ended');
     this.output.finish(error ? { error } : CLEAN_END);
     this.onOver?.(error);

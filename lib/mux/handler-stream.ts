@@ -1,6 +1,6 @@
 import { GridError, failureOfText, sequenceMismatch, TEXT } from '../errors/index.js';
 import type { StreamFlow } from '../observe/index.js';
-import { Turn, type Timer } from '../time/index.js';
+import { Turn } from '../time/index.js';
 import { decodeErrorText, Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
 import { BlockWatch, type StreamLook, type WatchedStream } from './block-watch.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
@@ -9,6 +9,7 @@ import type { CallHandler } from './handler.js';
 import { CLEAN_END, endedInbound, Inbound, type End } from './inbound.js';
 import { Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
+import { StreamDeadline } from './stream-deadline.js';
 import { StreamSender, type SenderOwner } from './stream-sender.js';
 
 const EMPTY = new Uint8Array(0);
@@ -27,7 +28,6 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   readonly metadata: Metadata | undefined;
   /** On the mux's clock; undefined: the caller gave none. */
   readonly deadlineAt: number | undefined;
-  readonly openedAt: number;
   readonly output: Outbound;
   /** Called once when the call is aborted: cancelled, past its deadline, disconnected, ended by the protocol. */
   onAbort: ((error: GridError) => void) | undefined;
@@ -37,7 +37,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   private readonly received = new Sequence();
   /** Undefined as long as nobody asks for one that had ended when the call came. */
   private inputHalf: Inbound | undefined;
-  private deadline: Timer | undefined;
+  private deadline: StreamDeadline | undefined;
   private blockWatch: BlockWatch | undefined;
   private abortedBy: GridError | undefined;
   private onWire: 'open' | 'over' = 'open';
@@ -51,6 +51,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     deadlineAt: number | undefined,
     /** @internal */
     readonly inCapacity: number,
+    readonly openedAt: number,
   ) {
     super();
     const { muxId } = opening;
@@ -59,16 +60,14 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     this.subroute = subroute;
     this.payload = opening.payload;
     this.metadata = opening.metadata;
-    this.openedAt = ports.clock.now();
     this.deadlineAt = deadlineAt;
     // the opening message was the caller's number 0
     this.received.mismatch(opening.seq);
     this.sender = new StreamSender(ports, muxId, this);
     this.output = new Outbound(this.sender);
     if (deadlineAt !== undefined) {
-      this.deadline = ports.clock.setTimer(Math.max(0, deadlineAt - this.openedAt), () =>
-        this.endByProtocol(new GridError('DEADLINE_EXCEEDED', TEXT.deadline)),
-      );
+      this.deadline = new StreamDeadline(this);
+      ports.deadlines.add(this.deadline, deadlineAt);
     }
     if (deadlineAt === undefined || deadlineAt - this.openedAt > ports.intervals.streamSilenceMs) {
       ports.silence.add(this, this.openedAt);
@@ -84,9 +83,10 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     opening: Message,
     subroute: string | undefined,
     callee: CallHandler,
+    cameAt: number,
   ): HandlerStream {
-    const deadlineAt = opening.deadlineMs > 0 ? ports.clock.now() + opening.deadlineMs : undefined;
-    const stream = new HandlerStream(ports, opening, subroute, callee, deadlineAt, callee.inCapacity);
+    const deadlineAt = opening.deadlineMs > 0 ? cameAt + opening.deadlineMs : undefined;
+    const stream = new HandlerStream(ports, opening, subroute, callee, deadlineAt, callee.inCapacity, cameAt);
     if (opening.payload) stream.countInput(opening.payload);
     if (opening.flags & Flag.Eof) return stream;
     stream.inputHalf = new Inbound(callee.inCapacity, stream.sender);
@@ -105,7 +105,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     callee: CallHandler,
     deadlineAt: number | undefined,
   ): HandlerStream {
-    return new HandlerStream(ports, opening, subroute, callee, deadlineAt, 0);
+    return new HandlerStream(ports, opening, subroute, callee, deadlineAt, 0, ports.clock.now());
   }
 
   /** Ended from the start where the caller sends none. */
@@ -123,6 +123,11 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
       starved: output.starved,
       unread: inputHalf?.available ?? 0,
     };
+  }
+
+  /** @internal */
+  deadlinePassed(): void {
+    this.endByProtocol(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
   }
 
   /** @internal */
@@ -263,7 +268,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
 
   private leaveWire(error: GridError | undefined): void {
     this.onWire = 'over';
-    this.deadline?.cancel();
+    if (this.deadline) this.ports.deadlines.remove(this.deadline);
     this.ports.silence.remove(this);
     this.blockWatch?.stop();
     this.ports.release(this.muxId, this);

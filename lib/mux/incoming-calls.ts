@@ -87,7 +87,7 @@ export class IncomingCalls {
     }
   }
 
-  acceptStream(message: Message): void {
+  acceptStream(message: Message, cameAt: number): void {
     const { emitter } = this.ports;
     const subroute = this.callee(message);
     if (message.flags & Flag.Stateless) {
@@ -106,7 +106,7 @@ export class IncomingCalls {
       emitter.refuse(message, refusal);
       return;
     }
-    const stream = HandlerStream.accept(this.ports, unsharedOpening(message), subroute, handler);
+    const stream = HandlerStream.accept(this.ports, unsharedOpening(message), subroute, handler, cameAt);
     this.calls.set(message.muxId, stream);
     stream.acknowledge();
     run(stream, handler.onStream, (error) => stream.output.fail(error));

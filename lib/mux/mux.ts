@@ -146,7 +146,7 @@ export class Mux {
         this.ours.receive(message, cameAt, Op.DisconnectServerMux);
         return;
       case Op.ConnectMux:
-        this.theirs.acceptStream(message);
+        this.theirs.acceptStream(message, cameAt);
         return;
       case Op.UnblockSrvMux:
       case Op.MuxClientMsg:

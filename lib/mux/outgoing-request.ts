@@ -118,7 +118,7 @@ export class OutgoingRequest extends Deadline implements OutgoingCall {
     const stream = CallerStream.upgraded(this.ports, this.muxId, this.handler, left, this.position);
     this.ports.replace(this.muxId, stream);
     this.listener.onStream?.(stream);
-    stream.receive(ack);
+    stream.receive(ack, cameAt);
   }
 
   private fail(error: GridError): void {
