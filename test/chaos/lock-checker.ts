@@ -14,6 +14,8 @@ interface Hold {
   readonly kind: LockSight['kind'];
   from: number;
   to: number;
+  /** That it was not alone, and once is enough. */
+  told: boolean;
 }
 
 /** A hold that was not seen for this long is looked at no more: no journal is read so late. */
@@ -34,12 +36,13 @@ export class LockChecker {
     const holds = (this.holds.get(resource) ?? []).filter(({ to }) => at - to < KEPT_MS);
     this.holds.set(resource, holds);
     let own = holds.find((hold) => hold.uid === uid);
-    if (!own) holds.push((own = { uid, kind, from: at, to: at }));
+    if (!own) holds.push((own = { uid, kind, from: at, to: at, told: false }));
     own.from = Math.min(own.from, at);
     own.to = Math.max(own.to, at);
     for (const other of holds) {
       if (other === own || (other.kind === 'read' && kind === 'read')) continue;
-      if (other.from <= own.to && own.from <= other.to) {
+      if (other.from <= own.to && own.from <= other.to && !own.told) {
+        own.told = true;
         const promise = `the lock ${resource} was held by two at once`;
         this.violations.push({ promise, piece: [{ ...other }, { ...own }] });
       }

@@ -25,7 +25,7 @@ const WARM_UP_MS = 4_000;
 const READ_EVERY_MS = 1_000;
 const TELL_EVERY_MS = 10_000;
 /** What a busy machine may add to a time limit. */
-const LATE_MS = 3_000;
+const LATE_MS = 5_000;
 /** A node goes on with what its client gave up: it may be frozen, wait for a lock, and then commit. */
 const WANDER_MS = 90_000;
 /** Faults of half a minute are for runs that last longer than a few of them. */

@@ -9,6 +9,7 @@ import { Front } from './front.js';
 export const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 const READY_WITHIN_MS = 60_000;
 const STOP_WITHIN_MS = 8_000;
+const TERMINATE_WITHIN_MS = 30_000;
 const KEPT_OUTPUT = 8_000;
 
 /** A node did not start. */
@@ -74,7 +75,13 @@ export class NodeProcess {
         else reject(new NodeStartError(this.told(message.text), message.code));
       });
     });
-    await withTimeLimit(READY_WITHIN_MS, `node ${this.number} to be ready`, outcome);
+    try {
+      await withTimeLimit(READY_WITHIN_MS, `node ${this.number} to be ready`, outcome);
+    } catch (error) {
+      // one that is only late would keep the port from the next one
+      if (error instanceof TimeLimitError) await this.kill();
+      throw error;
+    }
   }
 
   /** Ends it as a power cut would. */
@@ -100,14 +107,14 @@ export class NodeProcess {
     }
   }
 
-  /** Ends it as an operating system does, with SIGTERM, and waits for no longer than a stop may take. */
+  /** Ends it as an operating system does, with SIGTERM. Rejects when it does not end. */
   async terminate(): Promise<{ readonly code: number | null; readonly ms: number }> {
     const { child } = this;
     if (!child) throw new Error(`node ${this.number} does not run`);
     const begunAt = performance.now();
     const gone = once(child, 'exit') as Promise<[number | null]>;
     child.kill('SIGTERM');
-    const [code] = await withTimeLimit(STOP_WITHIN_MS, `node ${this.number} to end`, gone);
+    const [code] = await withTimeLimit(TERMINATE_WITHIN_MS, `node ${this.number} to end`, gone);
     return { code, ms: performance.now() - begunAt };
   }
 

@@ -6,6 +6,10 @@ import { LOCK_GRID } from '../contracts.js';
 import { Deployment } from '../format/deployment.js';
 import { HealSchedule } from '../heal/heal-schedule.js';
 import { localOrigin, type NodeConfig } from './node-config.js';
+import { withTimeLimit } from './time-limit.js';
+
+const CLOSE_WITHIN_MS = 5_000;
+const logger = new Logger('StorageNode');
 
 /**
  * Starts one node and resolves when it serves; rejects, with everything closed again, when it cannot join. `root` is
@@ -30,9 +34,12 @@ export async function startNode(
     await app.get(Deployment).agree();
     app.get(HealSchedule).start();
   } catch (error) {
-    await app.close();
+    // a client that sends slowly keeps a server from closing: why the start failed must be told all the same
+    await withTimeLimit(CLOSE_WITHIN_MS, 'the node to close', app.close()).catch((late: Error) =>
+      logger.warn(late.message),
+    );
     throw error;
   }
-  new Logger('StorageNode').log(`node ${config.node} serves ${localOrigin(config)}`);
+  logger.log(`node ${config.node} serves ${localOrigin(config)}`);
   return app;
 }
