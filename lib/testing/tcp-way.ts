@@ -1,6 +1,6 @@
 import type { Clock } from '../time/index.js';
 
-/** Where a fault strikes: when so many more bytes have passed, over all connections, counted from the moment it is set. */
+/** Where a fault strikes: after so many more bytes, counted over all connections from the moment it is set. */
 export interface TcpFaultPoint {
   readonly afterBytes: number;
 }

@@ -116,14 +116,16 @@ it('H16 each bit of a recorded request and of a merged frame is flipped: none is
   expect(Object.keys(seen).toSorted()).toEqual(PAYLOADS.toSorted());
   // The frame that is whole is served each time, that of the flipped bit never. One bit makes a WebSocket pong of a
   // binary frame: that is lost as if it was never sent, and nobody can tell.
-  const [request, merged] = frames.map(({ start, end }) => bits.filter(({ byte }) => byte >= start && byte < end).length);
+  const [request, merged] = frames.map(
+    ({ start, end }) => bits.filter(({ byte }) => byte >= start && byte < end).length,
+  );
   expect(seen[PAYLOADS[0]!]! - once[PAYLOADS[0]!]!).toBe(merged);
   for (const payload of PAYLOADS.slice(1)) expect(seen[payload]! - once[payload]!).toBe(1);
   expect(request! + merged!).toBe(bits.length);
   expect((await cluster.target.tell('facts')).peers).toMatchObject([{ open: 0 }]);
 }, 300_000);
 
-/** Says what was recorded once more: up to the end of the handshake, and when that is answered, the rest and the end. */
+/** Says what was recorded once more: the handshake, and when that is answered, the rest and the end. */
 async function replay(recorded: Buffer, handshakeEnd: number): Promise<void> {
   const socket = connect({ port: cluster.proxy.port, host: '127.0.0.1' });
   let answer = Buffer.alloc(0);

@@ -37,7 +37,8 @@ it('a block of three of its own intervals, again and again: the blocked host dec
     const asked = other.tell('request', { peer: target.local, handler: 60, payload: 'waits' });
     await target.tell('block', { ms: blockMs });
     expect(await asked).toMatchObject({ answer: 'waits' });
-    expect(await target.tell('request', { peer: other.local, handler: 60, payload: 'x' })).toMatchObject({ answer: 'x' });
+    const order = { peer: other.local, handler: 60, payload: 'x' };
+    expect(await target.tell('request', order)).toMatchObject({ answer: 'x' });
     const after = await Promise.all([beatsOf(target), beatsOf(other)]);
     for (const [index, beats] of after.entries()) expect(beats).toBeGreaterThan(before[index]!);
   }
@@ -46,12 +47,14 @@ it('a block of three of its own intervals, again and again: the blocked host dec
 
 it('a block of an interval and a half, when the last pong is fresh, is a loss for nobody', async () => {
   const pingMs = volume(1_000, 10_000);
-  cluster = await ProxiedCluster.start(2, { intervals: { pingMs, streamPingMs: 1.5 * pingMs, streamSilenceMs: 6 * pingMs } });
+  const intervals = { pingMs, streamPingMs: 1.5 * pingMs, streamSilenceMs: 6 * pingMs };
+  cluster = await ProxiedCluster.start(2, { intervals });
   const { callers, target } = cluster;
   await Promise.all(callers.map((caller) => caller.tell('beat', { peer: target.local, ms: 10 })));
   for (let round = 0; round < 2; round++) {
     await Promise.all(callers.map((caller) => caller.tell('ping', { peer: target.local })));
-    const asked = callers.map((caller) => caller.tell('request', { peer: target.local, handler: 60, payload: 'waits' }));
+    const order = { peer: target.local, handler: 60, payload: 'waits' };
+    const asked = callers.map((caller) => caller.tell('request', order));
     await target.tell('block', { ms: 1.5 * pingMs });
     for (const { answer } of await Promise.all(asked)) expect(answer).toBe('waits');
     for (const caller of callers) await beatsOf(caller);

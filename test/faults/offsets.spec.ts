@@ -51,7 +51,9 @@ function places(frames: readonly Frame[], bytes: number): Map<string, number[]> 
 function chosen(found: Map<string, number[]>, count: number): [string, number][] {
   const share = Math.ceil(count / found.size);
   return [...found].flatMap(([place, all]) =>
-    Array.from({ length: share }, (_, n): [string, number] => [place, all[Math.floor(((n + 0.5) * all.length) / share)]!]),
+    Array.from({ length: share }, (_, n): [string, number] => {
+      return [place, all[Math.floor(((n + 0.5) * all.length) / share)]!];
+    }),
   );
 }
 

@@ -65,8 +65,9 @@ describe('nothing arrives', () => {
       expect(refused.error).toMatchObject({ code: 'UNAVAILABLE', reason: 'not-connected', notSent: true });
       proxy.heal();
       await cluster.connected();
-      expect(await caller.tell('request', { peer: to, handler: 60, payload: 'back' })).toMatchObject({ answer: 'back' });
-      expect(await target.tell('request', { peer: from, handler: 60, payload: 'back' })).toMatchObject({ answer: 'back' });
+      const back = { handler: 60, payload: 'back' };
+      expect(await caller.tell('request', { ...back, peer: to })).toMatchObject({ answer: 'back' });
+      expect(await target.tell('request', { ...back, peer: from })).toMatchObject({ answer: 'back' });
       for (const [index, peer] of [to, from].entries()) {
         const { lines } = await [caller, target][index]!.tell('facts');
         expect(lines.slice(told[index])).toEqual([
@@ -109,8 +110,10 @@ it('B04 a peer that reads nothing: the writes that do not finish end the connect
   );
   // what was never handed to the socket says so, what was does not
   expect(new Set(bulk.map((end) => end !== 'answered' && end.notSent))).toEqual(new Set([true, false]));
-  expect((await eventAt(caller, 'down', since)).error).toMatch(/^no write finished for 400 ms with \d+ bytes in flight$/);
+  const { error } = await eventAt(caller, 'down', since);
+  expect(error).toMatch(/^no write finished for 400 ms with \d+ bytes in flight$/);
   proxy.heal();
   await cluster.connected();
-  expect(await caller.tell('request', { peer: target.local, handler: 60, payload: 'x' })).toMatchObject({ answer: 'x' });
+  const order = { peer: target.local, handler: 60, payload: 'x' };
+  expect(await caller.tell('request', order)).toMatchObject({ answer: 'x' });
 }, 60_000);

@@ -47,7 +47,11 @@ export class CallWorld {
     const directory = {
       find: (handler: number): CallHandler =>
         handler === 60
-          ? { inCapacity: 0, outCapacity: 1, onRequest: (call) => this.opened(call.payload, RequestModel).startedAt(call) }
+          ? {
+              inCapacity: 0,
+              outCapacity: 1,
+              onRequest: (call) => this.opened(call.payload, RequestModel).startedAt(call),
+            }
           : {
               // the capacities of a handler are fixed; here each opening carries its own in the handler ID
               inCapacity: Math.floor((handler - 100) / 10),

@@ -127,5 +127,7 @@ it('every call ends exactly once, what arrives is a prefix of what was sent, and
   );
   // or the property would hold because nothing ever happened
   for (const often of [met.cleanEnds, met.reconnects, met.aborts, met.answers]) expect(often).toBeGreaterThan(5);
-  for (const code of ['ABORTED', 'CANCELLED', 'DEADLINE_EXCEEDED', 'UNAVAILABLE']) expect(met.codes.has(code)).toBe(true);
+  for (const code of ['ABORTED', 'CANCELLED', 'DEADLINE_EXCEEDED', 'UNAVAILABLE']) {
+    expect(met.codes.has(code)).toBe(true);
+  }
 }, 600_000);

@@ -214,5 +214,7 @@ test('calls in a storm of faults: each ends once, right or with an error that te
   const settings = { numRuns: ROUNDS, endOnFailure: true };
   await fc.assert(fc.asyncProperty(round, weather), settings);
   for (const often of [met.answered, met.notSent, met.aborted]) expect(often).toBeGreaterThan(0);
-  for (const code of ['UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED', 'ABORTED']) expect(met.codes.has(code)).toBe(true);
+  for (const code of ['UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED', 'ABORTED']) {
+    expect(met.codes.has(code)).toBe(true);
+  }
 }, 600_000);
