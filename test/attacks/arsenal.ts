@@ -24,7 +24,7 @@ const answered = (attacker: Attacker): number =>
 async function settled(siege: Siege, attacker: Attacker, muxId: bigint = 1n << 50n): Promise<void> {
   const before = attacker.count(op.Response);
   await attacker.send({ ...siege.calls.echo, muxId, payload: 'x' });
-  await until(async () => attacker.count(op.Response) > before, 'no echo', 20_000);
+  await until(async () => attacker.count(op.Response) > before, 'no echo', PATIENCE_MS);
 }
 
 async function leave(siege: Siege, attacker: Attacker, name: string): Promise<void> {
