@@ -7,7 +7,7 @@ import { volume } from '../scale.js';
 
 /** Built by `npm run build`, which `npm test` runs first. */
 const SOAK = join(process.cwd(), 'test/soak/dist/main.js');
-const HANG_MS = volume(120_000, 3_600_000);
+const HANG_MS = volume(240_000, 7_200_000);
 const CALLS = volume(20_000, 1_000_000);
 const RECONNECTS = volume(100, 10_000);
 
