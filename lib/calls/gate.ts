@@ -1,10 +1,11 @@
 import { GridError } from '../errors/index.js';
 import type { HandlerSpec } from './handler-spec.js';
+import { Line } from './line.js';
 
 /** Lets so many calls of one handler run at a time, and so many wait for their turn. */
 export class Gate {
   private running = 0;
-  private readonly waiting = new Set<() => void>();
+  private readonly waiting = new Line<() => void>();
 
   constructor(
     private readonly concurrency: number,
@@ -13,7 +14,7 @@ export class Gate {
 
   /** True: neither a place nor a seat in the queue is free. */
   get full(): boolean {
-    return this.running >= this.concurrency && this.waiting.size >= this.queue;
+    return this.running >= this.concurrency && this.waiting.length >= this.queue;
   }
 
   /**
@@ -25,20 +26,16 @@ export class Gate {
     if (this.running < this.concurrency) {
       this.running++;
       start();
-    } else {
-      this.waiting.add(start);
+      return () => false;
     }
-    return () => this.waiting.delete(start);
+    const seat = this.waiting.add(start);
+    return () => this.waiting.remove(seat);
   }
 
   leave(): void {
-    const [next] = this.waiting;
-    if (next === undefined) {
-      this.running--;
-      return;
-    }
-    this.waiting.delete(next);
-    next();
+    const next = this.waiting.shift();
+    if (next === undefined) this.running--;
+    else next();
   }
 }
 

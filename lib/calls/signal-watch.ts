@@ -1,7 +1,8 @@
 import { GridError, TEXT, toGridError } from '../errors/index.js';
+import { Line } from './line.js';
 
 interface Watch {
-  readonly listeners: Set<() => void>;
+  readonly listeners: Line<() => void>;
   readonly forget: () => void;
 }
 
@@ -14,20 +15,17 @@ const watched = new WeakMap<AbortSignal, Watch>();
 /** Calls `aborted` once when the signal aborts; the returned function forgets it. The signal is not aborted yet. */
 export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
   const { listeners, forget } = watched.get(signal) ?? watch(signal);
-  // a function of its own: the same one may be given twice
-  const listener = (): void => aborted();
-  listeners.add(listener);
+  const place = listeners.add(aborted);
   return () => {
-    if (listeners.delete(listener) && listeners.size === 0) forget();
+    if (listeners.remove(place) && listeners.length === 0) forget();
   };
 }
 
 function watch(signal: AbortSignal): Watch {
-  const listeners = new Set<() => void>();
+  const listeners = new Line<() => void>();
   const fire = (): void => {
     watched.delete(signal);
-    for (const listener of listeners) listener();
-    listeners.clear();
+    for (let listener = listeners.shift(); listener; listener = listeners.shift()) listener();
   };
   const forget = (): void => {
     watched.delete(signal);
