@@ -28,6 +28,8 @@ export interface CallPorts {
 
 /** What a call of ours asks its mux. */
 export interface OutgoingPorts extends CallPorts {
+  /** Both ends have the extension `upgrade`. */
+  readonly upgrades: boolean;
   /** Streams of ours that are pinged. */
   readonly pings: Rota<CallerStream>;
   /** The stream that a request became takes its place. */

@@ -24,6 +24,7 @@ export class OutgoingCalls {
       pings: new Rota<CallerStream>(ports.clock, ports.intervals.streamPingMs, (stream) => stream.ping()),
       replace: (muxId, call) => this.calls.set(muxId, call),
       release: (muxId) => this.calls.delete(muxId),
+      upgrades: ports.dialect.extensions.has('upgrade'),
     };
   }
 
@@ -79,6 +80,8 @@ export class OutgoingCalls {
   }
 
   private metadataOf(init: CallInit): Metadata | undefined {
+    // most calls carry none
+    if (init.metadata === undefined && init.traceContext === undefined) return undefined;
     const { dialect, limits } = this.ports;
     return openingMetadata(init, dialect.extensions.has('meta'), limits.metadataBytes);
   }

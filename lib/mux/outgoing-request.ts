@@ -43,7 +43,7 @@ export class OutgoingRequest extends Deadline implements OutgoingCall {
     super();
     this.handler = init.handler;
     this.timeoutMs = init.timeoutMs;
-    this.many = listener.onStream !== undefined && ports.dialect.extensions.has('upgrade');
+    this.many = listener.onStream !== undefined && ports.upgrades;
     this.openedAt = ports.clock.now();
     const timeoutMs = init.timeoutMs ?? ports.intervals.requestTimeoutMs;
     ports.deadlines.add(this, this.openedAt + timeoutMs);
