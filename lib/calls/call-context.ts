@@ -28,17 +28,16 @@ export interface ContextFacts {
 export class CallContext<In = unknown> implements ParentCall {
   private controller: AbortController | undefined;
   private abortedBy: GridError | undefined;
-  private reader: AsyncIterable<unknown> | undefined;
   private answerMetadata: Record<string, string> | undefined;
 
   /**
    * @internal
-   * @param openInput Makes the reader of the caller's messages, for a handler that takes input.
+   * @param messages The caller's messages, for a handler that takes input.
    */
   constructor(
     private readonly facts: ContextFacts,
     private readonly call: AbortableCall,
-    private readonly openInput?: () => AsyncIterable<unknown>,
+    private readonly messages?: AsyncIterable<unknown>,
   ) {}
 
   /** Origin of the host that called. */
@@ -87,9 +86,8 @@ export class CallContext<In = unknown> implements ParentCall {
    * @throws GridError FAILED_PRECONDITION for a handler that takes no input.
    */
   get input(): AsyncIterable<In> {
-    this.reader ??= this.openInput?.();
     // what the contract says of it, or nothing
-    if (this.reader) return this.reader as AsyncIterable<In>;
+    if (this.messages) return this.messages as AsyncIterable<In>;
     throw new GridError('FAILED_PRECONDITION', `handler ${this.pattern} takes no input: give it an inCapacity`);
   }
 

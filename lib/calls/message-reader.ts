@@ -115,15 +115,3 @@ export function unreadable(thrown: unknown, what: string): GridError {
   if (GridError.is(thrown)) return thrown;
   return new GridError('INVALID_ARGUMENT', `${what} cannot be decoded: ${textOf(thrown)}`, { cause: thrown });
 }
-
-/** Messages that may be read once. */
-export function onlyOnce(open: () => AsyncIterableIterator<unknown, undefined>): AsyncIterable<unknown> {
-  let opened = false;
-  return {
-    [Symbol.asyncIterator]: () => {
-      if (opened) throw new GridError('FAILED_PRECONDITION', 'the messages of a call have one reader only');
-      opened = true;
-      return open();
-    },
-  };
-}

@@ -27,7 +27,7 @@ export class RequestAnswer implements Sink {
     facts: ContextFacts,
     private readonly ports: AnswerPorts,
   ) {
-    this.context = new CallContext(facts, call, (ports.spec.inCapacity ?? 0) > 0 ? noInput : undefined);
+    this.context = new CallContext(facts, call, (ports.spec.inCapacity ?? 0) > 0 ? NO_INPUT : undefined);
   }
 
   start(): void {
@@ -172,4 +172,6 @@ export class RequestAnswer implements Sink {
 }
 
 /** A request has no input; a handler that takes it from streams finds it ended. */
-async function* noInput(): AsyncGenerator<never, undefined> {}
+const NO_INPUT: AsyncIterable<never> = Object.freeze({
+  async *[Symbol.asyncIterator](): AsyncGenerator<never, undefined> {},
+});

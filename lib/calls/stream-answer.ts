@@ -1,10 +1,10 @@
-import type { GridError } from '../errors/index.js';
+import { GridError } from '../errors/index.js';
 import type { HandlerStream, Outbound } from '../mux/index.js';
 import type { AnswerPorts } from './answer.js';
 import { CallContext, type ContextFacts } from './call-context.js';
 import { decodeOptional, type Codec } from './codec.js';
 import { DEFAULT_OUT_BUFFER } from './handler-spec.js';
-import { MessageReader, onlyOnce, unreadable } from './message-reader.js';
+import { MessageReader, unreadable } from './message-reader.js';
 import { Outflow, type OutflowPorts } from './outflow.js';
 import { isThenable } from './result-kind.js';
 import { discardResult, sourceOf, type Sink, type Source } from './source.js';
@@ -26,7 +26,8 @@ export class StreamAnswer implements OutflowPorts {
   }
 
   static to(stream: HandlerStream, facts: ContextFacts, ports: AnswerPorts): StreamAnswer {
-    return new StreamAnswer(stream, new CallContext(facts, stream, inputOf(stream, ports)), ports);
+    const input = (ports.spec.inCapacity ?? 0) === 0 ? undefined : new CallInput(stream, ports);
+    return new StreamAnswer(stream, new CallContext(facts, stream, input), ports);
   }
 
   /** Goes on with a request that became a stream, its first value in hand. */
@@ -148,9 +149,20 @@ export class StreamAnswer implements OutflowPorts {
   }
 }
 
-function inputOf(stream: HandlerStream, ports: AnswerPorts): (() => AsyncIterable<unknown>) | undefined {
-  // most of it is made only for a handler that reads
-  return (ports.spec.inCapacity ?? 0) === 0 ? undefined : () => onlyOnce(() => new InputReader(stream, ports));
+/** The caller's messages, for one reader, which is made only for a handler that reads. */
+class CallInput implements AsyncIterable<unknown> {
+  private opened = false;
+
+  constructor(
+    private readonly stream: HandlerStream,
+    private readonly ports: AnswerPorts,
+  ) {}
+
+  [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
+    if (this.opened) throw new GridError('FAILED_PRECONDITION', 'the messages of a call have one reader only');
+    this.opened = true;
+    return new InputReader(this.stream, this.ports);
+  }
 }
 
 /** The caller's messages, as the handler reads them. */
