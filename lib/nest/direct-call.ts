@@ -45,10 +45,8 @@ export function directCallOf(owner: HandlerOwner, config: ApplicationConfig): Di
 
 /** What each parameter takes, by its index; undefined where one takes more than that. */
 function parametersOf(instance: object, method: string): ('payload' | 'context' | undefined)[] | undefined {
-  const declared = (new ContextUtils().reflectCallbackMetadata(instance, method, PARAM_ARGS_METADATA) ?? {}) as Record<
-    string,
-    Parameter
-  >;
+  const declared: Record<string, Parameter> =
+    new ContextUtils().reflectCallbackMetadata(instance, method, PARAM_ARGS_METADATA) ?? {};
   const entries = Object.entries(declared);
   // as Nest has it: without any decorator the first one is the payload
   if (entries.length === 0) return ['payload'];
