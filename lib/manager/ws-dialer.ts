@@ -103,6 +103,8 @@ const CODES: Readonly<Record<number, GridCode>> = {
   401: 'UNAUTHENTICATED',
   403: 'PERMISSION_DENIED',
   404: 'UNIMPLEMENTED',
+  // the other end was too slow to read the request, or we to send it: no word about us
+  408: 'UNAVAILABLE',
   429: 'RESOURCE_EXHAUSTED',
 };
 

@@ -43,7 +43,7 @@ describe('what one frame may claim', () => {
 });
 
 describe('a socket whose handshake does not go on', () => {
-  const handshakeMs = 700;
+  const handshakeMs = 3_000;
   beforeEach(async () => {
     siege = await Siege.lay({ limits: { handshakeMs } });
   });
