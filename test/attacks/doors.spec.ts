@@ -23,7 +23,7 @@ describe('what one frame may claim', () => {
     const ask = { op: op.Request, handler: 60, deadlineMs: 60_000, flags: EOF };
     const attacker = await siege.attacker();
     await attacker.send({ ...ask, muxId: 1, payload: Buffer.alloc(MESSAGE_BYTES) });
-    await until(async () => attacker.count(op.Response) === 1, 'no echo', 20_000);
+    await until(async () => attacker.count(op.Response) === 1, 'no echo', 60_000);
     // a frame of exactly frameBytes: one message at the cap and others beside it
     const items = [encode({ ...ask, muxId: 2, payload: Buffer.alloc(MESSAGE_BYTES) })];
     const room = FRAME_BYTES - merged(items).length - merged([Buffer.alloc(1_000)]).length;
@@ -32,14 +32,14 @@ describe('what one frame may claim', () => {
     items.push(encode({ ...ask, muxId: 3, payload: Buffer.alloc(room - 100 + short) }));
     expect(merged(items).length).toBe(FRAME_BYTES);
     await attacker.ws.write(frame(merged(items)));
-    await until(async () => attacker.count(op.Response) === 3, 'no echo of a full frame', 20_000);
+    await until(async () => attacker.count(op.Response) === 3, 'no echo of a full frame', 60_000);
     await attacker.send({ ...ask, muxId: 4, payload: Buffer.alloc(MESSAGE_BYTES + 1) });
     expect(await closeOf(attacker.ws)).toEqual([1009, expect.stringContaining('messageBytes')]);
     const another = await siege.attacker();
     await another.ws.write(frame(Buffer.alloc(FRAME_BYTES + 1)));
     expect((await closeOf(another.ws))[0]).toBe(1009);
     await siege.lift('frames at their caps', 250 * MB);
-  });
+  }, 180_000);
 });
 
 describe('a socket whose handshake does not go on', () => {

@@ -53,8 +53,10 @@ describe('the layout of the project', () => {
     for (const name of ['build', 'start', 'test', 'lint', 'typecheck', 'bench', 'conformance', 'sample']) {
       expect(scripts).toHaveProperty(name);
     }
-    for (const [, built] of Object.values(scripts).flatMap((script) => [...script.matchAll(/exec node ([\w/.-]+)/g)])) {
+    for (const [, built] of Object.values(scripts).flatMap((script) => [...script.matchAll(/exec node (?:--[\w-]+ )*([\w/.-]+)/g)])) {
       const sources = ['/src/', '/'].map((folder) => built!.replace('/dist/', folder).replace(/js$/, 'ts'));
+      // what takes files from outside of its folder is laid out from the top
+      sources.push(built!.replace(/^.*\/dist\//, '').replace(/js$/, 'ts'));
       if (!built!.includes('/dist/')) sources.push(built!);
       expect([built, sources.some((source) => existsSync(join(ROOT, source)))]).toEqual([built, true]);
     }
