@@ -111,6 +111,6 @@ export class Neighbourhood {
 
 /** Resolves when each of the grids is connected with all of its peers. */
 export async function allConnected(...grids: readonly GridManager[]): Promise<void> {
-  const waits = grids.flatMap(({ peers }) => peers.map((peer) => peer.waitForConnect({ timeoutMs: 30_000 })));
+  const waits = grids.flatMap(({ peers }) => peers.map((peer) => peer.waitForConnect({ timeoutMs: 120_000 })));
   await Promise.all(waits);
 }

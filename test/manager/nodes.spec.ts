@@ -66,6 +66,6 @@ describe.each([2, 4, 8, 16, 32])('%i hosts', (count) => {
         expect(await collect(peer.subroute('subroute', '1').stream(63))).toEqual(tens);
       }),
     );
-await nothingLeft(...grids);
-  });
+    await nothingLeft(...grids);
+  }, 240_000);
 });

@@ -11,7 +11,7 @@ import { until } from '../../sample/storage/src/launcher/until.js';
 
 /** Built by `npm run build`, which `npm test` runs first. */
 const LAUNCHER = join(process.cwd(), 'sample/storage/dist/start.js');
-const HANG_MS = 90_000;
+const HANG_MS = 240_000;
 
 class Launched {
   readonly child: ChildProcess;
