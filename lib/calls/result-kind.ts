@@ -6,7 +6,8 @@ import type { Readable } from 'node:stream';
  */
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+  const mayHave = typeof value === 'function' || (typeof value === 'object' && value !== null);
+  return mayHave && 'then' in value && typeof value.then === 'function';
 }
 
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {

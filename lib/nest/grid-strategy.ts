@@ -3,7 +3,6 @@ import { Server, type MessageHandler } from '@nestjs/microservices';
 import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
 import { filter, map, type Observable } from 'rxjs';
 import {
-  isThenable,
   resolvePattern,
   type CallContext,
   type HandlerFunction,
@@ -12,7 +11,7 @@ import {
 } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import { specOf, type GridEvent } from '../manager/index.js';
-import { directCallOf, type DirectCall } from './direct-call.js';
+import { directCallOf } from './direct-call.js';
 import { GridContext } from './grid-context.js';
 import { gridTransport } from './grid-transport.js';
 import type { Grid } from './grid.js';
@@ -132,7 +131,7 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
       const context = new GridContext(facts);
       const request = perCall ? RequestContextHost.create(pattern as object, payload, context) : undefined;
       const run = new HandlerRun(ports, payload, context, request);
-      if (direct && !this.hooked) return runDirectly(run, direct);
+      if (direct && !this.hooked) return run.called(direct);
       const piped = (): Promise<unknown> => (request ? call(request, payload, context) : call(payload, context));
       return this.hooked ? this.runHooked(run, piped) : piped().then((result) => run.adapted(result));
     };
@@ -150,21 +149,6 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
       });
     });
   }
-}
-
-/** What Nest's pipeline would do around nothing: the filters get what the method throws, at once or later. */
-function runDirectly(run: HandlerRun, direct: DirectCall): unknown {
-  let result: unknown;
-  try {
-    result = direct(run.payload, run.context);
-  } catch (thrown) {
-    return run.handle(thrown);
-  }
-  if (!isThenable(result)) return run.adapted(result);
-  return result.then(
-    (late) => run.adapted(late),
-    (thrown: unknown) => run.handle(thrown),
-  );
 }
 
 /** Nobody is answered for an event, and the grid logs its failure: what it logs must be the error that was thrown. */

@@ -11,14 +11,16 @@ import type { HandlerOwner } from './handler-owners.js';
  * has been handed out, and what the generator throws comes after that.
  */
 export class HandlerFilters {
-  /** Of a handler that is no provider per call; made at the first error. */
-  private shared: RpcExceptionsHandler | undefined;
+  /** Of a handler that is no provider per call: those that were set by the time that it was registered, as in Nest. */
+  private readonly shared: RpcExceptionsHandler | undefined;
 
   constructor(
     private readonly owner: HandlerOwner,
     private readonly config: ApplicationConfig,
     private readonly modules: ModulesContainer,
-  ) {}
+  ) {
+    if (owner.controller.isDependencyTreeStatic()) this.shared = this.make(undefined);
+  }
 
   /**
    * What the handler's filters make of an error: what their `catch` gave, by Nest's custom an Observable.
@@ -27,17 +29,16 @@ export class HandlerFilters {
   catch(thrown: unknown, payload: unknown, context: GridContext, request: RequestContext | undefined): unknown {
     const host = new ExecutionContextHost([payload, context]);
     host.setType('rpc');
-    const handler = request ? this.make(request) : (this.shared ??= this.make(undefined));
+    const handler = this.shared ?? this.make(request);
     return handler.handle(thrown as Error, host);
   }
 
   private make(request: RequestContext | undefined): RpcExceptionsHandler {
-    const { controller, method, module } = this.owner;
+    const { controller, callback, module } = this.owner;
     // all that the class asks of its container
     const container = { getModules: () => this.modules } as unknown as NestContainer;
     const [id, inquirer] = request ? [ContextIdFactory.getByRequest(request), controller.id] : [];
-    const { instance } = controller;
     const filters = new ExceptionFiltersContext(container, this.config);
-    return filters.create(instance, instance[method]!, module, id, inquirer);
+    return filters.create(controller.instance, callback, module, id, inquirer);
   }
 }

@@ -7,7 +7,7 @@ export interface HandlerOwner {
   /** `DiskController.info`. */
   readonly name: string;
   readonly method: string;
-  /** The method as the class has it: what Nest calls, whatever the instance is given later. */
+  /** The method as the instance has it when its handlers are registered: what Nest calls, whatever it is given later. */
   readonly callback: Method;
   readonly controller: InstanceWrapper<Record<string, Method>>;
   /** Nest's key of the module that has the controller. */
@@ -49,7 +49,7 @@ export class HandlerOwners {
         for (const method of scanner.getAllMethodNames(prototype)) {
           const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, prototype[method]!) as object | undefined;
           if (!extras) continue;
-          const callback = prototype[method]!;
+          const callback = controller.instance[method]!;
           const owner = { name: `${controller.name}.${method}`, method, callback, controller, module };
           const others = owners.get(extras) ?? [];
           const alone = others.length === 0;

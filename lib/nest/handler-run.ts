@@ -1,6 +1,7 @@
 import type { RequestContext } from '@nestjs/microservices';
-import { catchError, isObservable, throwError } from 'rxjs';
+import { catchError, isObservable, throwError, type ObservableInput } from 'rxjs';
 import { isThenable } from '../calls/index.js';
+import type { DirectCall } from './direct-call.js';
 import { filtered } from './filtered-result.js';
 import type { GridContext } from './grid-context.js';
 import type { HandlerFilters } from './handler-filters.js';
@@ -30,10 +31,43 @@ export class HandlerRun {
     return this.ports.filters ? filtered(safe, (thrown) => this.handle(thrown)) : safe;
   }
 
+  /** The same for a method that Nest's pipeline does not stand around: all that it throws goes through the filters. */
+  called(method: DirectCall): unknown {
+    let result: unknown;
+    try {
+      result = method(this.payload, this.context);
+    } catch (thrown) {
+      return this.replaced(thrown);
+    }
+    if (!isThenable(result)) return this.adapted(this.caught(result));
+    // those of others may give nothing or throw where a Promise gives the next one
+    return Promise.resolve(result).then(
+      (late) => this.adapted(this.caught(late)),
+      (thrown: unknown) => this.replaced(thrown),
+    );
+  }
+
+  /** What the filters make of an error that a generator threw. */
+  private handle(thrown: unknown): unknown {
+    const given = this.filter(thrown);
+    return isThenable(given) ? Promise.resolve(given).then((late) => this.mapped(late)) : this.mapped(given);
+  }
+
+  /** What is answered in place of an error. */
+  private replaced(thrown: unknown): unknown {
+    const given = this.filter(thrown);
+    return isThenable(given) ? Promise.resolve(given).then((late) => this.adapted(late)) : this.adapted(given);
+  }
+
+  /** An Observable's error goes through the filters, as it does in Nest's pipeline. */
+  private caught(result: unknown): unknown {
+    if (!isObservable(result)) return result;
+    return result.pipe(catchError((thrown) => this.filter(thrown) as ObservableInput<unknown>));
+  }
+
   /** What the filters make of an error: by Nest's custom an Observable. */
-  handle(thrown: unknown): unknown {
-    const given = this.ports.filters!.catch(thrown, this.payload, this.context, this.request);
-    return isThenable(given) ? given.then((late) => this.mapped(late)) : this.mapped(given);
+  private filter(thrown: unknown): unknown {
+    return this.ports.filters!.catch(thrown, this.payload, this.context, this.request);
   }
 
   private mapped(result: unknown): unknown {

@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import {
+  Catch,
   Controller,
   createParamDecorator,
   Injectable,
   Scope,
+  UseFilters,
   UseGuards,
   UseInterceptors,
   UsePipes,
@@ -13,9 +15,18 @@ import {
   type INestApplication,
   type NestInterceptor,
   type PipeTransform,
+  type Provider,
 } from '@nestjs/common';
-import { Ctx, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
-import { GridSubroute, type GridContext } from 'nestjs-grid';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, ApplicationConfig } from '@nestjs/core';
+import {
+  BaseRpcExceptionFilter,
+  Ctx,
+  MessagePattern,
+  Payload,
+  RpcException,
+  type NestMicroservice,
+} from '@nestjs/microservices';
+import { GridSubroute, type GridContext, type GridStrategy } from 'nestjs-grid';
 import { map, type Observable } from 'rxjs';
 import { gridPair, type GridPair } from './grid-pair.js';
 
@@ -170,6 +181,90 @@ class Right extends Shared {
   protected override readonly name = 'right';
 }
 
+@Injectable({ scope: Scope.TRANSIENT })
+class PerConsumer {}
+
+@Controller({ scope: Scope.TRANSIENT })
+class Transient {
+  constructor(readonly provider: PerConsumer) {}
+
+  @MessagePattern('transient')
+  handle(): string {
+    return `${way()} ${this.provider instanceof PerConsumer}`;
+  }
+
+  @UseGuards(Allow)
+  @MessagePattern('transient guarded')
+  guarded(): string {
+    return `${way()} ${this.provider instanceof PerConsumer}`;
+  }
+}
+Reflect.defineMetadata('design:paramtypes', [PerConsumer], Transient);
+
+@Controller({ scope: Scope.REQUEST, durable: true })
+class Durable {
+  @MessagePattern('durable')
+  handle(): string {
+    return way();
+  }
+}
+
+@Catch()
+@Injectable({ scope: Scope.REQUEST })
+class PerCallFilter extends BaseRpcExceptionFilter {}
+
+@UseFilters(PerCallFilter)
+@Controller()
+class FilteredPerCall {
+  @MessagePattern('filter per call')
+  handle(): string {
+    throw new RpcException(way());
+  }
+}
+
+@Controller()
+class Overriding extends Base {
+  @MessagePattern('overridden')
+  override handle(): string {
+    return `${super.handle()} overridden`;
+  }
+}
+
+@Controller()
+class OverridingPlainly extends Guarded {
+  override handle(): string {
+    return 'no handler';
+  }
+}
+
+/** As decorators of others do it: a function of their own, with the metadata of the method. */
+const Wrapped: MethodDecorator = (_target, _key, descriptor) => {
+  const method = descriptor.value as unknown as (...args: unknown[]) => unknown;
+  const wrapper = function (this: unknown, ...args: unknown[]): string {
+    return `wrapped ${String(method.apply(this, args))}`;
+  };
+  for (const key of Reflect.getMetadataKeys(method) as string[]) {
+    Reflect.defineMetadata(key, Reflect.getMetadata(key, method), wrapper);
+  }
+  return { ...descriptor, value: wrapper } as unknown as typeof descriptor;
+};
+
+@Controller()
+class Decorated {
+  @Wrapped
+  @MessagePattern('wrapped')
+  plain(@Payload() payload: string): string {
+    return `${way()}${payload}`;
+  }
+
+  @Wrapped
+  @UseGuards(Allow)
+  @MessagePattern('wrapped guarded')
+  guarded(@Payload() payload: string): string {
+    return `${way()}${payload}`;
+  }
+}
+
 let pair: GridPair;
 
 afterEach(() => pair.close());
@@ -202,10 +297,62 @@ describe('the way from the grid to a method', () => {
     expect(await ask('scoped')).toBe('pipeline true');
   });
 
+  test('is the pipeline for controllers and filters per call, and direct for one per consumer', async () => {
+    const controllers = [Transient, Durable, FilteredPerCall];
+    pair = await gridPair({ metadata: { controllers, providers: [PerConsumer, PerCallFilter] } });
+    // Nest never makes a transient controller for a handler: what it calls has no providers, either way
+    expect(await ask('transient guarded')).toBe('pipeline false');
+    expect(await ask('transient')).toBe('direct false');
+    expect(await ask('durable')).toBe('pipeline');
+    await expect(ask('filter per call')).rejects.toMatchObject({ message: 'pipeline' });
+  });
+
+  test('leads to the method that overrides another, and to what a decorator made of it', async () => {
+    pair = await gridPair({ metadata: { controllers: [Overriding, OverridingPlainly, Decorated] } });
+    expect(await ask('overridden')).toBe('direct overridden');
+    await expect(ask('class guard')).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+    expect(await ask('wrapped')).toBe('wrapped direct x ');
+    expect(await ask('wrapped guarded')).toBe('wrapped pipeline x ');
+  });
+
+  test.each<[string, Provider]>([
+    ['APP_GUARD', { provide: APP_GUARD, useClass: Allow }],
+    ['APP_PIPE', { provide: APP_PIPE, useClass: Trim }],
+    ['APP_INTERCEPTOR', { provide: APP_INTERCEPTOR, useClass: Louder }],
+    ['APP_GUARD per call', { provide: APP_GUARD, useClass: Allow, scope: Scope.REQUEST }],
+    ['APP_FILTER per call', { provide: APP_FILTER, useClass: PerCallFilter, scope: Scope.REQUEST }],
+  ])('is the pipeline for all with %s', async (_kind, provider) => {
+    const metadata = { controllers: [Plain], providers: [provider] };
+    pair = await gridPair({ metadata, connect: { inheritAppConfig: true } });
+    expect(await ask('bare')).toMatch(/^pipeline/);
+  });
+
+  test('is direct again where the app keeps its global enhancers to itself', async () => {
+    const metadata = { controllers: [Plain], providers: [{ provide: APP_GUARD, useClass: Allow }] };
+    pair = await gridPair({ metadata, connect: { inheritAppConfig: false } });
+    expect(await ask('bare')).toMatch(/^direct/);
+  });
+
+  test('is the pipeline for calls that come after somebody hooked into their processing', async () => {
+    pair = await gridPair({ metadata: { controllers: [Plain] } });
+    const asks = async (): Promise<unknown> => [await ask('bare'), await ask('payload')];
+    expect(await asks()).toEqual(['direct plain  x  0', 'direct  x ']);
+    const seen: unknown[] = [];
+    const [service] = pair.app.getMicroservices() as NestMicroservice[];
+    const strategy = service!['serverInstance'] as GridStrategy;
+    strategy.setOnProcessingStartHook((_transport, context, done) => {
+      seen.push((context as GridContext).getPattern());
+      return done();
+    });
+    expect(await asks()).toEqual(['pipeline plain  x  0', 'pipeline  x ']);
+    expect(seen).toEqual(['bare', 'payload']);
+  });
+
   test.each<[string, (app: INestApplication) => void]>([
     ['guard', (app) => app.useGlobalGuards(new Allow())],
     ['pipe', (app) => app.useGlobalPipes(new Trim())],
     ['interceptor', (app) => app.useGlobalInterceptors(new Louder())],
+    ['pre-request hook', (app) => app.get(ApplicationConfig).registerPreRequestHook((_context, next) => next())],
   ])('is the pipeline for all with a global %s', async (_kind, prepare) => {
     pair = await gridPair({ metadata: { controllers: [Plain] }, prepare, connect: { inheritAppConfig: true } });
     expect(await ask('bare')).toMatch(/^pipeline/);
