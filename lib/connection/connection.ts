@@ -64,7 +64,8 @@ export class Connection implements MessageSocketListener {
 
   private state: State = { name: 'open' };
   private peerIsDraining = false;
-  private drainSaid = false;
+  /** Where our Disconnect stands in the write queue, 0: not said. */
+  private drainPosition = 0;
   /** A ping that follows our Disconnect is not answered yet. */
   private drainUnheard = false;
   private readonly queue: WriteQueue;
@@ -93,7 +94,7 @@ export class Connection implements MessageSocketListener {
     this.heartbeat = new Heartbeat({
       clock,
       pingMs: intervals.pingMs,
-      sendPing: (time) => this.sendOwn(Op.Ping, 0, intervals.pingMs, 0, encodePing({ time })),
+      sendPing: (time) => this.sendOwn(Op.Ping, 0, intervals.pingMs, 0, encodePing({ time }), this.drainPosition),
       onRoundTrip: (milliseconds) => observer.pinged(milliseconds),
       onSilence: () => abort(ended(`no pong for two intervals of ${intervals.pingMs} ms`), CloseCode.Abnormal),
     });
@@ -134,9 +135,9 @@ export class Connection implements MessageSocketListener {
    * peer that understands it; the calls that are open go on.
    */
   drain(reason: string): void {
-    if (this.state.name !== 'open' || this.drainSaid || !this.dialect.extensions.has('drain')) return;
-    this.drainSaid = true;
-    this.sendOwn(Op.Disconnect, 0, 0, this.dialect.baseFlags, encodeErrorText(reason, DRAIN_REASON_BYTES));
+    if (this.state.name !== 'open' || this.drainPosition > 0 || !this.dialect.extensions.has('drain')) return;
+    const text = encodeErrorText(reason, DRAIN_REASON_BYTES);
+    this.drainPosition = this.sendOwn(Op.Disconnect, 0, 0, this.dialect.baseFlags, text);
     // calls that the peer sent before it heard of the drain are refused by the time of the pong: nothing is lost unsaid
     this.drainUnheard = true;
     this.heartbeat.probe(() => (this.drainUnheard = false));
@@ -200,7 +201,7 @@ export class Connection implements MessageSocketListener {
           return;
         }
         const pong = encodePong({ notFound: false, time: decodePing(message.payload).time });
-        this.sendOwn(Op.Pong, message.seq, message.deadlineMs, this.dialect.baseFlags, pong);
+        this.sendOwn(Op.Pong, message.seq, message.deadlineMs, this.dialect.baseFlags, pong, 0);
         return;
       case Op.Pong:
         this.heartbeat.handlePong(decodePong(message.payload));
@@ -223,8 +224,16 @@ export class Connection implements MessageSocketListener {
     this.onPeerDraining?.(decodeErrorText(message.payload?.subarray(0, DRAIN_REASON_BYTES)));
   }
 
-  private sendOwn(op: Op, seq: number, deadlineMs: number, flags: number, payload: Uint8Array): void {
-    this.queue.send({ muxId: CONNECTION_MUX_ID, seq, deadlineMs, handler: 0, op, flags, payload });
+  /** `after`: as for `Outbox.send`. */
+  private sendOwn(
+    op: Op,
+    seq: number,
+    deadlineMs: number,
+    flags: number,
+    payload: Uint8Array,
+    after?: number,
+  ): number {
+    return this.queue.send({ muxId: CONNECTION_MUX_ID, seq, deadlineMs, handler: 0, op, flags, payload }, after);
   }
 
   private end(error: GridError, code: number, reason: string): void {

@@ -2,7 +2,7 @@ import { GridError, toGridError } from '../errors/index.js';
 import type { Outbox } from '../mux/index.js';
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
-import { CONNECTION_MUX_ID, maxEncodedSize, Op, type Message } from '../wire/index.js';
+import { maxEncodedSize, type Message } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
 import { Lane } from './lane.js';
 import type { ConnectionIntervals, ConnectionLimits } from './limits.js';
@@ -27,18 +27,10 @@ export interface WriteQueuePorts {
 }
 
 /**
- * Small messages that let the peer go on, or know that we are there. What they are about was handed over long before
- * them, so they may overtake what waits: none of them stands in any order with it.
- */
-const URGENT: ReadonlySet<Op> = new Set([Op.Pong, Op.UnblockClMux, Op.UnblockSrvMux]);
-
-/** Before all positions: an urgent message cannot be withdrawn. */
-const NO_POSITION = 0;
-
-/**
  * Turns messages into frames in the order in which they come. The first message of a turn of the event loop is written
  * at once; those that follow in the same turn are merged into growing frames, the rest of them when the turn is over.
- * While the socket has enough to write, frames fill up and wait, and urgent messages overtake them.
+ * While the socket has enough to write, frames fill up and wait, and urgent messages overtake them: those that say
+ * what they come after, when all of that was handed over.
  */
 export class WriteQueue implements Outbox {
   private readonly bulk: Lane;
@@ -53,8 +45,6 @@ export class WriteQueue implements Outbox {
 
   private lastPosition = 0;
   private handedPosition = 0;
-  /** The last message of the connection itself that was not urgent. */
-  private lastOwn = NO_POSITION;
   private messages = 0;
   private bytes = 0;
   private inFlightBytes = 0;
@@ -93,14 +83,13 @@ export class WriteQueue implements Outbox {
     return this.bytes > this.ports.limits.queuedBytes;
   }
 
-  send(message: Message): number {
+  send(message: Message, after?: number): number {
     const bound = maxEncodedSize(message);
-    const urgent = this.blocked && this.isUrgent(message);
-    const position = urgent ? NO_POSITION : ++this.lastPosition;
+    const urgent = this.blocked && after !== undefined && this.isHanded(after);
+    const position = urgent ? after : ++this.lastPosition;
     // a full frame need not wait for the end of the turn
     if (!urgent && this.bulk.full(bound)) this.pump();
     if (this.ended) return position;
-    if (!urgent && message.muxId === CONNECTION_MUX_ID) this.lastOwn = position;
     const frame = this.add(urgent ? this.urgent : this.bulk, message, bound, position);
     if (this.bytes > 2 * this.ports.limits.queuedBytes) {
       const text = `${this.bytes} bytes wait to be written, limits.queuedBytes is ${this.ports.limits.queuedBytes}`;
@@ -148,12 +137,6 @@ export class WriteQueue implements Outbox {
     this.blocked = false;
     this.messages = 0;
     this.bytes = 0;
-  }
-
-  private isUrgent({ op, muxId }: Message): boolean {
-    if (op !== Op.Ping) return URGENT.has(op);
-    // that of a stream comes after its opening, that of the connection after the word that it drains
-    return muxId === CONNECTION_MUX_ID && this.isHanded(this.lastOwn);
   }
 
   private add(lane: Lane, message: Message, bound: number, position: number): OutgoingFrame {

@@ -16,6 +16,8 @@ export interface CallerSenderOwner {
 /** What the caller sends of one stream, numbered in order: the ports of both its directions in one object. */
 export class CallerSender implements InboundPorts, OutboundPorts {
   private readonly sequence = new Sequence();
+  /** Of the last numbered message, in the outbox: none overtakes another. */
+  private position = 0;
 
   constructor(
     private readonly ports: OutgoingPorts,
@@ -40,26 +42,27 @@ export class CallerSender implements InboundPorts, OutboundPorts {
     return false;
   }
 
-  /** Counts the opening message, which goes out in a way of its own. */
-  opened(): void {
+  /** Counts the opening message, which goes out in a way of its own, and has that position in the outbox. */
+  opened(position: number): void {
     this.sequence.take();
+    this.position = position;
   }
 
   ping(): void {
-    this.ports.emitter.send(Op.Ping, this.muxId, this.sequence.take(), 0, undefined);
+    this.sendUrgent(Op.Ping);
   }
 
   grant(): void {
-    this.ports.emitter.send(Op.UnblockSrvMux, this.muxId, this.sequence.take(), 0, undefined);
+    this.sendUrgent(Op.UnblockSrvMux);
   }
 
   emit(payload: Uint8Array): void {
     this.ports.observer.payloadSent('outgoing', 'stream', this.owner.handler, payload.length);
-    this.ports.emitter.send(Op.MuxClientMsg, this.muxId, this.sequence.take(), 0, payload);
+    this.send(0, payload);
   }
 
   emitEnd(): void {
-    this.ports.emitter.send(Op.MuxClientMsg, this.muxId, this.sequence.take(), Flag.Eof, undefined);
+    this.send(Flag.Eof, undefined);
   }
 
   overrun(): GridError {
@@ -76,5 +79,13 @@ export class CallerSender implements InboundPorts, OutboundPorts {
 
   onExcess(): void {
     this.ports.observer.dropped('excess-credit');
+  }
+
+  private send(flags: number, payload: Uint8Array | undefined): void {
+    this.position = this.ports.emitter.send(Op.MuxClientMsg, this.muxId, this.sequence.take(), flags, payload);
+  }
+
+  private sendUrgent(op: Op): void {
+    this.position = this.ports.emitter.sendUrgent(op, this.muxId, this.sequence.take(), this.position);
   }
 }

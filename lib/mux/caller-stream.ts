@@ -84,7 +84,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       subroute: init.subroute,
       metadata,
     });
-    stream.sender.opened();
+    stream.sender.opened(stream.position);
     if (init.input) stream.inputHalf = new Outbound(stream.sender);
     return stream;
   }
@@ -102,7 +102,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   ): CallerStream {
     const stream = new CallerStream(ports, muxId, handler, timeoutMs, 0, undefined);
     stream.position = position;
-    stream.sender.opened();
+    stream.sender.opened(position);
     return stream;
   }
 

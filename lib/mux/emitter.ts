@@ -56,6 +56,15 @@ export class Emitter {
   }
 
   /**
+   * A credit or a ping of a running stream: it may overtake other calls, but no numbered message of its own.
+   * @param after Position of the last one of those; the new one is given.
+   */
+  sendUrgent(op: Op, muxId: MuxId, seq: number, after: number): number {
+    const flags = this.baseFlags;
+    return this.outbox.send({ muxId, seq, deadlineMs: 0, handler: 0, op, flags, payload: undefined }, after);
+  }
+
+  /**
    * The last message of a call at its handler side: the only one of a running call that carries metadata, which is left
    * out where the peer knows none.
    */
@@ -140,9 +149,12 @@ export class Emitter {
     });
   }
 
-  /** The answer to a ping of a call: muxId, seq, deadlineMs and time are the ping's (spec §8). */
+  /**
+   * The answer to a ping of a call: muxId, seq, deadlineMs and time are the ping's (spec §8). That the call is not found
+   * comes after its end, which may still wait.
+   */
   pong(ping: Message, notFound: boolean): void {
-    this.outbox.send({
+    const message = {
       muxId: ping.muxId,
       seq: ping.seq,
       deadlineMs: ping.deadlineMs,
@@ -150,7 +162,8 @@ export class Emitter {
       op: Op.Pong,
       flags: this.baseFlags,
       payload: encodePong({ notFound, time: decodePing(ping.payload).time }),
-    });
+    };
+    this.outbox.send(message, notFound ? undefined : 0);
   }
 
   private errorMetadata(error: GridError, own: Metadata | undefined): Metadata | undefined {

@@ -8,8 +8,10 @@ export interface Outbox {
   /**
    * Takes the message over; its payload's bytes are copied before this returns, so the caller may reuse them.
    * Order is kept. The returned position is what `withdraw` and `isHanded` ask by; positions only grow.
+   * @param after Given: a small message for which the peer may wait. It stands in order only with what was sent up to
+   * that position, 0 for nothing, and may overtake all later ones; `after` is returned then.
    */
-  send(message: Message): number;
+  send(message: Message, after?: number): number;
   /** Takes back a message that was not handed to the socket yet. True: the peer will never see it. */
   withdraw(position: number): boolean;
   /** True iff the message was handed to the socket: the peer may have seen it. */

@@ -26,6 +26,8 @@ export interface SenderOwner {
  */
 export class StreamSender implements InboundPorts, OutboundPorts {
   private readonly sequence = new Sequence();
+  /** Of the last numbered message, in the outbox: none overtakes another. */
+  private position = 0;
 
   constructor(
     private readonly ports: IncomingPorts,
@@ -56,16 +58,17 @@ export class StreamSender implements InboundPorts, OutboundPorts {
 
   /** The first message: the stream is accepted. */
   acknowledge(capacity: Uint8Array | undefined): void {
-    this.ports.emitter.send(Op.AckMux, this.muxId, this.sequence.take(), 0, capacity);
+    this.send(Op.AckMux, capacity);
   }
 
   grant(): void {
-    this.ports.emitter.send(Op.UnblockClMux, this.muxId, this.sequence.take(), 0, undefined);
+    const { emitter } = this.ports;
+    this.position = emitter.sendUrgent(Op.UnblockClMux, this.muxId, this.sequence.take(), this.position);
   }
 
   emit(payload: Uint8Array): void {
     this.ports.observer.payloadSent('incoming', 'stream', this.owner.handler, payload.length);
-    this.ports.emitter.send(Op.MuxServerMsg, this.muxId, this.sequence.take(), 0, payload);
+    this.send(Op.MuxServerMsg, payload);
   }
 
   emitEnd(error: GridError | undefined, metadata: Metadata | undefined): void {
@@ -101,5 +104,9 @@ export class StreamSender implements InboundPorts, OutboundPorts {
 
   onFinished(): void {
     this.owner.handlerHasEnded();
+  }
+
+  private send(op: Op, payload: Uint8Array | undefined): void {
+    this.position = this.ports.emitter.send(op, this.muxId, this.sequence.take(), 0, payload);
   }
 }

@@ -135,9 +135,9 @@ describe('the write queue', () => {
     it('pongs, pings and credits overtake them, in one frame and in their order', async () => {
       await keepBusy();
       for (let muxId = 101; muxId <= 110; muxId++) queue.send(data(muxId, 40_000));
-      queue.send(pong(0));
-      for (let muxId = 1; muxId <= 20; muxId++) queue.send(credit(muxId));
-      queue.send(message(Op.Ping, { muxId: 0 }));
+      queue.send(pong(0), 0);
+      for (let muxId = 1; muxId <= 20; muxId++) queue.send(credit(muxId), BUSY);
+      queue.send(message(Op.Ping, { muxId: 0 }), 0);
       await turn();
       expect(socket.frames.length).toBe(BUSY);
       const arrived = sent().flat();
@@ -151,21 +151,21 @@ describe('the write queue', () => {
       expect(arrived.slice(BUSY + 22)).toEqual(Array.from({ length: 10 }, (_, index) => 101 + index));
     });
 
-    it('a stream ping, an end and a cancel keep their place: they stand in order with their call', async () => {
+    it('what comes after something that waits keeps its place, and so does what says nothing of it', async () => {
       await keepBusy();
-      queue.send(data(101, 10));
-      queue.send(message(Op.Ping, { muxId: 101 }));
+      const position = queue.send(data(101, 10));
+      queue.send(message(Op.Ping, { muxId: 101 }), position);
       queue.send(message(Op.DisconnectClientMux, { muxId: 101 }));
       queue.send(message(Op.DisconnectServerMux, { muxId: 101 }));
-      queue.send(pong(7));
+      queue.send(pong(7), 0);
       socket.finish(1);
       expect(sent().slice(BUSY)).toEqual([[7], [101, 101, 101, 101]]);
     });
 
     it('a ping of the connection stays behind what the connection said before it', async () => {
       await keepBusy();
-      queue.send(message(Op.Disconnect, { muxId: 0, handler: 5 }));
-      queue.send(message(Op.Ping, { muxId: 0 }));
+      const position = queue.send(message(Op.Disconnect, { muxId: 0, handler: 5 }));
+      queue.send(message(Op.Ping, { muxId: 0 }), position);
       socket.finish();
       expect(messagesOf(socket.frames[BUSY]!).map(({ op }) => op)).toEqual([Op.Disconnect, Op.Ping]);
     });
@@ -173,7 +173,7 @@ describe('the write queue', () => {
     it('what overtakes neither moves the positions of the others nor can be withdrawn', async () => {
       await keepBusy();
       const first = queue.send(data(101, 10));
-      const overtaking = queue.send(credit(1));
+      const overtaking = queue.send(credit(1), BUSY);
       const second = queue.send(data(102, 10));
       expect(second).toBe(first + 1);
       expect([queue.isHanded(overtaking), queue.withdraw(overtaking)]).toEqual([true, false]);
