@@ -31,6 +31,7 @@ import { statusOf, type GridStats } from './grid-stats.js';
 import { handlerSpec, type HandleOptions } from './handle-options.js';
 import { list } from './hosts.js';
 import { LinkLog } from './link-log.js';
+import { Listening } from './listening.js';
 import { LocalLink } from './local-link.js';
 import { OpenSockets } from './open-sockets.js';
 import type { GridOptions, GridSettings } from './options.js';
@@ -39,9 +40,7 @@ import { PeerLink } from './peer-link.js';
 import { Refusals } from './refusals.js';
 import { Renewal } from './renewal.js';
 import type { Settled, SettledResults } from './settled-results.js';
-import { watchTlsFaults } from './tls-faults.js';
 import { UpgradeGate } from './upgrade-gate.js';
-import { routeUpgrades } from './upgrade-router.js';
 import { verifyOptions } from './verify-options.js';
 import { localDials } from './who-dials.js';
 
@@ -82,9 +81,7 @@ export class GridManager {
   private readonly dialing: Dialing;
   private readonly acceptor: Acceptor;
   private readonly gate: UpgradeGate;
-  private readonly detachments = new Set<() => void>();
-  private listener: Promise<OwnListener> | undefined;
-  private readonly openListener: () => Promise<OwnListener>;
+  private readonly listening: Listening;
 
   /** @throws GridError INVALID_ARGUMENT that names the option that is wrong. */
   constructor(options: GridOptions) {
@@ -102,9 +99,8 @@ export class GridManager {
     // keys and secrets go to who uses them and nowhere else: `this.options` may be logged
     const { token: auth, ring } = authOf(options.auth!, hosts, clock);
     const dialTls = new DialTlsSource(options.tls, logger);
-    this.renewal = new Renewal(logger, dialTls, ring, async () => this.listener?.catch(() => undefined));
+    this.renewal = new Renewal(logger, dialTls, ring, () => this.listening.own());
     const listen = options.listen ?? {};
-    this.openListener = () => OwnListener.open(local, listen, limits.handshakeMs);
     const refusals = new Refusals(clock, limits.refusedPerMinute);
     const tell = (event: GridEvent): void => this.told.next(event);
     const closedBecause = (): string | undefined => this.closedBecause();
@@ -122,6 +118,14 @@ export class GridManager {
     const { handlers, sockets } = this;
     this.acceptor = new Acceptor({ settings, auth, refusals, handlers, link, closedBecause, connection, tell });
     this.gate = new UpgradeGate({ settings, auth, refusals, acceptor: this.acceptor, sockets, closedBecause });
+    this.listening = new Listening({
+      settings,
+      open: () => OwnListener.open(local, listen, limits.handshakeMs),
+      onUpgrade: (request, socket, head) => this.gate.handle(request, socket, head),
+      onTlsFault: (reason, remoteAddress) => {
+        this.acceptor.refuse({ remoteAddress, refusalKey: `${remoteAddress ?? ''} ` }, reason, '');
+      },
+    });
 
     const ownLog = new LinkLog(logger, clock, local);
     this.own = new LocalLink(local, { clock, log: ownLog, limits, intervals, handlers: handlers.for(() => local) });
@@ -222,19 +226,7 @@ export class GridManager {
    * @throws GridError ALREADY_EXISTS where another grid has the same route on this server.
    */
   attach(server: Server): () => void {
-    const detach = routeUpgrades(server, this.route, (request, socket, head) =>
-      this.gate.handle(request, socket, head),
-    );
-    const unwatch = watchTlsFaults(server, (reason, remoteAddress) => {
-      this.acceptor.refuse({ remoteAddress, refusalKey: `${remoteAddress ?? ''} ` }, reason, '');
-    });
-    const release = (): void => {
-      this.detachments.delete(release);
-      unwatch();
-      detach();
-    };
-    this.detachments.add(release);
-    return release;
+    return this.listening.attach(server);
   }
 
   /**
@@ -243,8 +235,7 @@ export class GridManager {
    */
   async listen(): Promise<void> {
     if (this.life === 'draining' || this.life === 'closed') throw closedGrid();
-    this.listener ??= this.attachedListener();
-    await this.listener;
+    await this.listening.listen();
   }
 
   /** Takes an open socket that another host dialed, however it got here. It is refused like any other. */
@@ -300,18 +291,6 @@ export class GridManager {
     return { name: this.name, local: this.local, life: this.life, peers: this.peers };
   }
 
-  private async attachedListener(): Promise<OwnListener> {
-    try {
-      const listener = await this.openListener();
-      this.attach(listener.server);
-      return listener;
-    } catch (error) {
-      // the port may be free another time
-      this.listener = undefined;
-      throw error;
-    }
-  }
-
   private async begin(): Promise<void> {
     if (this.life !== 'new') throw closedGrid();
     this.life = 'running';
@@ -335,10 +314,8 @@ export class GridManager {
     this.own.close();
     this.acceptor.close();
     this.gate.close();
-    // one that could not be opened was told to who called listen(); there is nothing of it to close
-    const listener = await this.listener?.catch(() => undefined);
-    for (const detach of this.detachments) detach();
-    await Promise.all([this.sockets.empty(), listener?.close()]);
+    await this.listening.close();
+    await this.sockets.empty();
     this.told.complete();
   }
 

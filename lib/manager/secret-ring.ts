@@ -1,6 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { createSecretKey, type KeyObject } from 'node:crypto';
+import { isThenable } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
+import { kindOf } from './kind-of.js';
 
 /** One shared secret, or a list of which the first signs and all verify. */
 export type Secrets = string | readonly string[] | undefined;
@@ -17,14 +19,16 @@ export function verifySecrets(option: string, secret: unknown): readonly string[
   if (secret === undefined) {
     throw refuse(`${option} is undefined; is the environment variable set? It must be a string or a list of strings`);
   }
-  if (secret instanceof Promise) throw refuse(`${option} is a promise; wait for it, then give the string or the list`);
+  if (isThenable(secret)) {
+    // whether it fails is of no interest any more
+    Promise.resolve(secret).catch(() => {});
+    throw refuse(`${option} is a promise; wait for it, then give the string or the list`);
+  }
   const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret];
   if (secrets.length === 0) throw refuse(`${option} is an empty list; the first of it signs`);
   return secrets.map((one, index) => {
     const which = Array.isArray(secret) ? `${option}[${index}]` : option;
-    if (typeof one !== 'string') {
-      throw refuse(`${which} is ${one === null ? 'null' : `a ${typeof one}`}; it must be a string`);
-    }
+    if (typeof one !== 'string') throw refuse(`${which} is ${kindOf(one)}; it must be a string`);
     const bytes = Buffer.byteLength(one);
     if (bytes < SECRET_BYTES) throw refuse(`${which} has ${bytes} bytes; it must have at least ${SECRET_BYTES}`);
     return one;

@@ -1,6 +1,7 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { types } from 'node:util';
 import { GridError, textOf } from '../errors/index.js';
+import { kindOf } from './kind-of.js';
 
 /** The oldest version that is spoken, either way: those before it are broken (RFC 8996). */
 export const OLDEST_TLS = 'TLSv1.2';
@@ -44,11 +45,6 @@ export function secureContextOf(option: string, tls: unknown): SecureContext {
   } catch (error) {
     throw unreadable(option, error);
   }
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }
 
 /** Node's complaints about the kind of a value show the value; those of OpenSSL tell only what is wrong with it. */

@@ -4,6 +4,7 @@ import { GridError } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import { systemClock } from '../time/index.js';
 import { verifyHosts, verifyOrigin } from './hosts.js';
+import { kindOf } from './kind-of.js';
 import { INTERVALS, LIMITS, type GridIntervals, type GridLimits } from './limits.js';
 import type { GridOptions, GridSettings, ListenOptions } from './options.js';
 import { verifyListenTls } from './own-listener.js';
@@ -58,12 +59,6 @@ function shown(value: unknown): string {
 
 function wrong(option: string, value: unknown, allowed: string): GridError {
   return refuse(`${option} is ${shown(value)}; it must be ${allowed}`);
-}
-
-/** For a value that may be a secret. */
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }
 
 /** A plain object whose keys are all known; anything else throws. */

@@ -160,6 +160,8 @@ describe('the secret is rotated, host by host, on grids that run', () => {
     ['a short one beside a long one', [NEW, 'hunter2'], '[1] has 7 bytes'],
     ['none', [], 'is an empty list'],
     ['a promise', Promise.resolve(NEW) as unknown as string, 'is a promise; wait for it'],
+    ['a promise of another library', { then: () => {} } as unknown as string, 'is a promise; wait for it'],
+    ['an object', { secret: NEW } as unknown as string, 'is an object; it must be a string'],
   ])('with %s keeps what was there, and says so without showing it', async (_, secrets, text) => {
     const [tenant] = tenants as [Tenant];
     tenant.secrets = secrets;

@@ -1,0 +1,72 @@
+import type { Server } from 'node:http';
+import type { GridSettings } from './options.js';
+import type { OwnListener } from './own-listener.js';
+import { watchTlsFaults } from './tls-faults.js';
+import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js';
+
+export interface ListeningPorts {
+  readonly settings: Pick<GridSettings, 'route'>;
+  /** Opens the listener of the grid's own; rejects where that cannot be. */
+  readonly open: () => Promise<OwnListener>;
+  /** An upgrade request of the grid's route. */
+  readonly onUpgrade: UpgradeHandler;
+  /** A connection that a server refused by its TLS. */
+  readonly onTlsFault: (reason: string, remoteAddress: string | undefined) => void;
+}
+
+/** The servers on which a grid's route is served: those of others, and the listener of its own. */
+export class Listening {
+  private readonly detachments = new Set<() => void>();
+  private listener: Promise<OwnListener> | undefined;
+
+  constructor(private readonly ports: ListeningPorts) {}
+
+  /**
+   * Serves the route on a server of somebody else; everything else on it stays as it is. The returned function takes it
+   * back.
+   * @throws GridError ALREADY_EXISTS where another grid has the same route on this server.
+   */
+  attach(server: Server): () => void {
+    const { settings, onUpgrade, onTlsFault } = this.ports;
+    const detach = routeUpgrades(server, settings.route, onUpgrade);
+    const unwatch = watchTlsFaults(server, onTlsFault);
+    const release = (): void => {
+      this.detachments.delete(release);
+      unwatch();
+      detach();
+    };
+    this.detachments.add(release);
+    return release;
+  }
+
+  /** Opens the own listener; once is enough. One that could not be opened may be asked for again. */
+  async listen(): Promise<void> {
+    this.listener ??= this.opened();
+    await this.listener;
+  }
+
+  /** The own listener once it is open; undefined where there is none, or where it could not be opened. */
+  async own(): Promise<OwnListener | undefined> {
+    // why it could not be opened was told to who called listen()
+    return await this.listener?.catch(() => undefined);
+  }
+
+  /** Takes the route back everywhere. Resolves when the own listener is closed, for which its sockets must be. */
+  async close(): Promise<void> {
+    const listener = await this.own();
+    for (const detach of this.detachments) detach();
+    await listener?.close();
+  }
+
+  private async opened(): Promise<OwnListener> {
+    try {
+      const listener = await this.ports.open();
+      this.attach(listener.server);
+      return listener;
+    } catch (error) {
+      // the port may be free another time
+      this.listener = undefined;
+      throw error;
+    }
+  }
+}
