@@ -120,6 +120,10 @@ describe('docs/OPERATIONS.md is what the code does', () => {
     line.split(/PEER|WHY|ADDRESS|PATTERN|NAME|LOCAL|…|\bN\b/).map((part) => part.trim());
   const lib = sourcesOf('lib');
 
+  test('every limit has a word on when to raise it', () => {
+    expect(column('docs/OPERATIONS.md', '| limit | raise it when |')).toEqual(Object.keys(LIMITS));
+  });
+
   test('every line of the log that it shows is written somewhere', () => {
     const text = lib.map((file) => file.text).join('\n');
     expect(lines.flatMap(fixedParts).filter((part) => !text.includes(part))).toEqual([]);
