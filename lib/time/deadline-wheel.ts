@@ -69,7 +69,9 @@ export class DeadlineWheel {
     const { dueAt } = deadline;
     let level = 0;
     while (level < TOP && blockOf(dueAt, level) !== blockOf(this.at, level)) level++;
-    const turn = Math.floor(dueAt / SPANS[level]!);
+    const span = SPANS[level]!;
+    // what the last level does not reach stands in its farthest slot, and is placed again when that comes up
+    const turn = Math.min(Math.floor(dueAt / span), Math.floor(this.at / span) + SLOTS - 1);
     const slot = level * SLOTS + (turn % SLOTS);
     const head = this.slots[slot];
     deadline.slot = slot;
@@ -78,7 +80,7 @@ export class DeadlineWheel {
     if (head) head.before = deadline;
     this.slots[slot] = deadline;
     this.counts[level]!++;
-    return turn * SPANS[level]!;
+    return turn * span;
   }
 
   private unlink(deadline: Deadline): void {

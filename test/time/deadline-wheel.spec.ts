@@ -30,6 +30,21 @@ describe('a wheel of deadlines', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('one that lies years ahead waits beyond the reach of the last level, and holds up none of the others', () => {
+    const { clock, wheel, fired, mark } = fixture();
+    // in the last level's slot of the present, 200 rounds later
+    const far = 200 * 64 ** 6 + 5;
+    for (const at of [10, far, Infinity]) wheel.add(mark(`t${at}`), at);
+    clock.advance(10);
+    expect(fired).toEqual(['t10@10']);
+    clock.advance(far - 11);
+    expect(fired).toHaveLength(1);
+    clock.advance(1);
+    expect(fired).toEqual(['t10@10', `t${far}@${far}`]);
+    wheel.clear();
+    expect(clock.timers).toBe(0);
+  });
+
   test('is never early: fractions are rounded up', () => {
     const { clock, wheel, fired, mark } = fixture();
     wheel.add(mark('a'), 10.2);
