@@ -5,6 +5,7 @@ import { Line } from './line.js';
 /** Lets so many calls of one handler run at a time, and so many wait for their turn. */
 export class Gate {
   private running = 0;
+  private letsIn = false;
   private readonly waiting = new Line<() => void>();
 
   constructor(
@@ -23,7 +24,7 @@ export class Gate {
    * same: it was `full` that had to be asked.
    */
   enter(start: () => void): () => boolean {
-    if (this.running < this.concurrency) {
+    if (this.running < this.concurrency && this.waiting.length === 0) {
       this.running++;
       start();
       return () => false;
@@ -33,9 +34,20 @@ export class Gate {
   }
 
   leave(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.running--;
-    else next();
+    this.running--;
+    // a call that ends at once leaves from inside its start: those that wait are let in by one loop, not by recursion
+    if (this.letsIn) return;
+    this.letsIn = true;
+    try {
+      while (this.running < this.concurrency) {
+        const next = this.waiting.shift();
+        if (next === undefined) return;
+        this.running++;
+        next();
+      }
+    } finally {
+      this.letsIn = false;
+    }
   }
 }
 
