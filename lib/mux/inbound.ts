@@ -2,6 +2,9 @@ import { GridError } from '../errors/index.js';
 import { Fifo } from './fifo.js';
 import { unshared, type HeldBytes } from './held-bytes.js';
 
+/** What an item costs beside its bytes: a peer that announces a large capacity may send any number of empty ones. */
+const ITEM_BYTES = 64;
+
 /** How one direction of a call ended: cleanly, or with an error. */
 export interface End {
   readonly error: GridError | undefined;
@@ -90,7 +93,7 @@ export class Inbound {
   push(payload: Uint8Array): GridError | undefined {
     if (this.ended || this.discarded) return undefined;
     if (this.available >= this.capacity) return this.ports.overrun();
-    if (this.bytes + payload.length > this.ports.unreadBytes) {
+    if (this.bytes + payload.length + ITEM_BYTES * this.available > this.ports.unreadBytes) {
       return new GridError('RESOURCE_EXHAUSTED', `more than unreadBytes (${this.ports.unreadBytes}) wait unread`, {
         reason: 'limit',
       });

@@ -10,7 +10,7 @@ export interface MuxLimits {
    * Bytes of the peer's calls that are not let go: payloads of unfinished handlers, unread input. All calls together.
    */
   readonly heldBytes: number;
-  /** Bytes received and not consumed, per call. */
+  /** Bytes received and not consumed, per call; each message that waits counts 64 more. */
   readonly unreadBytes: number;
   /** Messages received and not consumed, per call, where no capacity is known. */
   readonly unreadMessages: number;

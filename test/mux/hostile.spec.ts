@@ -310,6 +310,20 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     });
   });
 
+  it('unread messages without a byte count too, whatever capacity the peer announces', () => {
+    const solo = new SoloMux({ limits: { unreadBytes: 64_000 } });
+    const call = solo.mux.openStream({ ...init, outCapacity: undefined });
+    const { muxId } = solo.take()[0]!;
+    solo.receive(Op.AckMux, muxId, { payload: encodeCapacity({ in: 0, out: 0xffffffff }) });
+    for (let seq = 1; seq <= 1_000; seq++) solo.receive(Op.MuxServerMsg, muxId, { seq, payload: new Uint8Array(0) });
+    expect(call.over).toBe(false);
+    for (let seq = 1_001; seq <= 1_002; seq++) solo.receive(Op.MuxServerMsg, muxId, { seq });
+    expect(call.output.end?.error).toMatchObject({
+      code: 'RESOURCE_EXHAUSTED',
+      message: expect.stringContaining('unreadBytes'),
+    });
+  });
+
   it('unread messages past the cap end the call where no capacity is known', () => {
     const solo = new SoloMux({ limits: { unreadMessages: 3 }, extensions: [] });
     const call = solo.mux.openStream({ ...init, outCapacity: undefined });
