@@ -42,6 +42,8 @@ export class Outflow implements Sink {
   attach(source: Source): void {
     this.source = source;
     source.sink = this;
+    // broken off already, by a value that came before the source
+    if (this.over || this.last) source.stop(() => {});
     this.flush();
   }
 

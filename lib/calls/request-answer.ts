@@ -57,7 +57,7 @@ export class RequestAnswer implements Sink {
     if (this.held === undefined) {
       this.hold(value);
     } else if (this.call.many) {
-      this.upgrade()?.value(value);
+      this.upgrade(value);
     } else {
       this.source?.stop(() => {});
       this.fail(new GridError('FAILED_PRECONDITION', TEXT.streamsOnly));
@@ -120,8 +120,8 @@ export class RequestAnswer implements Sink {
     else this.decision = setImmediate(() => this.upgrade());
   }
 
-  /** Goes on as a stream, which takes source and held value over. */
-  private upgrade(): Sink | undefined {
+  /** Goes on as a stream, which takes over the source, the held value and those that came after it. */
+  private upgrade(...more: unknown[]): Sink | undefined {
     const { source, held } = this;
     if (this.over || !source) return undefined;
     let stream: HandlerStream;
@@ -133,7 +133,7 @@ export class RequestAnswer implements Sink {
       return undefined;
     }
     this.close();
-    return StreamAnswer.continued(stream, this.context, this.ports, source, held?.value);
+    return StreamAnswer.continued(stream, this.context, this.ports, source, [held?.value, ...more]);
   }
 
   private respond(value: unknown): void {

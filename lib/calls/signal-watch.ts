@@ -12,8 +12,13 @@ interface Watch {
  */
 const watched = new WeakMap<AbortSignal, Watch>();
 
-/** Calls `aborted` once when the signal aborts; the returned function forgets it. The signal is not aborted yet. */
+/** Calls `aborted` once when the signal aborts, at once if it has; the returned function forgets it. */
 export function onAbort(signal: AbortSignal, aborted: () => void): () => void {
+  // what was encoded, checked or pulled since the options were looked at is the application's code
+  if (signal.aborted) {
+    aborted();
+    return () => {};
+  }
   const { listeners, forget } = watched.get(signal) ?? watch(signal);
   const place = listeners.add(aborted);
   return () => {

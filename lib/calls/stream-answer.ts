@@ -30,16 +30,16 @@ export class StreamAnswer implements OutflowPorts {
     return new StreamAnswer(stream, new CallContext(facts, stream, input), ports);
   }
 
-  /** Goes on with a request that became a stream, its first value in hand. */
+  /** Goes on with a request that became a stream, its first values in hand. */
   static continued(
     stream: HandlerStream,
     context: CallContext,
     ports: AnswerPorts,
     source: Source,
-    first: unknown,
+    first: readonly unknown[],
   ): Sink {
     const { flow } = new StreamAnswer(stream, context, ports).take();
-    flow.value(first);
+    for (const value of first) flow.value(value);
     flow.attach(source);
     return flow;
   }

@@ -137,6 +137,29 @@ describe('options of a call', () => {
     expect(warned).toEqual([]);
   });
 
+  it('a signal that aborts while the call is being made cancels it', async () => {
+    line.handle(60, () => new Promise(() => {}));
+    line.handle(61, () => new Promise(() => {}), { kind: 'stream', inCapacity: 4 });
+    const aborting = (controller: AbortController): object => ({ toJSON: () => controller.abort() ?? 1 });
+    const [asked, sent, fed] = [1, 2, 3].map(() => new AbortController()) as [
+      AbortController,
+      AbortController,
+      AbortController,
+    ];
+    const input = (function* () {
+      fed.abort();
+      yield 1;
+    })();
+    const calls = [
+      failure(line.caller.request(60, aborting(asked), { signal: asked.signal })),
+      failure(lastValueFrom(line.caller.send(60, aborting(sent), { signal: sent.signal }))),
+      failure(line.caller.stream(61, undefined, { input, inCapacity: 4, signal: fed.signal }).done),
+    ];
+    await line.pair.settle();
+    expect((await Promise.all(calls)).map(({ code }) => code)).toEqual(['CANCELLED', 'CANCELLED', 'CANCELLED']);
+    expect(line.pair.a.outgoing).toBe(0);
+  });
+
   it("a timeout's signal is DEADLINE_EXCEEDED, the parent's signal cancels", async () => {
     line.handle(60, never);
     const own = new AbortController();

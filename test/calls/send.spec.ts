@@ -34,6 +34,29 @@ describe('send()', () => {
     expect(line.pair.aToB.delivered).toHaveLength(2);
   });
 
+  it('keeps the order of an iterator that answers at once', async () => {
+    let next = 0;
+    const iterator = { next: () => (next < 20 ? { done: false, value: next++ } : { done: true, value: undefined }) };
+    line.handle(61, () => ({ [Symbol.asyncIterator]: () => iterator }), { outCapacity: 4 });
+    const values = await lastValueFrom(line.caller.send(61).pipe(toArray()));
+    expect(values).toEqual(Array.from({ length: 20 }, (_, index) => index));
+  });
+
+  it('stops a generator whose first value cannot be sent', async () => {
+    let stopped = 0;
+    line.handle(61, async function* () {
+      try {
+        yield () => {};
+        yield* count();
+      } finally {
+        stopped++;
+      }
+    });
+    expect((await failure(lastValueFrom(line.caller.send(61)))).code).toBe('INTERNAL');
+    await line.pair.settle();
+    expect([stopped, line.pair.b.running]).toEqual([1, 0]);
+  });
+
   it('unsubscribing cancels, before the answer and in the middle of a stream', async () => {
     let torn = 0;
     line.handle(60, (_payload, { signal }) => new Promise(() => signal.addEventListener('abort', () => torn++)));
