@@ -149,7 +149,10 @@ export class Connection implements MessageSocketListener {
     return this.drainUnheard;
   }
 
-  /** A clean end: what waits is written, the peer is told why, the calls that are open end as disconnected. */
+  /**
+   * A clean end: the peer is told why, the calls that are open end as disconnected. What waits for the end of the turn
+   * is written before; what waits for the socket is not: who wants it written closes when `queuedMessages` is 0.
+   */
   close(code: number, reason: string): void {
     this.queue.flush();
     this.end(ended(`closed: ${reason}`), code, reason);

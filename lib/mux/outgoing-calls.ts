@@ -67,6 +67,8 @@ export class OutgoingCalls {
       call.receive(message, cameAt);
       return;
     }
+    // the goodbye that follows the end of each stream
+    if (message.op === Op.DisconnectClientMux) return;
     this.ports.observer.dropped(message.op === Op.Response ? 'late-answer' : 'unknown-call');
     if (tellUnknown === undefined || message.flags & Flag.Eof) return;
     if (message.op === Op.Pong && decodePong(message.payload).notFound) return;

@@ -4,7 +4,7 @@ export type CallDirection = 'outgoing' | 'incoming';
 export type CallKind = 'request' | 'stream';
 
 /** Messages that a rule of the protocol tells to ignore. They are counted, never answered, never logged one by one. */
-export type DropKind = 'late-answer' | 'unknown-call' | 'excess-credit' | 'late-result' | 'after-end' | 'odd-op';
+export type DropKind = 'late-answer' | 'unknown-call' | 'excess-credit' | 'late-result' | 'odd-op';
 
 /** A stream whose both ends wait for the other to read. */
 export interface BlockedStream {
