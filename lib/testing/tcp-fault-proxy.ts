@@ -71,12 +71,12 @@ export class TcpFaultProxy {
 
   /** Ends all connections by a FIN to both sides. */
   cut(): void {
-    this.there.cut();
+    for (const way of [this.there, this.back]) way.cut();
   }
 
   /** Ends all connections by a RST to both sides. */
   reset(): void {
-    this.there.reset();
+    for (const way of [this.there, this.back]) way.reset();
   }
 
   /** A black hole, both ways: nothing passes, an end neither. New connections are made, and nothing passes there. */

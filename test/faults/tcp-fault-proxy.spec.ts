@@ -174,6 +174,19 @@ it('a stall both ways keeps the reset of one side from the other until it is hea
   await until(() => target.end !== undefined, 'then it is told');
 });
 
+it.each(['cut', 'reset'] as const)('%s ends also the side that does not know yet that the other is gone', async (how) => {
+  const { client, target } = await opened();
+  client.socket.write('x');
+  await has(target, 1);
+  proxy.stall();
+  target.socket.resetAndDestroy();
+  await once(target.socket, 'close');
+  await turns();
+  expect(client.end).toBeUndefined();
+  proxy[how]();
+  await until(() => client.end === (how === 'cut' ? 'fin' : 'rst'), 'the other end is told');
+});
+
 it('a swallower takes everything, and what it took is lost', async () => {
   const { client, target } = await opened();
   proxy.there.swallow();
