@@ -64,6 +64,11 @@ export class Connection implements MessageSocketListener {
 
   private state: State = { name: 'open' };
   private peerIsDraining = false;
+  /**
+   * What waited to be written when the peer said so. Our pongs come after it: the peer takes the next one as the word
+   * that the calls which we made before have arrived.
+   */
+  private heardDrainAt = 0;
   /** Where our Disconnect stands in the write queue, 0: not said. */
   private drainPosition = 0;
   /** A ping that follows our Disconnect is not answered yet. */
@@ -204,7 +209,7 @@ export class Connection implements MessageSocketListener {
           return;
         }
         const pong = encodePong({ notFound: false, time: decodePing(message.payload).time });
-        this.sendOwn(Op.Pong, message.seq, message.deadlineMs, this.dialect.baseFlags, pong, 0);
+        this.sendOwn(Op.Pong, message.seq, message.deadlineMs, this.dialect.baseFlags, pong, this.heardDrainAt);
         return;
       case Op.Pong:
         this.heartbeat.handlePong(decodePong(message.payload));
@@ -224,6 +229,7 @@ export class Connection implements MessageSocketListener {
       return;
     }
     this.peerIsDraining = true;
+    this.heardDrainAt = this.queue.position;
     this.onPeerDraining?.(decodeErrorText(message.payload?.subarray(0, DRAIN_REASON_BYTES)));
   }
 

@@ -79,6 +79,11 @@ export class WriteQueue implements Outbox {
     return this.bytes;
   }
 
+  /** Position of the message that was taken last, those that overtook left out. */
+  get position(): number {
+    return this.lastPosition;
+  }
+
   get congested(): boolean {
     return this.bytes > this.ports.limits.queuedBytes;
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { Op, type Extension, type Message } from '../../lib/wire/index.js';
-import { connect, ports, request, until } from './grid-end.js';
+import { connect, errorOf, ports, request, until } from './grid-end.js';
 import { messagesOf } from './raw-peer.js';
 
 const WITH: readonly Extension[] = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];
@@ -18,6 +18,7 @@ async function pair(extensions: readonly Extension[]) {
     leaving,
     staying,
     reasons,
+    sockets,
     received: () => messages().map(({ op }) => op),
     said: () => messages().filter(({ op }) => op === Op.Disconnect),
   };
@@ -34,6 +35,21 @@ describe('a connection that drains (spec §11)', () => {
     expect(said()).toHaveLength(1);
     expect([staying.peerDrains, leaving.peerDrains]).toEqual([true, false]);
     leaving.close(1001, 'done');
+  });
+
+  it('is heard when the calls that waited to be written before it have arrived', async () => {
+    const { leaving, staying, sockets, reasons } = await pair(WITH);
+    const arrived: Op[] = [];
+    sockets[0].tap = (frame) => arrived.push(...messagesOf(frame).map(({ op }) => op));
+    sockets[0].stall();
+    const calls = Array.from({ length: 10 }, () => errorOf(request(staying, 62, Buffer.alloc(65_000))));
+    leaving.drain('deploy');
+    await until(() => reasons.length > 0);
+    sockets[0].flow();
+    await until(() => !leaving.drainPending);
+    expect(arrived).toEqual([...calls.map(() => Op.Request), Op.Pong]);
+    leaving.close(1001, 'done');
+    await Promise.all(calls);
   });
 
   it('cuts a reason to 1 KiB', async () => {
