@@ -66,10 +66,10 @@ export function dialWebSocket(dial: WsDial): Promise<MessageSocket> {
         resolve(socket);
       });
     const onResponse = (_request: ClientRequest, response: IncomingMessage): void => {
-      reasonOf(response).then((reason) => {
+      void reasonOf(response).then((reason) => {
         fail(refusal(dial.peer, response.statusCode ?? 0, reason));
         ws.terminate();
-      }, fail);
+      });
     };
     // stays while the socket is not handed over: `ws` tells its errors to somebody, or ends the process
     const onError = (error: Error): void => fail(unreachable(dial.peer, error));
@@ -114,14 +114,18 @@ function refusal(peer: string, status: number, reason: string): GridError {
   return new GridError(code, text, { peer, remote: true });
 }
 
-/** The start of the body as one line of text that is safe to log. */
+/** The start of the body as one line of text that is safe to log. Never rejects: the status says what happened. */
 async function reasonOf(response: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-    bytes += chunk.length;
-    if (bytes >= REASON_BYTES) break;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= REASON_BYTES) break;
+    }
+  } catch {
+    // the body was cut; what came of it has to do
   }
   const text = Buffer.concat(chunks).subarray(0, REASON_BYTES).toString();
   return text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();

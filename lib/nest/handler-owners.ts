@@ -7,7 +7,7 @@ export interface HandlerOwner {
   /** `DiskController.info`. */
   readonly name: string;
   readonly method: string;
-  /** The method as the instance has it when its handlers are registered: what Nest calls, whatever it is given later. */
+  /** The method that the instance has when its handlers are registered: what Nest calls, whatever it is given later. */
   readonly callback: Method;
   readonly controller: InstanceWrapper<Record<string, Method>>;
   /** Nest's key of the module that has the controller. */

@@ -1,0 +1,48 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { OpenSockets } from '../../lib/manager/open-sockets.js';
+import { dialWebSocket } from '../../lib/manager/ws-dialer.js';
+
+let server: Server;
+let sockets: OpenSockets;
+/** What the server answers to a request, and then it hangs up. */
+let answer: string;
+
+beforeEach(async () => {
+  sockets = new OpenSockets();
+  server = createServer((socket: Socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => socket.end(answer));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+});
+
+afterEach(async () => {
+  await sockets.empty();
+  server.close();
+  await once(server, 'close');
+});
+
+it.each<[string, string, string, string]>([
+  ['a refusal', '401 No\r\nContent-Length: 6\r\n\r\nno key', 'UNAUTHENTICATED', 'HTTP 401: no key'],
+  ['a cut body', '401 No\r\nContent-Length: 9\r\n\r\nno key', 'UNAUTHENTICATED', 'HTTP 401: no key'],
+  ['a body that never came', '403 No\r\nContent-Length: 9\r\n\r\n', 'PERMISSION_DENIED', 'HTTP 403'],
+  ['a body of many lines', '503 Busy\r\n\r\nline\n\u0007line', 'UNAVAILABLE', 'HTTP 503: line line'],
+  ['a long body', `500 Error\r\n\r\n${'x'.repeat(5_000)}`, 'UNAVAILABLE', `HTTP 500: ${'x'.repeat(512)}`],
+  ['another status', '302 Found\r\n\r\n', 'FAILED_PRECONDITION', 'HTTP 302'],
+])('no upgrade: its status is told, and no socket left: %s', async (_name, text, code, message) => {
+  answer = `HTTP/1.1 ${text}`;
+  const { port } = server.address() as AddressInfo;
+  const dialed = dialWebSocket({
+    peer: `http://127.0.0.1:${port}`,
+    route: '/grid/v1',
+    token: '',
+    dateMs: 0,
+    tls: {},
+    frameBytes: 65_536,
+    signal: new AbortController().signal,
+    sockets,
+  });
+  await expect(dialed).rejects.toMatchObject({ code, message, remote: true });
+});
