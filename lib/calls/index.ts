@@ -17,6 +17,7 @@ export {
   type StreamContract,
 } from './contract.js';
 export type { GridCall } from './grid-call.js';
+export { logText } from './handler-failure.js';
 export { HandlerTable, type HandlerTablePorts } from './handler-table.js';
 export { type HandlerFunction, type HandlerKind, type HandlerSpec } from './handler-spec.js';
 export type { HandlerEnd, HandlerInterceptor, IncomingCall } from './intercept-handler.js';

@@ -1,6 +1,6 @@
-import { types } from 'node:util';
 import { HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
+import { logText } from '../calls/index.js';
 import { GridError, textOf, type GridCode } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 
@@ -56,8 +56,7 @@ export function gridErrorOf(thrown: unknown): GridError {
 /** Logs the error behind one that was not meant for its caller. */
 export function logInternal(error: GridError, pattern: string, logger: GridLogger): void {
   if (error.code !== 'INTERNAL' || error.message !== INTERNAL_TEXT) return;
-  const { cause } = error;
-  logger.error(`handler ${pattern}: ${(types.isNativeError(cause) && cause.stack) || textOf(cause)}`);
+  logger.error(`handler ${pattern}: ${logText(error.cause)}`);
 }
 
 /**
