@@ -238,11 +238,12 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       this.finish(failureOf(decodeErrorText(message.payload), message.metadata));
       return;
     }
+    let refusal: GridError | undefined;
     if (message.payload) {
       this.ports.observer.payloadReceived('outgoing', 'stream', this.handler, message.payload.length);
-      this.output.append(message.payload);
+      refusal = this.output.append(message.payload);
     }
-    this.finish(undefined, cameAt);
+    this.finish(refusal, cameAt);
   }
 
   private handlePong(message: Message): void {

@@ -221,7 +221,11 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
       }
       if (message.payload) {
         this.countInput(message.payload);
-        this.input.append(message.payload);
+        const refusal = this.input.append(message.payload);
+        if (refusal) {
+          this.endByProtocol(refusal);
+          return;
+        }
       }
       this.input.finish(CLEAN_END);
       return;

@@ -93,6 +93,18 @@ export class Inbound {
   push(payload: Uint8Array): GridError | undefined {
     if (this.ended || this.discarded) return undefined;
     if (this.available >= this.capacity) return this.ports.overrun();
+    const refusal = this.append(payload);
+    if (!refusal) this.onReady?.();
+    return refusal;
+  }
+
+  /**
+   * The last item of a message that also ends the direction: no credit is asked for it, but it has to be held like any
+   * other. `finish` follows, and tells the reader. An error as for `push`.
+   * @internal
+   */
+  append(payload: Uint8Array): GridError | undefined {
+    if (this.ended || this.discarded) return undefined;
     if (this.bytes + payload.length + ITEM_BYTES * this.available > this.ports.unreadBytes) {
       return new GridError('RESOURCE_EXHAUSTED', `more than unreadBytes (${this.ports.unreadBytes}) wait unread`, {
         reason: 'limit',
@@ -100,21 +112,11 @@ export class Inbound {
     }
     const refusal = this.held?.refusal(payload.length);
     if (refusal) return refusal;
-    this.append(payload);
-    this.onReady?.();
-    return undefined;
-  }
-
-  /**
-   * The last item of a message that also ends the direction: no credit is asked for it.
-   * @internal
-   */
-  append(payload: Uint8Array): void {
-    if (this.ended || this.discarded) return;
     this.items ??= new Fifo();
     this.items.push(unshared(payload));
     this.bytes += payload.length;
     this.held?.add(payload.length);
+    return undefined;
   }
 
   /**

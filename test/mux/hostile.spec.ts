@@ -5,6 +5,7 @@ import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair } from '../../lib/testing/mux-pair.js';
 import { encodeCapacity, encodeMuxConnectError, encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
+import { stream } from './streams.js';
 
 const EOF = Flag.Crc | Flag.Eof;
 
@@ -310,6 +311,29 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
       code: 'RESOURCE_EXHAUSTED',
       message: expect.stringContaining('unreadBytes'),
     });
+  });
+
+  it('unread bytes past the cap end the call, too, when they come with its end', () => {
+    const solo = new SoloMux({ limits: { unreadBytes: 10 } });
+    const call = solo.mux.openStream({ ...init, outCapacity: undefined });
+    const { muxId } = solo.take()[0]!;
+    solo.receive(Op.AckMux, muxId);
+    solo.receive(Op.MuxServerMsg, muxId, { seq: 1, payload: new Uint8Array(10) });
+    solo.receive(Op.MuxServerMsg, muxId, { seq: 2, flags: EOF, payload: new Uint8Array(1) });
+    expect(call.output.available).toBe(1);
+    expect(call.output.end?.error?.code).toBe('RESOURCE_EXHAUSTED');
+  });
+
+  it('input that comes with its end is held within heldBytes like any other', () => {
+    const calls: HandlerStream[] = [];
+    const solo = new SoloMux({ handlers: { 70: stream((call) => calls.push(call), 1) }, limits: { heldBytes: 100 } });
+    for (const muxId of [1, 2]) {
+      solo.receive(Op.ConnectMux, muxId, { handler: 70 });
+      solo.receive(Op.MuxClientMsg, muxId, { seq: 1, flags: EOF, payload: new Uint8Array(60) });
+    }
+    expect(calls.map(({ input }) => input.available)).toEqual([1, 0]);
+    expect(calls.map(({ aborted }) => aborted?.message)).toEqual([undefined, expect.stringContaining('heldBytes')]);
+    solo.disconnect();
   });
 
   it('unread messages without a byte count too, whatever capacity the peer announces', () => {
