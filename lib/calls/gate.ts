@@ -5,6 +5,7 @@ import { Line } from './line.js';
 /** Lets so many calls of one handler run at a time, and so many wait for their turn. */
 export class Gate {
   private running = 0;
+  /** A loop that lets in those that wait runs further up the stack. */
   private letsIn = false;
   private readonly waiting = new Line<() => void>();
 
