@@ -14,7 +14,7 @@ import { StallWatch } from './stall-watch.js';
 const IN_FLIGHT_BYTES = 256 * 1024;
 
 /** Messages that the second frame of a turn takes; each later one takes twice as many as the one before. */
-const FIRST_BATCH = 8;
+const FIRST_BATCH = 16;
 
 export interface WriteQueuePorts {
   readonly socket: MessageSocket;

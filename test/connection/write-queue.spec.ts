@@ -81,12 +81,12 @@ describe('the write queue', () => {
     expect(socket.frames.map((frame) => Buffer.from(frame))).toEqual([Buffer.from(frameOf(data(1, 100)))]);
   });
 
-  it('merges the rest of the turn: 8, 16, 32 … messages a frame, the last ones when the turn is over', async () => {
-    for (let muxId = 1; muxId <= 30; muxId++) queue.send(data(muxId, 10));
-    expect(sent().map((frame) => frame.length)).toEqual([1, 8, 16]);
+  it('merges the rest of the turn: 16, 32, 64 … messages a frame, the last ones when the turn is over', async () => {
+    for (let muxId = 1; muxId <= 54; muxId++) queue.send(data(muxId, 10));
+    expect(sent().map((frame) => frame.length)).toEqual([1, 16, 32]);
     await turn();
-    expect(sent().map((frame) => frame.length)).toEqual([1, 8, 16, 5]);
-    expect(sent().flat()).toEqual(Array.from({ length: 30 }, (_, index) => index + 1));
+    expect(sent().map((frame) => frame.length)).toEqual([1, 16, 32, 5]);
+    expect(sent().flat()).toEqual(Array.from({ length: 54 }, (_, index) => index + 1));
   });
 
   it('a single message left at the end of a turn goes bare', async () => {
@@ -125,7 +125,7 @@ describe('the write queue', () => {
 
   it('fills frames up to 64 KiB, and does not wait for the end of the turn with a full one', () => {
     for (let muxId = 1; muxId <= 40; muxId++) queue.send(data(muxId, 4_096));
-    expect(sent().map((frame) => frame.length)).toEqual([1, 8, 15, 15]);
+    expect(sent().map((frame) => frame.length)).toEqual([1, 15, 15]);
   });
 
   describe('while frames wait for the socket', () => {
@@ -243,17 +243,17 @@ describe('the write queue', () => {
   });
 
   it('withdraws what was not handed over, anywhere in a frame', async () => {
-    const positions = Array.from({ length: 12 }, (_, index) => queue.send(data(index + 1, 50 + index * 40)));
+    const positions = Array.from({ length: 20 }, (_, index) => queue.send(data(index + 1, 50 + index * 40)));
     expect(queue.withdraw(positions[0]!)).toBe(false);
-    expect(queue.withdraw(positions[8]!)).toBe(false);
-    // 10, 11 and 12 wait for the end of the turn
+    expect(queue.withdraw(positions[16]!)).toBe(false);
+    // 18, 19 and 20 wait for the end of the turn
     const before = queue.queuedBytes;
-    expect(queue.withdraw(positions[10]!)).toBe(true);
-    expect(queue.withdraw(positions[10]!)).toBe(true);
-    expect(queue.queuedBytes).toBe(before - frameOf(data(11, 450)).length);
-    expect(queue.queuedMessages).toBe(11);
+    expect(queue.withdraw(positions[18]!)).toBe(true);
+    expect(queue.withdraw(positions[18]!)).toBe(true);
+    expect(queue.queuedBytes).toBe(before - frameOf(data(19, 770)).length);
+    expect(queue.queuedMessages).toBe(19);
     await turn();
-    expect(sent()).toEqual([[1], [2, 3, 4, 5, 6, 7, 8, 9], [10, 12]]);
+    expect(sent()).toEqual([[1], Array.from({ length: 16 }, (_, index) => index + 2), [18, 20]]);
     socket.finish();
     expect([queue.queuedMessages, queue.queuedBytes]).toEqual([0, 0]);
   });
