@@ -269,8 +269,8 @@ describe('unreadBytes and unreadMessages', () => {
     const attacker = await bastion.attacker();
     await attacker.send({ op: op.ConnectMux, muxId: 1, handler: 64 });
     await attacker.send({ op: op.ConnectMux, muxId: 2, handler: 64 });
-    // each message counts 64 bytes more than its payload
-    for (const muxId of [1, 2]) await attacker.send(input(muxId, 1, 600 - 64));
+    // each message that waits counts 64 bytes more than its payload
+    for (const muxId of [1, 2]) await attacker.send(input(muxId, 1, 600));
     await attacker.send(input(2, 2, 400 - 64));
     await bastion.settle(attacker);
     expect(attacker.count(op.MuxServerMsg)).toBe(0);
