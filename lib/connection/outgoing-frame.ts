@@ -10,8 +10,11 @@ import {
 } from '../wire/index.js';
 import type { Slab } from './slab.js';
 
-/** The largest Merged that we send: what the smallest `Max` of a peer allows. */
-const MERGED_BYTES = LEAST_MAX;
+/**
+ * The largest Merged that we send: half of what the smallest `Max` of a peer allows. Two of them fit what Node reads from
+ * a socket at a time, so that most arrive in one piece and need not be put together from two.
+ */
+const MERGED_BYTES = LEAST_MAX / 2;
 
 /** The most bytes that a frame of one message needs while it is built, beside that message. */
 const MAX_FRAMING = MERGED_HEADER_MAX + ITEM_HEADER_MAX;

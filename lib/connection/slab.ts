@@ -1,6 +1,6 @@
 import { cutSlabs } from '../wire/index.js';
 
-/** Room for about four frames. */
+/** Room for about eight frames. */
 const SLAB_BYTES = 256 * 1024;
 
 /** Slabs outside of the codec's memory that are kept for later, all connections together: 4 MiB. */

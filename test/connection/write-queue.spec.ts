@@ -123,9 +123,9 @@ describe('the write queue', () => {
     }
   });
 
-  it('fills frames up to 64 KiB, and does not wait for the end of the turn with a full one', () => {
+  it('fills frames up to 32 KiB, and does not wait for the end of the turn with a full one', () => {
     for (let muxId = 1; muxId <= 40; muxId++) queue.send(data(muxId, 4_096));
-    expect(sent().map((frame) => frame.length)).toEqual([1, 15, 15]);
+    expect(sent().map((frame) => frame.length)).toEqual([1, 7, 7, 7, 7, 7]);
   });
 
   describe('while frames wait for the socket', () => {
