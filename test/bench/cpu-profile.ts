@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { join } from 'node:path';
 import type { Role } from './process-message.js';
@@ -26,7 +26,8 @@ export class CpuProfile {
     const { profile } = await this.session.post('Profiler.stop');
     const { case: name, api, part, payload, outstanding, round } = this.run;
     const words = [name, part.replaceAll(/\W+/g, '-'), api, payload, outstanding, `round${round}`, `part${++this.parts}`, this.role];
-    await mkdir(this.folder, { recursive: true });
-    await writeFile(join(this.folder, `${words.filter((word) => word !== '').join('.')}.cpuprofile`), JSON.stringify(profile));
+    mkdirSync(this.folder, { recursive: true });
+    // at once: the process is ended as soon as the other side is done
+    writeFileSync(join(this.folder, `${words.filter((word) => word !== '').join('.')}.cpuprofile`), JSON.stringify(profile));
   }
 }
