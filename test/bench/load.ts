@@ -5,6 +5,15 @@ import type { Scene, Usage } from './scene.js';
 /** After so many failed calls a run is broken, not slow. */
 const MOST_ERRORS = 1_000;
 
+/**
+ * Calls out while a load warms up, if it has fewer of its own: with one at a time few thousand calls would be made in
+ * that time, and what is measured then is the compiler.
+ */
+const WARM_UP_OUTSTANDING = 64;
+
+/** What part of the warm-up the measured load itself gets before its first mark. */
+const SETTLING = 8;
+
 /** What one worker does again and again. */
 export interface Work<T> {
   /** The call itself, all that the latency covers. */
@@ -82,8 +91,11 @@ export async function runLoad<T>(
   measureMs: number = scene.run.measureMs,
 ): Promise<LoadResult> {
   const { outstanding, warmUpMs } = scene.run;
+  const warmUp = new ClosedLoop(work, Math.max(outstanding, WARM_UP_OUTSTANDING));
+  await warmUp.during(warmUpMs);
+  await warmUp.stop();
   const loop = new ClosedLoop(work, outstanding);
-  await loop.during(warmUpMs);
+  await loop.during(warmUpMs / SETTLING);
   const result = await loop.measure(scene, measureMs);
   await loop.stop();
   return result;
