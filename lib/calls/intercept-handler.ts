@@ -61,7 +61,13 @@ export class InterceptedHandler {
     const interceptor = interceptors[index];
     if (interceptor === undefined) return this.ports.run();
     let ran = false;
+    let left = false;
     const run = (): void => {
+      if (left) {
+        // the call has failed without it, or has its handler: a second answer would free a place that is not its own
+        this.log(new GridError('FAILED_PRECONDITION', 'it called run() after it had returned'));
+        return;
+      }
       if (ran) throw new GridError('FAILED_PRECONDITION', 'an interceptor of handlers called run() twice');
       ran = true;
       this.enter(interceptors, index + 1);
@@ -73,6 +79,8 @@ export class InterceptedHandler {
     } catch (thrown) {
       if (ran) this.log(thrown);
       else this.ports.fail(thrown);
+    } finally {
+      left = true;
     }
     return undefined;
   }

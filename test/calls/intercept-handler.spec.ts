@@ -155,6 +155,31 @@ describe('interceptors of handlers', () => {
     expect(line.logged).toEqual([expect.stringContaining('too late'), expect.stringContaining('at the end')]);
   });
 
+  it('that call run too late do not run the handler: its call has failed, and its place is free once', async () => {
+    let now = 0;
+    let most = 0;
+    let ran = 0;
+    const run = async (): Promise<void> => {
+      ran++;
+      most = Math.max(most, ++now);
+      await line.pair.settle();
+      now--;
+    };
+    line.handle(60, run, { concurrency: 1, queue: 8 });
+    const late: (() => void)[] = [];
+    const remove = line.table.intercept((_call, go) => {
+      late.push(go);
+      return undefined;
+    });
+    expect((await failure(line.caller.request(60))).code).toBe('INTERNAL');
+    expect((await failure(line.caller.request(60))).code).toBe('INTERNAL');
+    remove();
+    for (const go of late) go();
+    expect(line.logged).toEqual(Array(2).fill(expect.stringContaining('after it had returned')));
+    await Promise.all([1, 2, 3, 4].map(() => line.caller.request(60)));
+    expect([ran, most]).toEqual([4, 1]);
+  });
+
   it('are gone when they are removed', async () => {
     line.handle(60, () => store.getStore() ?? null);
     const remove = line.table.intercept(named('a'));
