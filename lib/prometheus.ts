@@ -1,6 +1,7 @@
 import { Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import { Counter, Gauge, register, type Histogram, type Registry } from 'prom-client';
+import { Subscription } from 'rxjs';
 import { GridError } from './errors/index.js';
 import type { GridManager, GridStats, HandlerStats, PeerState, PeerStatus } from './manager/index.js';
 import { getGridToken } from './nest/index.js';
@@ -25,11 +26,13 @@ export function collectGridMetrics(grid: GridManager, options: GridMetricsOption
   const metrics = byPrefix.get(prefix) ?? new GridMetrics(registry, prefix);
   metrics.add(grid);
   byPrefix.set(prefix, metrics);
+  // made before: a grid that is closed already says so at once
+  const closed = new Subscription();
   const remove = (): void => {
     closed.unsubscribe();
     if (metrics.remove(grid)) byPrefix.delete(prefix);
   };
-  const closed = grid.events.subscribe({ complete: () => remove() });
+  closed.add(grid.events.subscribe({ complete: remove }));
   return remove;
 }
 

@@ -172,4 +172,13 @@ describe('what Prometheus sees of a grid', () => {
     remove();
     expect(await register.metrics()).toBe('\n');
   });
+
+  test('of a grid that is closed already: nothing', async () => {
+    const [{ grid }] = hosts.nodes as [GridTestingModule['nodes'][number]];
+    await hosts.close();
+    const late = new Registry();
+    const remove = collectGridMetrics(grid, { registry: late });
+    expect(late.getMetricsAsArray()).toEqual([]);
+    remove();
+  });
 });
