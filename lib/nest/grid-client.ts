@@ -1,7 +1,16 @@
+import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
 import { defer, Observable, ReplaySubject } from 'rxjs';
-import type { AnswerOf, CallOptions, Pattern, PayloadArgs, PayloadOf, SendableContract } from '../calls/index.js';
+import {
+  isContract,
+  type AnswerOf,
+  type CallOptions,
+  type Pattern,
+  type PayloadArgs,
+  type PayloadOf,
+  type SendableContract,
+} from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import type { GridPeer, PeerState } from '../manager/index.js';
 import { GridRecord } from './grid-record.js';
@@ -78,8 +87,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     defer(() => this.dispatch(packet, options)).subscribe({
       next: () => outcome.next(undefined as TResult),
       error: (error: unknown) => {
-        if (!outcome.observed)
-          this.logger.error(`event ${JSON.stringify(to)} to ${this.options.peer}: ${String(error)}`);
+        if (!outcome.observed) this.logger.error(`event ${shown(to)} to ${this.options.peer}: ${String(error)}`);
         outcome.error(this.serializeError(error));
       },
       complete: () => outcome.complete(),
@@ -135,4 +143,10 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     if (grid === undefined || typeof grid === 'string') return findLiveGrid(grid);
     return typeof grid === 'function' ? grid() : grid;
   }
+}
+
+/** A pattern for the log, whatever it holds: JSON would throw for a bigint, or for a contract with its schemas. */
+function shown(to: unknown): string {
+  if (isContract(to)) return to.name;
+  return typeof to === 'string' ? JSON.stringify(to) : inspect(to, { breakLength: Infinity });
 }

@@ -133,6 +133,10 @@ describe('emit', () => {
     expect(errors).toEqual([expect.stringMatching(/^event "nobody" to http.*UNIMPLEMENTED/)]);
     await expect(lastValueFrom(client.emit('nobody', 1))).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
     expect(errors).toHaveLength(1);
+    // JSON has no form for it
+    client.emit({ cmd: 'nobody', size: 1n }, 1);
+    await until('it is logged', () => errors.length > 1);
+    expect(errors[1]).toMatch(/^event \{ cmd: 'nobody', size: 1n \} to http.*UNIMPLEMENTED/);
   });
 });
 
