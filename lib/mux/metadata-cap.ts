@@ -1,4 +1,4 @@
-import { GridError } from '../errors/index.js';
+import { GridError, toGridError } from '../errors/index.js';
 import { METADATA_BYTES, metadataSize, type Message, type Metadata } from '../wire/index.js';
 import type { CallInit } from './call-init.js';
 
@@ -17,13 +17,26 @@ export function openingMetadata(
     const text = 'the peer takes no metadata: it lacks the extension meta';
     throw new GridError('FAILED_PRECONDITION', text, { notSent: true });
   }
-  const bytes = metadata === undefined ? 0 : metadataSize(metadata);
+  const bytes = metadata === undefined ? 0 : sendableSize(metadata);
   if (bytes > mostBytes) {
     throw new GridError('INVALID_ARGUMENT', tooLarge(bytes, mostBytes), { reason: 'limit', notSent: true });
   }
   if (traceContext === undefined || !carried) return metadata;
   const both = { ...traceContext, ...metadata };
-  return metadataSize(both) > mostBytes ? metadata : both;
+  try {
+    return metadataSize(both) > mostBytes ? metadata : both;
+  } catch {
+    // it holds what has no UTF-8 form, or no strings at all
+    return metadata;
+  }
+}
+
+function sendableSize(metadata: Metadata): number {
+  try {
+    return metadataSize(metadata);
+  } catch (fault) {
+    throw toGridError(fault, 'INVALID_ARGUMENT').with({ notSent: true });
+  }
 }
 
 /**

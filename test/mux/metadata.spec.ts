@@ -96,6 +96,22 @@ describe('errors with a code (spec §11, error)', () => {
     expect(metadata).toEqual({ took: '1 ms' });
   });
 
+  it('that UTF-8 has no form for is refused before it is sent; a trace is left out', async () => {
+    const solo = new SoloMux();
+    const open = (more: object) => () => solo.mux.openRequest({ ...init(), ...more }, { onResponse() {}, onError() {} });
+    let thrown: unknown;
+    try {
+      open({ metadata: { key: '\ud800' } })();
+    } catch (error) {
+      thrown = error;
+    }
+    expect(thrown).toMatchObject({ code: 'INVALID_ARGUMENT', notSent: true });
+    for (const traceparent of ['\ud800', undefined]) {
+      open({ metadata: { tenant: 'a' }, traceContext: { traceparent } })();
+      expect(solo.sent.at(-1)!.metadata).toEqual({ tenant: 'a' });
+    }
+  });
+
   it('a refusal carries its code and says notSent', async () => {
     const admit = () => new GridError('RESOURCE_EXHAUSTED', 'busy');
     expect(await request({ onRequest: () => {}, admit })).toMatchObject({
