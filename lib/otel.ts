@@ -186,7 +186,7 @@ function attributesOf(pattern: string, event: 'send' | 'process' | undefined): A
 /** The other end of a call. */
 function address(role: 'server' | 'client', origin: string): Attributes {
   const { hostname, port, protocol } = new URL(origin);
-  return { [`${role}.address`]: hostname, [`${role}.port`]: Number(port) || (protocol === 'https:' ? 443 : 80) };
+  return { [`${role}.address`]: hostname, [`${role}.port`]: Number(port) || (/^(https|wss):$/.test(protocol) ? 443 : 80) };
 }
 
 /** Ends the span of a call of ours. Whoever gives a call up has not failed. */

@@ -71,7 +71,8 @@ export function watchSignals(options: CallOptions, cancel: (error: GridError) =>
   const { signal } = options;
   const outer = options.parent?.signal;
   const forget = signal && onAbort(signal, () => cancel(cancelled(signal.reason)));
-  if (outer === undefined || outer === signal) return forget;
+  // cancelled already: nobody would forget the other one
+  if (outer === undefined || outer === signal || signal?.aborted) return forget;
   const forgetOuter = onAbort(outer, () => cancel(cancelled(outer.reason)));
   return forget
     ? () => {
