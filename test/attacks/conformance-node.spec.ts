@@ -13,10 +13,10 @@ afterAll(() => siege?.end());
 
 it.each(ARSENAL.map((attack, index) => ({ ...attack, index })))(
   '$name',
-  async ({ name, most, run, index }) => {
+  async ({ name, most, mostOfNode = most, run, index }) => {
     await siege!.begin();
     await run(siege!, siege!.names[index]!);
-    await siege!.lift(`node: ${name}`, most * MB);
+    await siege!.lift(`node: ${name}`, mostOfNode * MB);
   },
   volume(120_000, 600_000),
 );
