@@ -8,6 +8,8 @@ import { LASTING } from './mix.js';
 export const HEAP_BYTES = 5 * 1024 * 1024;
 const QUIET_WITHIN_MS = 20_000;
 const LOOK_EVERY_MS = 100;
+/** Longer than the timer that watches a write. */
+const MOMENT_MS = 1_500;
 
 /** All that a process with two idle hosts holds. */
 export interface Holdings {
@@ -35,27 +37,48 @@ export async function holdingsOf(couple: Couple): Promise<Holdings> {
 }
 
 /**
- * What is held now, and in what it differs from before. A difference must last: a ping that is under way has its timer,
- * and is over in a moment.
+ * What is held before anything is compared with it: of each count the least of a while. What pings and goodbyes hold for
+ * a moment, such as the timer that watches a write, does not belong to it.
+ */
+export async function baseLineOf(couple: Couple): Promise<Holdings> {
+  const until = performance.now() + MOMENT_MS;
+  let least = await holdingsOf(couple);
+  while (performance.now() < until) {
+    await delay(LOOK_EVERY_MS);
+    const { heapUsed, counts } = await holdingsOf(couple);
+    const names = Object.keys(counts).filter((what) => what in least.counts);
+    const entries = names.map((what) => [what, Math.min(counts[what]!, least.counts[what]!)] as const);
+    least = { heapUsed: Math.min(heapUsed, least.heapUsed), counts: Object.fromEntries(entries) };
+  }
+  return least;
+}
+
+/**
+ * What is held now, and in what it differs from before. A difference must stand in every look: what a ping holds comes
+ * and goes.
  */
 export async function compare(couple: Couple, before: Holdings): Promise<{ after: Holdings; left: string[] }> {
   const giveUpAt = performance.now() + QUIET_WITHIN_MS;
+  let lasting: ReadonlySet<string> | undefined;
   for (;;) {
     const after = await holdingsOf(couple);
-    const left = differences(before, after);
-    if (left.length === 0 || performance.now() > giveUpAt) return { after, left };
+    const differing = differences(before, after);
+    lasting = new Set([...differing.keys()].filter((what) => lasting?.has(what) ?? true));
+    if (lasting.size === 0 || performance.now() > giveUpAt) {
+      return { after, left: [...differing].filter(([what]) => lasting!.has(what)).map(([, text]) => text) };
+    }
     await delay(LOOK_EVERY_MS);
   }
 }
 
-/** What is more, or less, than before; nothing when all is as it was. */
-function differences(before: Holdings, after: Holdings): string[] {
-  const texts: string[] = [];
+/** What is more, or less, than before, each with its text; nothing when all is as it was. */
+function differences(before: Holdings, after: Holdings): Map<string, string> {
+  const texts = new Map<string, string>();
   const heap = after.heapUsed - before.heapUsed;
-  if (heap > HEAP_BYTES) texts.push(`${(heap / 1024 / 1024).toFixed(1)} MB more heap`);
+  if (heap > HEAP_BYTES) texts.set('heap', `${(heap / 1024 / 1024).toFixed(1)} MB more heap`);
   for (const what of new Set([...Object.keys(before.counts), ...Object.keys(after.counts)])) {
     const [was, is] = [before.counts[what] ?? 0, after.counts[what] ?? 0];
-    if (was !== is) texts.push(`${what}: ${was} before, ${is} after`);
+    if (was !== is) texts.set(what, `${what}: ${was} before, ${is} after`);
   }
   return texts;
 }

@@ -1,16 +1,18 @@
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
 import { joinCouple, type Couple } from './couple.js';
 import { readFlags, USAGE, type Flags } from './flags.js';
-import { compare, holdingsOf, type Holdings } from './holdings.js';
-import { MIX, runHour, runMix } from './mix.js';
+import { baseLineOf, compare, type Holdings } from './holdings.js';
+import { AWAY_MS, MIX, ROUND, runHour, runMix } from './mix.js';
 
 const OUTSTANDING = 64;
 /** While the connection comes and goes. */
 const OUTSTANDING_THEN = 16;
 /** So much is done before the first look, at most: what is made once is made by then. */
-const WARM_UP: Flags = { calls: 20_000, reconnects: 50, hourCalls: 5_000 };
+const WARM_UP: Flags = { calls: 20_000, reconnects: 200, hourCalls: 5_000 };
 /** Of a short run, no more than this part of it. */
 const WARM_UP_PART = 1 / 4;
+/** But calls of every kind, also before a run of reconnects alone: under them a kind may come late, or not at all. */
+const WARM_UP_CALLS = 50 * ROUND;
 const RECONNECT_WITHIN_MS = 20_000;
 
 let flags: Flags;
@@ -26,7 +28,7 @@ console.log(`of a hundred calls: ${shares.join(', ')}; ${OUTSTANDING} at a time`
 const couple = await joinCouple();
 let failed = false;
 for (const { act } of phases(warmUp(flags))) await act();
-const before = await holdingsOf(couple);
+const before = await baseLineOf(couple);
 console.log(`warm: ${megabytes(before)} of heap, ${JSON.stringify(before.counts)}`);
 for (const { name, act } of phases(flags)) {
   const startedAt = performance.now();
@@ -49,7 +51,7 @@ process.exitCode = failed || rest.length > 0 ? 1 : 0;
 function warmUp({ calls, reconnects, hourCalls }: Flags): Flags {
   const part = (most: number, all: number): number => Math.min(most, Math.ceil(all * WARM_UP_PART));
   return {
-    calls: part(WARM_UP.calls, calls),
+    calls: Math.max(WARM_UP_CALLS, part(WARM_UP.calls, calls)),
     reconnects: part(WARM_UP.reconnects, reconnects),
     hourCalls: part(WARM_UP.hourCalls, hourCalls),
   };
@@ -79,7 +81,7 @@ async function mixed(calls: number): ReturnType<Phase['act']> {
   return { text: ends(counts), wrong: [...wrong].map(([text, count]) => `${count} times ${text}`) };
 }
 
-/** Resets the connection again and again, each time as soon as both ends have it back, under calls all the while. */
+/** Resets the connection again and again, each time when both ends have it back and calls are under way again. */
 async function reconnecting({ core, nest, reset }: Couple, reconnects: number): ReturnType<Phase['act']> {
   let over = false;
   const calls = runMix(couple, Infinity, OUTSTANDING_THEN, () => over);
@@ -89,6 +91,8 @@ async function reconnecting({ core, nest, reset }: Couple, reconnects: number): 
     await lost;
     const wait = { timeoutMs: RECONNECT_WITHIN_MS };
     await Promise.all([core, nest].map(({ peers }) => peers[0]!.waitForConnect(wait)));
+    // so long the calls pause that found no connection
+    await delay(AWAY_MS);
   }
   over = true;
   const { counts } = await calls;

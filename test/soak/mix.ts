@@ -7,7 +7,8 @@ import type { Couple } from './couple.js';
 const PAYLOAD = Buffer.alloc(200, 7);
 const HOUR_MS = 3_600_000;
 const SHORT_MS = 5;
-const AWAY_MS = 2;
+/** The pause of who finds no connection. */
+export const AWAY_MS = 2;
 
 interface Kind {
   /** Of a hundred calls. */
@@ -55,6 +56,8 @@ export const MIX: Readonly<Record<string, Kind>> = {
 
 /** One after the other, as often as their shares say. */
 const TURNS = Object.values(MIX).flatMap((kind) => Array<Kind>(kind.share).fill(kind));
+/** So many calls of the mix have all kinds among them. */
+export const ROUND = TURNS.length;
 
 /** What came of calls: how each ended, and the ends that none of them should have had. */
 export interface Ends {
