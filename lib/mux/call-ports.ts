@@ -7,6 +7,7 @@ import type { CapacityBodies } from './capacity-bodies.js';
 import type { Emitter } from './emitter.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { HandlerStream } from './handler-stream.js';
+import type { Inbound } from './inbound.js';
 import type { CallerStream } from './caller-stream.js';
 import type { MuxIntervals, MuxLimits } from './limits.js';
 import type { PayloadCap } from './payload-cap.js';
@@ -24,6 +25,8 @@ export interface CallPorts {
   readonly deadlines: DeadlineWheel;
   /** Streams of both directions, either end's, that are looked at now and then. */
   readonly blockWatches: Rota<BlockWatch>;
+  /** Directions of either, whose credits go back together. */
+  readonly owing: Rota<Inbound>;
 }
 
 /** What a call of ours asks its mux. */

@@ -1,7 +1,8 @@
 import { GridError, TEXT } from '../errors/index.js';
+import type { Rota } from '../time/index.js';
 import { Flag, Op, type MuxId } from '../wire/index.js';
 import type { OutgoingPorts } from './call-ports.js';
-import type { InboundPorts } from './inbound.js';
+import type { Inbound, InboundPorts } from './inbound.js';
 import type { Outbox } from './outbox.js';
 import type { OutboundPorts } from './outbound.js';
 import { Sequence } from './sequence.js';
@@ -32,6 +33,10 @@ export class CallerSender implements InboundPorts, OutboundPorts {
 
   get unreadBytes(): number {
     return this.ports.limits.unreadBytes;
+  }
+
+  get owing(): Rota<Inbound> {
+    return this.ports.owing;
   }
 
   get outbox(): Outbox {

@@ -202,7 +202,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     if (message.payload && this.ports.dialect.extensions.has('capacity')) {
       const capacity = decodeCapacity(message.payload);
       inCapacity = capacity.in;
-      this.output.capacity = capacity.out;
+      this.output.announced(capacity.out);
     }
     const { inputHalf } = this;
     if (!inputHalf) return;

@@ -90,6 +90,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     if (opening.payload) stream.countInput(opening.payload);
     if (opening.flags & Flag.Eof) return stream;
     stream.inputHalf = new Inbound(callee.inCapacity, stream.sender);
+    if (ports.dialect.extensions.has('capacity')) stream.inputHalf.announced(callee.inCapacity);
     if (callee.inCapacity > 0) stream.blockWatch = new BlockWatch(ports, stream);
     return stream;
   }

@@ -1,9 +1,16 @@
 import { GridError } from '../errors/index.js';
+import { Turn, type Rota } from '../time/index.js';
 import { Fifo } from './fifo.js';
 import { unshared, type HeldBytes } from './held-bytes.js';
 
 /** What an item costs beside its bytes: a peer that announces a large capacity may send any number of empty ones. */
 const ITEM_BYTES = 64;
+
+/** A capacity from which on credits go back together. Of a smaller one the peer needs each. */
+const LARGE_CAPACITY = 32;
+
+/** A credit that the peer can do without for now goes back at most about so many milliseconds later. */
+export const CREDIT_DELAY_MS = 10;
 
 /** How one direction of a call ended: cleanly, or with an error. */
 export interface End {
@@ -18,16 +25,22 @@ export interface InboundPorts {
   readonly held?: HeldBytes;
   /** What a message beyond the capacity means at this end: "handler blocked" or "response blocked". */
   readonly overrun: () => GridError;
+  /** Those that owe credits; each falls due `CREDIT_DELAY_MS` after its first one. */
+  readonly owing: Rota<Inbound>;
   /** Gives one credit back to the peer. */
   readonly grant: () => void;
 }
 
 /**
  * One direction's arriving messages, for one reader. Items wait here until the application takes them, and only then
- * does their credit go back. The end is kept beside the queue, never in it and never pushed through it, so that it
- * always arrives, and always after the items (B16, H2, H12).
+ * does their credit go back: at once, or of a large capacity that is known by the word of the end that has it, when half
+ * of it is owed or `CREDIT_DELAY_MS` has passed. So the peer still has credits whenever nothing waits here, and those of
+ * a stream that ends before never travel.
+ *
+ * The end is kept beside the queue, never in it and never pushed through it, so that it always arrives, and always after
+ * the items (B16, H2, H12).
  */
-export class Inbound {
+export class Inbound extends Turn {
   /** Called when an item or the end has arrived. */
   onReady: (() => void) | undefined;
 
@@ -43,11 +56,16 @@ export class Inbound {
   private ended: End | undefined;
   private discarded = false;
   private held: HeldBytes | undefined;
+  /** Credits of items that were taken, not given back yet. */
+  private owed = 0;
+  /** So many of them go back at once. */
+  private batch = 1;
 
   constructor(
     capacity: number,
     private readonly ports: InboundPorts,
   ) {
+    super();
     this.capacity = capacity;
     this.held = ports.held;
   }
@@ -73,17 +91,35 @@ export class Inbound {
     if (item === undefined) return undefined;
     this.bytes -= item.length;
     this.held?.free(item.length);
-    if (!this.ended) this.ports.grant();
+    if (!this.ended) this.owe();
     return item;
   }
 
   /** The reader has gone: drops what waits and what will come, without giving credits. */
   discard(): void {
     this.discarded = true;
+    this.forgive();
     this.unaccount();
     this.items = undefined;
     this.bytes = 0;
     this.onReady = undefined;
+  }
+
+  /**
+   * Both ends know this capacity by the word of the one that has it: its credits may come together.
+   * @internal
+   */
+  announced(capacity: number): void {
+    this.capacity = capacity;
+    this.batch = capacity < LARGE_CAPACITY ? 1 : Math.floor(capacity / 2);
+  }
+
+  /**
+   * Gives back what is owed.
+   * @internal
+   */
+  giveBack(): void {
+    for (; this.owed > 0; this.owed--) this.ports.grant();
   }
 
   /**
@@ -135,7 +171,25 @@ export class Inbound {
   finish(end: End): void {
     if (this.ended) return;
     this.ended = end;
+    this.forgive();
     this.onReady?.();
+  }
+
+  private owe(): void {
+    this.owed++;
+    if (this.owed >= this.batch) {
+      if (this.batch > 1) this.ports.owing.remove(this);
+      this.giveBack();
+    } else if (this.owed === 1) {
+      this.ports.owing.add(this);
+    }
+  }
+
+  /** Nothing comes any more: the peer has no use for credits. */
+  private forgive(): void {
+    if (this.owed === 0) return;
+    this.owed = 0;
+    this.ports.owing.remove(this);
   }
 }
 

@@ -1,8 +1,9 @@
 import { GridError, TEXT } from '../errors/index.js';
+import type { Rota } from '../time/index.js';
 import { Op, type Metadata, type MuxId } from '../wire/index.js';
 import type { IncomingPorts } from './call-ports.js';
 import type { HeldBytes } from './held-bytes.js';
-import type { InboundPorts } from './inbound.js';
+import type { Inbound, InboundPorts } from './inbound.js';
 import type { Outbox } from './outbox.js';
 import type { OutboundPorts } from './outbound.js';
 import { Sequence } from './sequence.js';
@@ -46,6 +47,10 @@ export class StreamSender implements InboundPorts, OutboundPorts {
 
   get held(): HeldBytes {
     return this.ports.held;
+  }
+
+  get owing(): Rota<Inbound> {
+    return this.ports.owing;
   }
 
   get outbox(): Outbox {
