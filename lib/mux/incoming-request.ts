@@ -105,7 +105,7 @@ export class IncomingRequest extends Deadline implements IncomingCall {
     const { aborted } = this;
     this.ports.deadlines.remove(this);
     this.state = ENDED;
-    this.ports.observer.callEnded('incoming', 'request', this.handler, aborted?.code, this.age());
+    this.ports.observer.callEnded('incoming', 'request', this.handler, aborted?.code, this.ports.clock.now() - this.openedAt);
     const stream = HandlerStream.upgraded(this.ports, this.opening, this.subroute, this.callee, this.deadlineAt);
     this.countEnd();
     if (aborted) stream.drop(aborted);
@@ -141,7 +141,8 @@ export class IncomingRequest extends Deadline implements IncomingCall {
     this.countEnd();
     if (state.kind === 'aborted') return;
     const bound = this.bound();
-    if (bound !== undefined && this.ports.clock.now() > bound) {
+    const now = this.ports.clock.now();
+    if (bound !== undefined && now > bound) {
       this.ports.observer.dropped('late-result');
     } else if (error) {
       this.ports.emitter.sendError(Op.Response, this.opening.muxId, this.opening.seq, error, metadata);
@@ -149,20 +150,20 @@ export class IncomingRequest extends Deadline implements IncomingCall {
       if (payload) this.ports.observer.payloadSent('incoming', 'request', this.handler, payload.length);
       this.ports.emitter.sendLast(Op.Response, this.opening.muxId, this.opening.seq, payload, metadata);
     }
-    this.over(error);
+    this.over(error, now);
   }
 
   private abort(error: GridError): void {
     if (this.state.kind !== 'running') return;
     this.state = { kind: 'aborted', error };
     this.ports.deadlines.remove(this);
-    this.over(error);
+    this.over(error, this.ports.clock.now());
     this.abortListener?.(error);
   }
 
-  private over(error: GridError | undefined): void {
+  private over(error: GridError | undefined, now: number): void {
     this.ports.release(this.opening.muxId, this);
-    this.ports.observer.callEnded('incoming', 'request', this.handler, error?.code, this.age());
+    this.ports.observer.callEnded('incoming', 'request', this.handler, error?.code, now - this.openedAt);
   }
 
   private countEnd(): void {
@@ -174,9 +175,5 @@ export class IncomingRequest extends Deadline implements IncomingCall {
   private bound(): number | undefined {
     if (this.deadlineAt !== undefined || !this.many) return this.deadlineAt;
     return this.openedAt + this.ports.intervals.requestTimeoutMs;
-  }
-
-  private age(): number {
-    return this.ports.clock.now() - this.openedAt;
   }
 }
