@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { GridLogger } from '../observe/index.js';
+import type { Inquiry } from './inquiry.js';
 import type { DialTls } from './options.js';
 import { OLDEST_TLS, secureContextOf } from './tls-context.js';
 
@@ -14,6 +15,7 @@ export class DialTlsSource {
 
   constructor(
     given: DialTls | undefined,
+    private readonly inquiry: Inquiry,
     private readonly logger: GridLogger,
   ) {
     this.#given = given;
@@ -48,9 +50,10 @@ export class DialTlsSource {
   async #ask(): Promise<ConnectionOptions> {
     if (this.#given === undefined) return { minVersion: OLDEST_TLS };
     const asked = typeof this.#given === 'function';
-    const options = asked ? await (this.#given as () => unknown)() : this.#given;
+    const options: ConnectionOptions =
+      typeof this.#given === 'function' ? await this.inquiry.ask('tls', this.#given) : this.#given;
     const secureContext = secureContextOf(asked ? 'the result of tls()' : 'tls', options);
-    const { key: _key, cert: _cert, pfx: _pfx, passphrase: _passphrase, ...others } = options as ConnectionOptions;
+    const { key: _key, cert: _cert, pfx: _pfx, passphrase: _passphrase, ...others } = options;
     if (others.rejectUnauthorized === false && !this.#warned) {
       this.#warned = true;
       this.logger.warn('tls.rejectUnauthorized is false: whoever answers in the place of a peer is taken for it');

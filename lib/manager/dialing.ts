@@ -8,7 +8,7 @@ import {
   type MessageSocket,
 } from '../connection/index.js';
 import { GridError } from '../errors/index.js';
-import { AwakeTimer } from '../time/index.js';
+import { Attempt } from './attempt.js';
 import type { DialTlsSource } from './dial-tls.js';
 import type { OpenSockets } from './open-sockets.js';
 import type { GridSettings } from './options.js';
@@ -72,51 +72,10 @@ export class Dialing {
   /** What happens up to the open socket ends after `intervals.dialTimeoutMs`, or when nobody wants it any more. */
   private bounded(outer: AbortSignal, peer: string): Attempt {
     const { clock, intervals } = this.settings;
-    const controller = new AbortController();
-    const forward = (): void => controller.abort(outer.reason);
-    outer.addEventListener('abort', forward, { once: true });
-    if (outer.aborted) forward();
-    const timer = new AwakeTimer(clock, intervals.dialTimeoutMs, () => {
-      const text = `no answer within ${intervals.dialTimeoutMs} ms`;
-      controller.abort(new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected' }));
-    });
-    return {
-      signal: controller.signal,
-      end: () => {
-        timer.cancel();
-        outer.removeEventListener('abort', forward);
-      },
-      race: (work, dropLate) => race(work, controller.signal, dropLate),
-    };
-  }
-}
-
-interface Attempt {
-  readonly signal: AbortSignal;
-  /** Stops the clock. */
-  end(): void;
-  /** The work's result, or the abort, whichever is first; what comes after the abort is given to `dropLate`. */
-  race<T>(work: T | Promise<T>, dropLate?: (late: T) => void): Promise<T>;
-}
-
-async function race<T>(work: T | Promise<T>, signal: AbortSignal, dropLate?: (late: T) => void): Promise<T> {
-  let onAbort: (() => void) | undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } catch (error) {
-    if (signal.aborted)
-      Promise.resolve(work).then(
-        (late) => dropLate?.(late),
-        () => {},
-      );
-    throw error;
-  } finally {
-    if (onAbort) signal.removeEventListener('abort', onAbort);
+    const timeoutMs = intervals.dialTimeoutMs;
+    const late = (): GridError =>
+      new GridError('UNAVAILABLE', `no answer within ${timeoutMs} ms`, { peer, reason: 'not-connected' });
+    return new Attempt({ clock, timeoutMs, late, outer });
   }
 }
 

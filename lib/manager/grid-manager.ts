@@ -30,6 +30,7 @@ import { GridPeer } from './grid-peer.js';
 import { statusOf, type GridStats } from './grid-stats.js';
 import { handlerSpec, type HandleOptions } from './handle-options.js';
 import { list } from './hosts.js';
+import { Inquiry } from './inquiry.js';
 import { LinkLog } from './link-log.js';
 import { Listening } from './listening.js';
 import { LocalLink } from './local-link.js';
@@ -77,6 +78,7 @@ export class GridManager {
   private readonly own: LocalLink;
   private readonly byOrigin = new Map<string, GridPeer>();
   private readonly sockets = new OpenSockets();
+  private readonly inquiry: Inquiry;
   private readonly renewal: Renewal;
   private readonly dialing: Dialing;
   private readonly acceptor: Acceptor;
@@ -98,7 +100,8 @@ export class GridManager {
 
     // keys and secrets go to who uses them and nowhere else: `this.options` may be logged
     const { token: auth, ring } = authOf(options.auth!, hosts, clock);
-    const dialTls = new DialTlsSource(options.tls, logger);
+    this.inquiry = new Inquiry(clock);
+    const dialTls = new DialTlsSource(options.tls, this.inquiry, logger);
     this.renewal = new Renewal(logger, dialTls, ring, () => this.listening.own());
     const listen = options.listen ?? {};
     const refusals = new Refusals(clock, limits.refusedPerMinute);
@@ -120,7 +123,7 @@ export class GridManager {
     this.gate = new UpgradeGate({ settings, auth, refusals, acceptor: this.acceptor, sockets, closedBecause });
     this.listening = new Listening({
       settings,
-      open: () => OwnListener.open(local, listen, limits.handshakeMs),
+      open: () => OwnListener.open(local, listen, limits.handshakeMs, this.inquiry),
       onUpgrade: (request, socket, head) => this.gate.handle(request, socket, head),
       onTlsFault: (reason, remoteAddress) => {
         this.acceptor.refuse({ remoteAddress, refusalKey: `${remoteAddress ?? ''} ` }, reason, '');
@@ -314,6 +317,7 @@ export class GridManager {
     this.own.close();
     this.acceptor.close();
     this.gate.close();
+    this.inquiry.close(closedGrid());
     await this.listening.close();
     await this.sockets.empty();
     this.told.complete();

@@ -3,6 +3,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer, type Ser
 import { once } from 'node:events';
 import { GridError } from '../errors/index.js';
 import { isSecure } from './hosts.js';
+import type { Inquiry } from './inquiry.js';
 import type { ListenOptions, ListenTls } from './options.js';
 import { OLDEST_TLS, secureContextOf } from './tls-context.js';
 
@@ -12,17 +13,27 @@ export class OwnListener {
   readonly #server: Server;
   readonly #tls: ListenTls | undefined;
 
-  private constructor(server: Server, tls: ListenTls | undefined) {
+  private constructor(
+    server: Server,
+    tls: ListenTls | undefined,
+    private readonly inquiry: Inquiry,
+  ) {
     this.#server = server;
     this.#tls = tls;
   }
 
   /**
    * Listens on the address of `local`, or what `listen` says instead. Rejects with FAILED_PRECONDITION when it cannot,
-   * for example because the port is taken, and with INVALID_ARGUMENT for TLS options that cannot be used.
+   * for example because the port is taken, with INVALID_ARGUMENT for TLS options that cannot be used, and with what the
+   * inquiry says where a function does not give them.
    * @param requestMs Connections that have not sent a whole request by then, or nothing at all, are closed.
    */
-  static async open(local: string, listen: ListenOptions, requestMs: number): Promise<OwnListener> {
+  static async open(
+    local: string,
+    listen: ListenOptions,
+    requestMs: number,
+    inquiry: Inquiry,
+  ): Promise<OwnListener> {
     const url = new URL(local);
     const host = listen.host ?? url.hostname.replace(/^\[(.*)\]$/, '$1');
     const port = listen.port ?? (Number(url.port) || (isSecure(local) ? 443 : 80));
@@ -35,7 +46,7 @@ export class OwnListener {
     const server =
       listen.tls === undefined
         ? createHttpServer(patience)
-        : createHttpsServer({ ...patience, handshakeTimeout: requestMs, ...(await asked(listen.tls)) });
+        : createHttpsServer({ ...patience, handshakeTimeout: requestMs, ...(await asked(listen.tls, inquiry)) });
     server.on('request', (_request, response) => response.writeHead(404).end());
     server.listen({ host, port });
     try {
@@ -43,7 +54,7 @@ export class OwnListener {
     } catch (error) {
       throw new GridError('FAILED_PRECONDITION', whyNot(host, port, error as NodeJS.ErrnoException), { cause: error });
     }
-    return new OwnListener(server, listen.tls);
+    return new OwnListener(server, listen.tls, inquiry);
   }
 
   get server(): Server {
@@ -61,7 +72,7 @@ export class OwnListener {
    */
   async renewed(): Promise<() => void> {
     if (typeof this.#tls !== 'function') return () => {};
-    const options = await asked(this.#tls);
+    const options = await asked(this.#tls, this.inquiry);
     return () => (this.#server as HttpsServer).setSecureContext(options);
   }
 
@@ -72,9 +83,9 @@ export class OwnListener {
   }
 }
 
-async function asked(tls: ListenTls): Promise<ServerOptions> {
+async function asked(tls: ListenTls, inquiry: Inquiry): Promise<ServerOptions> {
   const isFunction = typeof tls === 'function';
-  const options: ServerOptions = isFunction ? await tls() : tls;
+  const options: ServerOptions = isFunction ? await inquiry.ask('listen.tls', tls) : tls;
   verifyListenTls(isFunction ? 'the result of listen.tls()' : 'listen.tls', options);
   return { ...options, minVersion: options.minVersion ?? OLDEST_TLS };
 }

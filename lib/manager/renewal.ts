@@ -19,6 +19,7 @@ export class Renewal {
   /** One after the other: what was asked for last counts in the end. The rejection needs no listener. */
   tls(): Promise<void> {
     const renewed = this.last.then(() => this.renewTls());
+    // who asked is told, and the log; the next one begins all the same
     this.last = renewed.catch(() => {});
     return renewed;
   }
