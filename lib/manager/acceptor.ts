@@ -139,9 +139,13 @@ export class Acceptor {
 
   /** Counts a refusal, tells of it, and logs it once per address. */
   refuse(entry: Pick<Entry, 'remoteAddress' | 'refusalKey'>, reason: string, claimedHost: string): void {
+    this.ports.refusals.count(entry.refusalKey);
+    this.tellRefused(entry.remoteAddress, reason, claimedHost);
+  }
+
+  /** The same for a refusal that others made and that does not count: it may have been no host of a grid at all. */
+  tellRefused(remoteAddress: string | undefined, reason: string, claimedHost = ''): void {
     const { refusals, settings, tell, link } = this.ports;
-    const { remoteAddress } = entry;
-    refusals.count(entry.refusalKey);
     if (refusals.worthLogging(remoteAddress ?? '')) {
       settings.logger.warn(`refused a connection from ${remoteAddress ?? 'an unknown address'}: ${reason}`);
     }

@@ -125,9 +125,7 @@ export class GridManager {
       settings,
       open: () => OwnListener.open(local, listen, limits.handshakeMs, this.inquiry),
       onUpgrade: (request, socket, head) => this.gate.handle(request, socket, head),
-      onTlsFault: (reason, remoteAddress) => {
-        this.acceptor.refuse({ remoteAddress, refusalKey: `${remoteAddress ?? ''} ` }, reason, '');
-      },
+      onTlsFault: (reason, remoteAddress) => this.acceptor.tellRefused(remoteAddress, reason),
     });
 
     const ownLog = new LinkLog(logger, clock, local);

@@ -18,7 +18,8 @@ const watchers = new WeakMap<Server, Set<Listener>>();
 /**
  * Tells of connections that a server refuses by their TLS: version or certificate. Those ends learn hardly more than
  * that they are refused, so the reason should stand in the log of this one. Who hangs up, or speaks no TLS, is not told
- * of. The returned function ends it.
+ * of. Nothing that comes before a request tells a host of the grid from a client of the server's other routes, so those
+ * are told of, too. The returned function ends it.
  */
 export function watchTlsFaults(server: Server, onFault: Listener): () => void {
   let listeners = watchers.get(server);

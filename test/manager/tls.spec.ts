@@ -319,6 +319,18 @@ describe('mutual TLS', () => {
     ]);
   });
 
+  it('counts a client that TLS refused for nobody: it may be one of the other routes', async () => {
+    const server = { ca, requestCert: true, rejectUnauthorized: true };
+    const [, b] = await pair(() => ({ tls: { ca, ...own }, limits: { refusedPerMinute: 2 } }), server);
+    const told: string[] = [];
+    b.events.subscribe((event) => event.type === 'refused' && told.push(event.reason));
+    for (let n = 0; n < 5; n++) await expect(RawDialer.open(b.local, '', { ca })).rejects.toThrow();
+    await until(() => told.length === 5, 'told of all');
+    const statuses: unknown[] = [];
+    for (let n = 0; n < 3; n++) statuses.push((await RawDialer.refused(b.local, '', { ca, ...own })).status);
+    expect(statuses).toEqual([401, 401, 429]);
+  });
+
   it.each<[string, () => Promise<HostCertificate>, RegExp]>([
     ['for another host', () => authority.certify(['127.0.0.1', 'other.invalid']), /not in the cert's altnames/i],
     [
