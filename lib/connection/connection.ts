@@ -83,7 +83,7 @@ export class Connection implements MessageSocketListener {
     facts: ConnectionFacts,
     private readonly ports: ConnectionPorts,
   ) {
-    const { clock, observer, handlers, limits, intervals, accepting } = ports;
+    const { clock, observer, handlers, limits, intervals, accepting, load } = ports;
     const { dialect } = facts;
     this.peer = facts.peer;
     this.remoteId = facts.remoteId;
@@ -94,7 +94,8 @@ export class Connection implements MessageSocketListener {
     this.rules = { extensions: dialect.extensions, messageBytes, frameMessages };
     const abort = (error: GridError, closeCode: number): void => this.abort(error, closeCode);
     this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, onFatal: abort });
-    this.mux = new Mux({ outbox: this.queue, clock, handlers, observer, limits, intervals, dialect, abort, accepting });
+    const outbox = this.queue;
+    this.mux = new Mux({ outbox, clock, handlers, observer, limits, intervals, dialect, abort, accepting, load });
     this.pingRate = new PingRate(clock, limits.pingsPerSecond);
     this.heartbeat = new Heartbeat({
       clock,

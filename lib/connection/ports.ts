@@ -1,5 +1,5 @@
 import type { GridError } from '../errors/index.js';
-import type { HandlerDirectory } from '../mux/index.js';
+import type { HandlerDirectory, PeerLoad } from '../mux/index.js';
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import type { Extension } from '../wire/index.js';
@@ -18,6 +18,8 @@ export interface ConnectionPorts {
   readonly crc: 'auto' | boolean;
   /** This process's random ID, 16 bytes; the peer tells a restart by it. */
   readonly localId: Uint8Array;
+  /** What the peer has under way, over all of its connections. Default: each connection counts for itself. */
+  readonly load?: PeerLoad | undefined;
   /** Refuses new incoming calls while it gives an error: draining. */
   readonly accepting?: () => GridError | undefined;
 }

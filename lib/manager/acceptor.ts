@@ -24,7 +24,7 @@ export interface AcceptorPorts {
   readonly link: (host: string) => PeerLink | undefined;
   /** Why nobody is let in now: not started, closing. */
   readonly closedBecause: () => string | undefined;
-  readonly connection: Omit<ConnectionPorts, 'observer' | 'handlers'>;
+  readonly connection: Omit<ConnectionPorts, 'observer' | 'handlers' | 'load'>;
   readonly tell: (event: GridEvent) => void;
 }
 
@@ -90,6 +90,9 @@ export class Acceptor {
       handlers: handlers.for(() => link?.peer ?? ''),
       get observer() {
         return link?.stats ?? early;
+      },
+      get load() {
+        return link?.load;
       },
     };
     this.sockets.add(socket);

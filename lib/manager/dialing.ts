@@ -8,6 +8,7 @@ import {
   type MessageSocket,
 } from '../connection/index.js';
 import { GridError } from '../errors/index.js';
+import type { PeerLoad } from '../mux/index.js';
 import { Attempt } from './attempt.js';
 import type { DialTlsSource } from './dial-tls.js';
 import type { OpenSockets } from './open-sockets.js';
@@ -22,13 +23,13 @@ export class Dialing {
     private readonly settings: GridSettings,
     private readonly auth: TokenAuth | undefined,
     private readonly tls: DialTlsSource,
-    private readonly ports: Omit<ConnectionPorts, 'observer' | 'handlers'>,
+    private readonly ports: Omit<ConnectionPorts, 'observer' | 'handlers' | 'load'>,
     private readonly handlers: HandlerTable,
     private readonly sockets: OpenSockets,
   ) {}
 
   /** One attempt. Rejects with a GridError; no socket is left then. */
-  async dial(peer: string, signal: AbortSignal, stats: PeerStats): Promise<Connection> {
+  async dial(peer: string, signal: AbortSignal, stats: PeerStats, load: PeerLoad): Promise<Connection> {
     const { local } = this.settings;
     const attempt = this.bounded(signal, peer);
     let token: string;
@@ -46,6 +47,7 @@ export class Dialing {
         ...this.ports,
         handlers: this.handlers.for(() => peer),
         observer: stats,
+        load,
       },
     );
   }

@@ -107,7 +107,7 @@ export class GridManager {
     const refusals = new Refusals(clock, limits.refusedPerMinute);
     const tell = (event: GridEvent): void => this.told.next(event);
     const closedBecause = (): string | undefined => this.closedBecause();
-    const connection: Omit<ConnectionPorts, 'observer' | 'handlers'> = {
+    const connection: Omit<ConnectionPorts, 'observer' | 'handlers' | 'load'> = {
       clock,
       limits,
       intervals,
@@ -134,7 +134,8 @@ export class GridManager {
       if (host === local) continue;
       const log = new LinkLog(logger, clock, host);
       const dial = this.dialing.dial.bind(this.dialing, host);
-      this.links.set(host, new PeerLink(host, localDials(local, host), { local, clock, intervals, log, dial, tell }));
+      const ports = { local, clock, intervals, log, dial, tell, heldBytes: limits.heldBytes };
+      this.links.set(host, new PeerLink(host, localDials(local, host), ports));
     }
     for (const link of [this.own, ...this.links.values()]) {
       const caller = new Caller({

@@ -9,7 +9,7 @@ export interface OpenCalls {
   readonly outgoing: number;
   /** Open calls that the peer made. */
   readonly incoming: number;
-  /** Handlers called by the peer that have not ended yet, those of calls that are over included. */
+  /** Handlers called by the peer that have not ended yet, events and those of calls that are over included. */
   readonly running: number;
 }
 
@@ -43,6 +43,7 @@ export function statusOf(link: PeerLink): PeerStatus {
     host: link.peer,
     state: link.state,
     ...openCalls(connection?.mux, connection?.mux),
+    running: link.load.running,
     queued: connection?.queuedMessages ?? 0,
     queuedBytes: connection?.queuedBytes ?? 0,
     reconnects: link.reconnects,

@@ -11,7 +11,8 @@ export interface GridLimits {
   /** Open streams that the peer started: 10,000. Past it they are refused: RESOURCE_EXHAUSTED with `notSent`. */
   readonly openStreams: number;
   /**
-   * Requests of the peer whose handler has not really ended yet: 20,000. Past it: RESOURCE_EXHAUSTED with `notSent`.
+   * Requests and events of the peer whose handler has not really ended yet, those of former connections too: 20,000.
+   * Past it: RESOURCE_EXHAUSTED with `notSent`.
    */
   readonly runningRequests: number;
   /**

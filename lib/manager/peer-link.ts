@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { BehaviorSubject } from 'rxjs';
 import { CloseCode, type Connection } from '../connection/index.js';
 import { GridError, TEXT, toGridError } from '../errors/index.js';
-import type { Mux } from '../mux/index.js';
+import { PeerLoad, type Mux } from '../mux/index.js';
 import type { Clock, Timer } from '../time/index.js';
 import { ConnectWaiters } from './connect-waiters.js';
 import type { GridEvent } from './grid-event.js';
@@ -20,8 +20,10 @@ export interface LinkPorts {
   readonly intervals: GridIntervals;
   readonly log: LinkLog;
   /** Opens one connection to the peer; only asked where this host is the one that dials. */
-  readonly dial: (signal: AbortSignal, stats: PeerStats) => Promise<Connection>;
+  readonly dial: (signal: AbortSignal, stats: PeerStats, load: PeerLoad) => Promise<Connection>;
   readonly tell: (event: GridEvent) => void;
+  /** `limits.heldBytes`. */
+  readonly heldBytes: number;
 }
 
 /** What a link is about; leaving a phase cleans up what that phase owns (`enter`). */
@@ -38,6 +40,8 @@ type Phase =
 export class PeerLink implements Link {
   readonly status = new BehaviorSubject<PeerState>('connecting');
   readonly stats: PeerStats;
+  /** Shared by all connections: what a former one left behind still counts. */
+  readonly load: PeerLoad;
   /** Connections after the first one. */
   reconnects = 0;
   private phase: Phase = { at: 'idle' };
@@ -55,6 +59,7 @@ export class PeerLink implements Link {
     private readonly ports: LinkPorts,
   ) {
     this.stats = new PeerStats((stream) => ports.log.blocked(stream));
+    this.load = new PeerLoad(ports.heldBytes);
     this.waiters = new ConnectWaiters(ports.clock, peer);
   }
 
@@ -145,7 +150,7 @@ export class PeerLink implements Link {
     const abort = new AbortController();
     this.dialStartedAt = this.ports.clock.now();
     this.enter({ at: 'dialing', abort });
-    this.ports.dial(abort.signal, this.stats).then(
+    this.ports.dial(abort.signal, this.stats, this.load).then(
       (connection) => {
         if (abort.signal.aborted) connection.close(CloseCode.GoingAway, 'no longer wanted');
         else this.adopt(connection);

@@ -3,12 +3,21 @@ import type { Message } from '../wire/index.js';
 
 /** Bytes in memory larger than this are copied when they take less than half of it. */
 const SHARED_BYTES = 64 * 1024;
+/** Past so many things held, those that take less than half of their memory are copied however small that is. */
+const SHARED_THINGS = 1024;
 
 /** What the peer sent and this end has not let go: one account for all calls of the peer. */
 export class HeldBytes {
   private bytes = 0;
+  /** Calls and messages. */
+  private things = 0;
 
   constructor(private readonly cap: number) {}
+
+  /** So much is held that nothing more may share its memory: each piece of that would add up to 64 KiB, uncounted. */
+  get crowded(): boolean {
+    return this.things >= SHARED_THINGS;
+  }
 
   /** Why so many bytes more may not be held, undefined while they may. */
   refusal(bytes: number): GridError | undefined {
@@ -20,25 +29,33 @@ export class HeldBytes {
 
   add(bytes: number): void {
     this.bytes += bytes;
+    this.things++;
   }
 
-  free(bytes: number): void {
+  free(bytes: number, things = 1): void {
     this.bytes -= bytes;
+    this.things -= things;
   }
 }
 
-/** The bytes in memory that they do not share: a small message must not keep the large frame that brought it. */
-export function unshared(bytes: Uint8Array): Uint8Array {
+/**
+ * The bytes in memory that they do not share: a small message must not keep the large frame that brought it, nor many
+ * small ones as many pieces from the network.
+ */
+export function unshared(bytes: Uint8Array, crowded: boolean): Uint8Array {
   const { byteLength } = bytes.buffer;
-  return byteLength > SHARED_BYTES && 2 * bytes.length < byteLength ? new Uint8Array(bytes) : bytes;
+  return (crowded || byteLength > SHARED_BYTES) && 2 * bytes.length < byteLength ? new Uint8Array(bytes) : bytes;
 }
 
 /** The same for an opening message, which is kept as long as its call. */
-export function unsharedOpening(message: Message): Message {
+export function unsharedOpening(message: Message, { crowded }: HeldBytes): Message {
   const { payload, subroute } = message;
   // both are views of one frame
   const view = payload ?? subroute;
-  if (view === undefined || view.buffer.byteLength <= SHARED_BYTES) return message;
-  const own = { payload: payload && unshared(payload), subroute: subroute && unshared(subroute) };
+  if (view === undefined || (!crowded && view.buffer.byteLength <= SHARED_BYTES)) return message;
+  const own = {
+    payload: payload && unshared(payload, crowded),
+    subroute: subroute && unshared(subroute, crowded),
+  };
   return own.payload === payload && own.subroute === subroute ? message : { ...message, ...own };
 }

@@ -5,6 +5,8 @@ import { unshared, type HeldBytes } from './held-bytes.js';
 
 /** What an item costs beside its bytes: a peer that announces a large capacity may send any number of empty ones. */
 const ITEM_BYTES = 64;
+/** Past so many that wait in one stream, small ones are copied out of the memory that they came in. */
+const SHARED_ITEMS = 64;
 
 /** A capacity from which on credits go back together. Of a smaller one the peer needs each. */
 const LARGE_CAPACITY = 32;
@@ -149,7 +151,7 @@ export class Inbound extends Turn {
     const refusal = this.held?.refusal(payload.length);
     if (refusal) return refusal;
     this.items ??= new Fifo();
-    this.items.push(unshared(payload));
+    this.items.push(unshared(payload, this.available >= SHARED_ITEMS || this.held?.crowded === true));
     this.bytes += payload.length;
     this.held?.add(payload.length);
     return undefined;
@@ -160,7 +162,7 @@ export class Inbound extends Turn {
    * @internal
    */
   unaccount(): void {
-    this.held?.free(this.bytes);
+    this.held?.free(this.bytes, this.available);
     this.held = undefined;
   }
 

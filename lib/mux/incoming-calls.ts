@@ -6,18 +6,16 @@ import type { CallPorts, IncomingCall, IncomingPorts } from './call-ports.js';
 import { CallTable } from './call-table.js';
 import { CancelRate } from './cancel-rate.js';
 import { CapacityBodies } from './capacity-bodies.js';
-import { HeldBytes, unsharedOpening } from './held-bytes.js';
+import { unsharedOpening } from './held-bytes.js';
 import type { CallHandler, HandlerDirectory } from './handler.js';
 import { HandlerStream } from './handler-stream.js';
 import { IncomingRequest } from './incoming-request.js';
 import { oversizeMetadata } from './metadata-cap.js';
+import type { PeerLoad } from './peer-load.js';
 
 /** The calls that the peer made and that are not over, and who handles them. */
 export class IncomingCalls {
   private readonly calls: CallTable<IncomingCall>;
-  private readonly handlersRunning: Record<CallKind, number> = { request: 0, stream: 0 };
-  /** Streams that are open on the wire or whose handler has not ended. */
-  private streams = 0;
   private readonly cancelRate: CancelRate;
   private readonly ports: IncomingPorts;
 
@@ -26,6 +24,7 @@ export class IncomingCalls {
     ports: CallPorts,
     private readonly handlers: HandlerDirectory,
     private readonly accepting: () => GridError | undefined,
+    private readonly load: PeerLoad,
   ) {
     const { clock, limits, intervals } = ports;
     this.calls = new CallTable(clock.random());
@@ -34,18 +33,15 @@ export class IncomingCalls {
       ...ports,
       silence: new Rota<HandlerStream>(clock, intervals.streamSilenceMs, (stream) => stream.silent()),
       capacities: new CapacityBodies(),
-      held: new HeldBytes(limits.heldBytes),
+      held: load.held,
       replace: (muxId, call) => this.calls.set(muxId, call),
       release: (muxId, call) => {
         if (this.calls.get(muxId) === call) this.calls.delete(muxId);
       },
       refuseStream: () => this.overload('stream'),
-      handlerStarted: (kind) => {
-        this.handlersRunning[kind]++;
-        if (kind === 'stream') this.streams++;
-      },
-      handlerEnded: (kind) => this.handlersRunning[kind]--,
-      streamGone: () => this.streams--,
+      handlerStarted: (kind) => load.handlerStarted(kind),
+      handlerEnded: (kind) => load.handlerEnded(kind),
+      streamGone: () => load.streamGone(),
     };
   }
 
@@ -60,7 +56,7 @@ export class IncomingCalls {
 
   /** Handlers that have not really ended yet, those of calls that are long over included. */
   get running(): number {
-    return this.handlersRunning.request + this.handlersRunning.stream;
+    return this.load.running;
   }
 
   acceptRequest(message: Message, cameAt: number): void {
@@ -78,7 +74,7 @@ export class IncomingCalls {
       emitter.refuse(message, refusal);
       return;
     }
-    const request = new IncomingRequest(this.ports, unsharedOpening(message), subroute, handler, cameAt);
+    const request = new IncomingRequest(this.ports, unsharedOpening(message, this.load.held), subroute, handler, cameAt);
     this.calls.set(message.muxId, request);
     if (handler.onRequest) run(request, handler.onRequest, (error) => request.fail(error));
     else if (handler.onStream) {
@@ -106,7 +102,7 @@ export class IncomingCalls {
       emitter.refuse(message, refusal);
       return;
     }
-    const stream = HandlerStream.accept(this.ports, unsharedOpening(message), subroute, handler, cameAt);
+    const stream = HandlerStream.accept(this.ports, unsharedOpening(message, this.load.held), subroute, handler, cameAt);
     this.calls.set(message.muxId, stream);
     stream.acknowledge();
     run(stream, handler.onStream, (error) => stream.output.fail(error));
@@ -173,7 +169,7 @@ export class IncomingCalls {
   private overload(kind: CallKind): GridError | undefined {
     const name = kind === 'request' ? 'runningRequests' : 'openStreams';
     const cap = this.ports.limits[name];
-    if ((kind === 'request' ? this.handlersRunning.request : this.streams) < cap) return undefined;
+    if ((kind === 'request' ? this.load.requests : this.load.streams) < cap) return undefined;
     return new GridError('RESOURCE_EXHAUSTED', `too many calls: the limit ${name} is ${cap}`, { reason: 'limit' });
   }
 }

@@ -12,3 +12,4 @@ export { Outbound } from './outbound.js';
 export type { Outbox } from './outbox.js';
 export { OutgoingRequest, type RequestListener } from './outgoing-request.js';
 export { MESSAGE_OVERHEAD } from './payload-cap.js';
+export { PeerLoad } from './peer-load.js';

@@ -15,6 +15,7 @@ import type { Outbox } from './outbox.js';
 import { OutgoingCalls } from './outgoing-calls.js';
 import type { OutgoingRequest, RequestListener } from './outgoing-request.js';
 import { PayloadCap } from './payload-cap.js';
+import { PeerLoad } from './peer-load.js';
 
 export interface MuxPorts {
   readonly outbox: Outbox;
@@ -28,6 +29,8 @@ export interface MuxPorts {
   readonly abort: (error: GridError, closeCode: number) => void;
   /** Why no new calls of the peer are taken now, undefined while they are. */
   readonly accepting?: (() => GridError | undefined) | undefined;
+  /** What the peer has under way, over all of its connections. Default: this one alone counts. */
+  readonly load?: PeerLoad | undefined;
 }
 
 /** WebSocket close codes that a mux asks for. */
@@ -47,7 +50,7 @@ export class Mux {
   private readonly abort: (error: GridError, closeCode: number) => void;
   private closedBy: GridError | undefined;
 
-  constructor({ outbox, handlers, accepting, abort, ...shared }: MuxPorts) {
+  constructor({ outbox, handlers, accepting, load, abort, ...shared }: MuxPorts) {
     const { clock, dialect, intervals, limits } = shared;
     const emitter = new Emitter(outbox, dialect, limits.errorTextBytes);
     const payloadCap = new PayloadCap(limits.messageBytes, dialect);
@@ -58,7 +61,8 @@ export class Mux {
     const ports: CallPorts = { ...shared, emitter, payloadCap, blockWatches, owing, deadlines: this.deadlines };
     this.abort = abort;
     this.ours = new OutgoingCalls(ports);
-    this.theirs = new IncomingCalls(ports, handlers, accepting ?? (() => undefined));
+    const theirLoad = load ?? new PeerLoad(limits.heldBytes);
+    this.theirs = new IncomingCalls(ports, handlers, accepting ?? (() => undefined), theirLoad);
   }
 
   /** Set once the mux was closed: the error that its calls ended with. */
@@ -81,7 +85,7 @@ export class Mux {
     return this.theirs.size;
   }
 
-  /** Handlers that have not really ended yet, those of calls that are long over included. */
+  /** The peer's handlers that have not really ended yet, those of calls and connections long over included. */
   get running(): number {
     return this.theirs.running;
   }

@@ -74,6 +74,7 @@ function linkOf({ dials = true, chance = 0.5 } = {}) {
     intervals: INTERVALS,
     log: new LinkLog(book, clock, PEER),
     tell: (event) => events.push(event),
+    heldBytes: 1_000,
     dial: (signal) => new Promise((resolve, reject) => attempts.push({ at: clock.now(), signal, resolve, reject })),
   });
   /** Lets what the last attempt settled take effect. */

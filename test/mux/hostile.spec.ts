@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { GridError, TEXT } from '../../lib/errors/index.js';
-import type { HandlerStream } from '../../lib/mux/index.js';
+import type { HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair } from '../../lib/testing/mux-pair.js';
 import { encodeCapacity, encodeMuxConnectError, encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
@@ -333,6 +333,35 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     }
     expect(calls.map(({ input }) => input.available)).toEqual([1, 0]);
     expect(calls.map(({ aborted }) => aborted?.message)).toEqual([undefined, expect.stringContaining('heldBytes')]);
+    solo.disconnect();
+  });
+
+  it('many small things that are held do not keep the memory that they came in, a few may', () => {
+    const requests: IncomingRequest[] = [];
+    const streams: HandlerStream[] = [];
+    const handlers = {
+      60: { inCapacity: 0, outCapacity: 1, onRequest: (call: IncomingRequest) => void requests.push(call) },
+      70: stream((call) => streams.push(call), 100),
+    };
+    const solo = new SoloMux({ handlers, limits: { runningRequests: 2_000 } });
+    const memory = (payload: Uint8Array | undefined): number => payload!.buffer.byteLength;
+    const small = () => new Uint8Array(65_536).subarray(0, 1);
+    const large = () => new Uint8Array(65_536).subarray(1);
+    solo.receive(Op.ConnectMux, 5_000, { handler: 70, payload: small() });
+    for (let seq = 1; seq <= 66; seq++) solo.receive(Op.MuxClientMsg, 5_000, { seq, payload: seq < 66 ? small() : large() });
+    const items: (Uint8Array | undefined)[] = Array.from({ length: 66 }, () => streams[0]!.input.take());
+    expect(items.filter((item) => memory(item) > 1)).toHaveLength(65);
+    expect(memory(items[64])).toBe(1);
+    expect(items[65]).toEqual(large());
+    for (let id = 1; id <= 1_100; id++) solo.receive(Op.Request, id, { handler: 60, payload: small() });
+    expect(requests.filter(({ payload }) => memory(payload) > 1)).toHaveLength(1_023);
+    solo.receive(Op.ConnectMux, 5_001, { handler: 70, payload: small(), subroute: undefined });
+    solo.receive(Op.MuxClientMsg, 5_001, { seq: 1, payload: small() });
+    expect([memory(streams[1]!.payload), memory(streams[1]!.input.take())]).toEqual([1, 1]);
+    // there is room again once they have ended
+    for (const request of requests) request.respond(undefined);
+    solo.receive(Op.Request, 6_000, { handler: 60, payload: small() });
+    expect(memory(requests.at(-1)!.payload)).toBe(65_536);
     solo.disconnect();
   });
 
