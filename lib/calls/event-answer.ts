@@ -76,13 +76,15 @@ export class EventAnswer implements Answer {
       call.fail(unreadable(thrown, 'the payload'));
       return;
     }
-    call.respond(undefined);
+    // the caller is done with it; for the caps it runs on
+    const over = call.acknowledge();
     this.running++;
     const start = (): void => {
       let left = runs.length;
       const ended = (): void => {
         if (--left > 0) return;
         this.running--;
+        over();
         this.gate?.leave();
       };
       for (const run of runs) inOwnContext(() => run(ended));

@@ -87,6 +87,15 @@ export class IncomingRequest extends Deadline implements IncomingCall {
     this.answer(refusal, payload, metadata);
   }
 
+  /**
+   * Answers with nothing before the work is done: from now on it is not the caller's any more. The handler counts as
+   * running until the returned function is called, once.
+   */
+  acknowledge(): () => void {
+    this.conclude(undefined, undefined, undefined);
+    return () => this.countEnd();
+  }
+
   /** Answers with an error. */
   fail(error: GridError, metadata?: Metadata): void {
     this.answer(error, undefined, metadata);
@@ -135,10 +144,14 @@ export class IncomingRequest extends Deadline implements IncomingCall {
 
   private answer(error: GridError | undefined, payload: Uint8Array | undefined, metadata: Metadata | undefined): void {
     if (this.state.kind === 'ended') return;
+    this.countEnd();
+    this.conclude(error, payload, metadata);
+  }
+
+  private conclude(error: GridError | undefined, payload: Uint8Array | undefined, metadata: Metadata | undefined): void {
     const { state } = this;
     this.state = ENDED;
     this.ports.deadlines.remove(this);
-    this.countEnd();
     if (state.kind === 'aborted') return;
     const bound = this.bound();
     const now = this.ports.clock.now();

@@ -177,6 +177,56 @@ describe.each(REFUSALS)('$limit', ({ limit, is, each, call, far }) => {
   });
 });
 
+describe('handlers that heed nothing', () => {
+  const held: (() => void)[] = [];
+  const forget = async (): Promise<void> => {
+    await new Promise<void>((resolve) => held.push(resolve));
+  };
+  const running = (): number => bastion.grid.stats().peers[0]!.running;
+  afterEach(() => held.splice(0).forEach((release) => release()));
+
+  it('count until they end, over all connections of their caller', async () => {
+    bastion = await Bastion.raise({ limits: { runningRequests: 5, openStreams: 3 } });
+    bastion.grid.handle(70, {}, forget);
+    const calls = [...times(5, () => ({ ...ask, handler: 70 })), ...times(3, () => ({ op: op.ConnectMux, handler: 70, flags: EOF }))];
+    const first = await bastion.attacker();
+    await first.flood(calls.length, (i) => ({ ...calls[i]!, muxId: i + 1 }));
+    await until(async () => running() === 8, 'not all run');
+    first.ws.destroy();
+    await until(async () => bastion.grid.stats().peers[0]!.state !== 'connected', 'it is not lost');
+    expect(running()).toBe(8);
+    const second = await bastion.attacker();
+    await second.flood(calls.length, (i) => ({ ...calls[i]!, muxId: i + 1 }));
+    await until(async () => second.count(op.MuxConnectError) === 8, 'not all refused');
+    expect(refusalOf(second)).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect(running()).toBe(8);
+    held.splice(0).forEach((release) => release());
+    await until(async () => running() === 0, 'they have not ended');
+    await second.send({ ...ask, handler: 70, muxId: 100 });
+    await until(async () => running() === 1, 'no place is given');
+    expect(second.count(op.MuxConnectError)).toBe(8);
+  });
+
+  it('of events count too, though they were answered', async () => {
+    bastion = await Bastion.raise({ limits: { runningRequests: 5, heldBytes: 2_000 } });
+    for (let i = 0; i < 2; i++) bastion.grid.handle(71, { kind: 'event' }, forget);
+    const attacker = await bastion.attacker();
+    await attacker.flood(7, (i) => ({ ...ask, handler: 71, muxId: i + 1 }));
+    await until(async () => attacker.count(op.MuxConnectError) === 2, 'not refused');
+    expect([attacker.count(op.Response), held.length, running()]).toEqual([5, 10, 5]);
+    // an event ends with the last of its handlers
+    held.shift()!();
+    await bastion.settle(attacker);
+    expect(running()).toBe(5);
+    held.splice(0).forEach((release) => release());
+    await until(async () => running() === 0, 'they have not ended');
+    const large = { ...ask, handler: 71, payload: Buffer.from(`c50400${'00'.repeat(1_024)}`, 'hex') };
+    await attacker.flood(2, (i) => ({ ...large, muxId: 10 + i }));
+    await until(async () => attacker.count(op.MuxConnectError) === 3, 'heldBytes does not count it');
+    expect(attacker.count(op.Response)).toBe(6);
+  });
+});
+
 /** The error of the first refused call, as the extension `error` carries it. */
 function refusalOf(attacker: Attacker): unknown {
   const text = attacker.firstOf(op.MuxConnectError)!.metadata!.toString();
