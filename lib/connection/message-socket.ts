@@ -7,7 +7,7 @@ export interface MessageSocket {
   readonly remoteAddress: string | undefined;
   /**
    * Writes one binary message. `done` is called once: when the bytes have been handed to the system, or with the
-   * error. The frame's memory must not be changed before `done`.
+   * error. The frame's memory must not be changed before `done`; the socket itself may mask it in place.
    */
   send(frame: Uint8Array, done: (error?: Error) => void): void;
   /** Says goodbye with a WebSocket close code (1000 to 4999) and a reason of at most 123 bytes, then closes. */

@@ -3,6 +3,12 @@ import { cutSlabs } from '../wire/index.js';
 /** Room for about eight frames. */
 const SLAB_BYTES = 256 * 1024;
 
+const NEAR_COUNT = 24;
+
+/** Room for a message of 1 MiB with all that stands around it. */
+const LARGE_BYTES = 1024 * 1024 + 64 * 1024;
+const LARGE_COUNT = 4;
+
 /** Slabs outside of the codec's memory that are kept for later, all connections together: 4 MiB. */
 const MAX_FREE = 16;
 
@@ -26,24 +32,34 @@ export class Slab {
 
 /**
  * Slabs that nobody uses. Those in the codec's memory go first; there are a fixed number of them for all connections
- * together, and one that a socket never gives back is lost. Larger ones are made for one large message and left to the
- * garbage collector.
+ * together, and one that a socket never gives back is lost. Larger ones are for large messages: what those four cannot
+ * take is made for one message and left to the garbage collector.
  */
 class SlabPool {
-  private readonly near = cutSlabs(SLAB_BYTES).map((bytes) => new Slab(bytes, true));
+  private readonly near = cutSlabs(SLAB_BYTES, NEAR_COUNT).map((bytes) => new Slab(bytes, true));
+  private readonly large = cutSlabs(LARGE_BYTES, LARGE_COUNT, NEAR_COUNT * SLAB_BYTES).map(
+    (bytes) => new Slab(bytes, true),
+  );
   private readonly far: Slab[] = [];
 
   /** An empty slab of at least so many bytes. */
   take(bytes: number): Slab {
-    if (bytes > SLAB_BYTES) return new Slab(Buffer.allocUnsafeSlow(bytes), false);
+    if (bytes > SLAB_BYTES) {
+      const large = bytes > LARGE_BYTES ? undefined : this.large.pop();
+      return large ?? new Slab(Buffer.allocUnsafeSlow(bytes), false);
+    }
     return this.near.pop() ?? this.far.pop() ?? new Slab(Buffer.allocUnsafeSlow(SLAB_BYTES), false);
   }
 
   give(slab: Slab): void {
-    if (slab.bytes.length !== SLAB_BYTES) return;
     slab.used = 0;
-    if (slab.isNear) this.near.push(slab);
-    else if (this.far.length < MAX_FREE) this.far.push(slab);
+    if (slab.bytes.length !== SLAB_BYTES) {
+      if (slab.isNear) this.large.push(slab);
+    } else if (slab.isNear) {
+      this.near.push(slab);
+    } else if (this.far.length < MAX_FREE) {
+      this.far.push(slab);
+    }
   }
 }
 

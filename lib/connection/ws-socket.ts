@@ -1,6 +1,8 @@
 import { inspect } from 'node:util';
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { CloseCode } from './close-code.js';
+import { writeMasked } from './masked-write.js';
 import type { MessageSocket, MessageSocketListener } from './message-socket.js';
 
 /** The longest reason that fits a close frame. */
@@ -26,9 +28,10 @@ const REASONS: ReadonlyMap<string, string> = new Map([
  * A WebSocket of the `ws` package as a message socket. It must be open, with compression off and `maxPayload` set to
  * `limits.frameBytes`. Nothing is read from it before `listen`. Never throws.
  * @param remoteAddress for logs; `ws` itself does not tell it.
+ * @param stream what a WebSocket that dialed writes to, if nobody else writes to it: saves a copy of each frame.
  */
-export function wsSocket(ws: WebSocket, remoteAddress?: string): MessageSocket {
-  return new WsSocket(ws, remoteAddress);
+export function wsSocket(ws: WebSocket, remoteAddress?: string, stream?: Writable): MessageSocket {
+  return new WsSocket(ws, remoteAddress, stream);
 }
 
 class WsSocket implements MessageSocket {
@@ -39,6 +42,7 @@ class WsSocket implements MessageSocket {
   constructor(
     private readonly ws: WebSocket,
     readonly remoteAddress: string | undefined,
+    private readonly stream: Writable | undefined,
   ) {
     ws.binaryType = 'nodebuffer';
     ws.pause();
@@ -63,7 +67,9 @@ class WsSocket implements MessageSocket {
   }
 
   send(frame: Uint8Array, done: (error?: Error) => void): void {
-    this.ws.send(frame, { binary: true }, done);
+    const { ws, stream } = this;
+    if (stream !== undefined && ws.readyState === ws.OPEN && writeMasked(stream, frame, done)) return;
+    ws.send(frame, { binary: true }, done);
   }
 
   close(code: number, reason: string): void {

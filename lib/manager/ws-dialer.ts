@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 import { wsSocket, type MessageSocket } from '../connection/index.js';
@@ -44,7 +45,7 @@ export function dialWebSocket(dial: WsDial): Promise<MessageSocket> {
       },
     });
     dial.sockets.add(ws);
-    let address: string | undefined;
+    let stream: Socket | undefined;
 
     const settle = (act: () => void): void => {
       dial.signal.removeEventListener('abort', onAbort);
@@ -57,11 +58,11 @@ export function dialWebSocket(dial: WsDial): Promise<MessageSocket> {
       ws.terminate();
     };
     const onUpgrade = (response: IncomingMessage): void => {
-      address = response.socket.remoteAddress;
+      stream = response.socket;
     };
     const onOpen = (): void =>
       settle(() => {
-        const socket = wsSocket(ws, address);
+        const socket = wsSocket(ws, stream?.remoteAddress, stream);
         ws.off('error', onError);
         resolve(socket);
       });

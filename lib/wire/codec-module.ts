@@ -16,6 +16,8 @@ export interface CodecModule {
   readonly crc: (at: number, length: number) => number;
   /** Walks the frame in the scratch area, see lib/wire/assembly/frame.ts. */
   readonly walkFrame: (length: number, messageBytes: number, frameMessages: number, extensionFlags: number) => number;
+  /** See lib/wire/assembly/mask.ts. */
+  readonly mask: (at: number, length: number, key: number) => void;
   readonly startCrc: () => void;
   readonly addBlocks: (at: number, count: number) => void;
   readonly finishCrc: (at: number, tail: number, length: number) => number;

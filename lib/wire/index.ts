@@ -13,7 +13,7 @@ export {
 export { CRC_BYTES, crcOf } from './crc.js';
 export type { DecodeRules } from './decode-rules.js';
 export { activeExtensions, EXTENSIONS, type Dialect, type Extension } from './dialect.js';
-export { cutSlabs } from './frame-memory.js';
+export { cutSlabs, maskInPlace } from './frame-memory.js';
 export { decodeErrorText, encodeErrorText } from './error-text.js';
 export { Flag } from './flag.js';
 export {

@@ -37,14 +37,17 @@ export class WasmCodec {
     this.walkFrame = module.walkFrame;
   }
 
-  /** The memory for frames to be sent, cut into pieces of so many bytes. */
-  cutSlabs(bytes: number): Buffer[] {
-    const { buffer } = this.memory;
-    const slabs: Buffer[] = [];
-    for (let at = this.module.slabs.value; at + bytes <= buffer.byteLength; at += bytes) {
-      slabs.push(Buffer.from(buffer, at, bytes));
-    }
-    return slabs;
+  /** `count` pieces of `bytes` each of the memory for frames to be sent, the first of them `offset` from its start. */
+  cutSlabs(bytes: number, count: number, offset = 0): Buffer[] {
+    const start = this.module.slabs.value + offset;
+    return Array.from({ length: count }, (_, index) => Buffer.from(this.memory.buffer, start + index * bytes, bytes));
+  }
+
+  /** Masks bytes of this memory in place; false: they lie elsewhere, and are as they were. */
+  mask(bytes: Uint8Array, key: number): boolean {
+    if (bytes.buffer !== this.memory.buffer) return false;
+    this.module.mask(bytes.byteOffset, bytes.length, key);
+    return true;
   }
 
   /** As `crcOf` in crc.ts. */

@@ -5,6 +5,8 @@ import { bytesOf, messageOf, patternBytes } from '../wire/build.js';
 
 const SLAB_BYTES = 256 * 1024;
 const NEAR = 24;
+const LARGE_BYTES = 1024 * 1024 + 64 * 1024;
+const LARGE = 4;
 
 const taken = new Set<Slab>();
 
@@ -39,11 +41,24 @@ describe('slabs', () => {
     expect([take(), slab.used, slab.free]).toEqual([slab, 0, SLAB_BYTES]);
   });
 
-  it('for one large message are made for it and not kept', () => {
-    const large = take(SLAB_BYTES + 1);
-    expect([large.isNear, large.bytes.length]).toEqual([false, SLAB_BYTES + 1]);
-    give(large);
-    expect(take(SLAB_BYTES + 1)).not.toBe(large);
+  it('for large messages lie there too, and are made for one message when those are all in use', () => {
+    const all = Array.from({ length: LARGE + 1 }, () => take(SLAB_BYTES + 1));
+    expect(all.map((slab) => slab.isNear)).toEqual(all.map((_, i) => i < LARGE));
+    expect(all.map((slab) => slab.bytes.length)).toEqual([...Array(LARGE).fill(LARGE_BYTES), SLAB_BYTES + 1]);
+    all.forEach(({ bytes }, i) => bytes.fill(i));
+    all.forEach(({ bytes }, i) => expect(bytes.equals(Buffer.alloc(bytes.length, i))).toBe(true));
+    give(all[LARGE]!);
+    expect(take(SLAB_BYTES + 1)).not.toBe(all[LARGE]);
+    give(all[2]!);
+    expect(take(LARGE_BYTES)).toBe(all[2]);
+  });
+
+  it('for one message that is larger still are made for it and not kept', () => {
+    const huge = take(LARGE_BYTES + 1);
+    expect([huge.isNear, huge.bytes.length]).toEqual([false, LARGE_BYTES + 1]);
+    give(huge);
+    expect(take(LARGE_BYTES + 1)).not.toBe(huge);
+    expect(take(SLAB_BYTES).bytes.length).toBe(SLAB_BYTES);
   });
 
   it('hold the same bytes wherever they lie', () => {

@@ -10,6 +10,7 @@ import { patternBytes } from './build.js';
 import { refusalOf } from './refusal.js';
 
 const SLAB_BYTES = 256 * 1024;
+const LARGE_SLAB_BYTES = 1024 * 1024 + 64 * 1024;
 const scalar = new WasmCodec('scalar');
 const simd = new WasmCodec('simd');
 
@@ -19,7 +20,7 @@ function crcsOf(bytes: Uint8Array): number[] {
   for (const codec of [scalar, simd]) {
     crcs.push(codec.crcOf(bytes, 0, bytes.length));
     if (bytes.length > SLAB_BYTES - 3) continue;
-    const [slab] = codec.cutSlabs(SLAB_BYTES);
+    const [slab] = codec.cutSlabs(SLAB_BYTES, 1);
     slab!.set(bytes, 3);
     crcs.push(codec.crcOf(slab!, 3, 3 + bytes.length));
   }
@@ -58,7 +59,7 @@ describe('the CRC of the plain, the scalar and the SIMD codec', () => {
   it('reads only its range, wherever that is', () => {
     const bytes = patternBytes(700);
     for (const codec of [scalar, simd]) {
-      const [first, second] = codec.cutSlabs(SLAB_BYTES);
+      const [first, second] = codec.cutSlabs(SLAB_BYTES, 2);
       for (const target of [first!, second!, new Uint8Array(2000), Buffer.alloc(2000).subarray(100), first!]) {
         for (const length of [0, 3, 16, 31, 32, 33, 240, 241, 700]) {
           target.fill(length);
@@ -70,7 +71,7 @@ describe('the CRC of the plain, the scalar and the SIMD codec', () => {
   });
 
   it('leaves the bytes as they are', () => {
-    const [slab] = simd.cutSlabs(SLAB_BYTES);
+    const [slab] = simd.cutSlabs(SLAB_BYTES, 1);
     slab!.set(patternBytes(SLAB_BYTES));
     simd.crcOf(slab!, 0, SLAB_BYTES);
     simd.crcOf(patternBytes(SLAB_BYTES * 3), 0, SLAB_BYTES * 3);
@@ -79,13 +80,48 @@ describe('the CRC of the plain, the scalar and the SIMD codec', () => {
 });
 
 describe('the memory of the codec', () => {
-  it('is 24 slabs that lie beside each other and never move', () => {
+  it('holds 24 slabs of 256 KiB and four of 1 MiB and 64 KiB, which lie beside each other and never move', () => {
     for (const codec of [scalar, simd]) {
-      const slabs = codec.cutSlabs(SLAB_BYTES);
-      expect(slabs).toHaveLength(24);
+      const slabs = [...codec.cutSlabs(SLAB_BYTES, 24), ...codec.cutSlabs(LARGE_SLAB_BYTES, 4, 24 * SLAB_BYTES)];
+      // there is not a page more than they need
+      expect(() => codec.cutSlabs(65_536, 1, 24 * SLAB_BYTES + 4 * LARGE_SLAB_BYTES)).toThrow('outside of buffer bounds');
       slabs.forEach((slab, i) => slab.fill(i));
       codec.crcOf(patternBytes(3 * SLAB_BYTES), 0, 3 * SLAB_BYTES);
-      slabs.forEach((slab, i) => expect(slab.equals(Buffer.alloc(SLAB_BYTES, i))).toBe(true));
+      slabs.forEach((slab, i) => expect(slab.equals(Buffer.alloc(slab.length, i))).toBe(true));
+    }
+  });
+});
+
+describe('masking', () => {
+  /** RFC 6455 §5.3, byte for byte. */
+  const maskedBy = (bytes: Uint8Array, key: number): Buffer =>
+    Buffer.from(bytes.map((byte, i) => byte ^ (key >>> (8 * (i % 4)))));
+
+  it('is that of RFC 6455 for any key, length and place, and touches nothing else', () => {
+    const place = fc.nat({ max: 70 });
+    const key = fc.integer({ min: 0, max: 0xffff_ffff });
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 700, size: 'max' }), place, key, (bytes, at, mask) => {
+        for (const codec of [scalar, simd]) {
+          const [slab] = codec.cutSlabs(1000, 1);
+          slab!.fill(0xa5).set(bytes, at);
+          expect(codec.mask(slab!.subarray(at, at + bytes.length), mask)).toBe(true);
+          const around = Buffer.alloc(1000, 0xa5);
+          around.set(maskedBy(bytes, mask), at);
+          expect(slab!.equals(around)).toBe(true);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('leaves bytes outside of the memory of the codec as they are', () => {
+    const bytes = patternBytes(100);
+    const [foreign] = scalar.cutSlabs(100, 1);
+    foreign!.set(bytes);
+    for (const elsewhere of [bytes, foreign!]) {
+      expect(simd.mask(elsewhere, 0x0102_0304)).toBe(false);
+      expect(Buffer.compare(elsewhere, patternBytes(100))).toBe(0);
     }
   });
 });
@@ -95,7 +131,7 @@ describe(CODEC_VARIABLE, () => {
     expect(CODEC_NAMES.map((name) => loadCodec(name)?.name)).toEqual([undefined, 'scalar', 'simd']);
     expect([loadCodec(undefined)?.name, loadCodec('')?.name]).toEqual(['simd', 'simd']);
     expect(wasmCodec?.name).toBe(loadCodec(process.env[CODEC_VARIABLE])?.name);
-    expect(cutSlabs(SLAB_BYTES)).toHaveLength(wasmCodec ? 24 : 0);
+    expect(cutSlabs(SLAB_BYTES, 24)).toHaveLength(wasmCodec ? 24 : 0);
   });
 
   it('that names none is refused with the names that are known', () => {
@@ -107,7 +143,7 @@ describe(CODEC_VARIABLE, () => {
   /** What a process of its own says that loads the built package. */
   function processSays(flags: string[], codec?: string): Promise<Finished> {
     const script = `const { cutSlabs, crcOf } = await import('./dist/wire/index.js');
-      console.log(cutSlabs(${SLAB_BYTES}).length, crcOf(new Uint8Array(100), 0, 100));`;
+      console.log(cutSlabs(${SLAB_BYTES}, 24).length, crcOf(new Uint8Array(100), 0, 100));`;
     return run('node', [...flags, '--input-type=module', '-e', script], { env: { [CODEC_VARIABLE]: codec } });
   }
 

@@ -5,8 +5,11 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-/** Pages of 64 KiB: the 393 KiB in front of the slabs, and 24 slabs of 256 KiB (layout.ts, lib/connection/slab.ts). */
-const PAGES = 103;
+/**
+ * Pages of 64 KiB: the 393 KiB in front of the slabs, 24 slabs of 256 KiB and four of 1 MiB and 64 KiB (layout.ts,
+ * lib/connection/slab.ts). The system gives memory to those that have been written to.
+ */
+const PAGES = 171;
 
 const OPTIONS = [
   ...['-O3', '--converge', '--noAssert'],

@@ -7,6 +7,7 @@ import { SCRATCH, SCRATCH_BYTES, SLABS, TABLE, TABLE_ROWS } from './layout';
 import { addBlocks as addLongBlocks, BLOCK_BYTES, finishLong, startLong } from './long-hash';
 
 export { walkFrame } from './frame';
+export { mask } from './mask';
 
 export const table = TABLE;
 export const tableRows = TABLE_ROWS;
