@@ -2,6 +2,7 @@ import { GridError, textOf } from '../errors/index.js';
 import { Fifo, type Inbound } from '../mux/index.js';
 import { isThenable } from './result-kind.js';
 
+/** Who asked for a message that is not there. */
 interface Waiter {
   readonly resolve: (result: Step) => void;
   readonly reject: (error: GridError) => void;
@@ -9,6 +10,12 @@ interface Waiter {
 
 type Result = IteratorResult<unknown, undefined>;
 type Step = Result | PromiseLike<Result>;
+
+/** The waiter of the promise that was made last: a function for each promise would cost as much as the rest of it. */
+let made: Waiter | undefined;
+const keep = (resolve: Waiter['resolve'], reject: Waiter['reject']): void => {
+  made = { resolve, reject };
+};
 
 const DONE: Result = Object.freeze({ done: true, value: undefined });
 
@@ -47,10 +54,10 @@ export abstract class MessageReader implements AsyncIterableIterator<unknown, un
         return Promise.reject(error);
       }
     }
-    return new Promise((resolve, reject) => {
-      this.waiters ??= new Fifo();
-      this.waiters.push({ resolve, reject });
-    });
+    const promise = new Promise<Result>(keep);
+    this.waiters ??= new Fifo();
+    this.waiters.push(made!);
+    return promise;
   }
 
   return(): Promise<Result> {

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { isObservable, takeWhile, type Observable, type Subscription } from 'rxjs';
+import { isObservable, Subscriber, type Observable } from 'rxjs';
 import { isAsyncIterable, isReadable, isThenable } from './result-kind.js';
 
 /** Where the values of a source go. None of these throws. */
@@ -162,7 +162,7 @@ export class PullSource implements Source {
  */
 export class PushSource implements Source {
   private state: 'fresh' | 'running' | 'over' = 'fresh';
-  private subscription: Subscription | undefined;
+  private subscription: Values | undefined;
   private inner: PullSource | undefined;
   private empty = true;
   private emitted = false;
@@ -187,24 +187,25 @@ export class PushSource implements Source {
 
   private subscribe(): void {
     this.state = 'running';
+    const values = new Values(this);
+    this.subscription = values;
     try {
-      this.subscription = this.observable
-        // closes an endless synchronous Observable too, which is stopped before its subscription is known here
-        .pipe(takeWhile(() => this.isRunning()))
-        .subscribe({
-          next: (value) => this.onValue(value),
-          error: (thrown: unknown) => this.finish((sink) => sink.fail(thrown)),
-          complete: () => {
-            if (!this.inner) this.finish((sink) => sink.end());
-          },
-        });
+      // what another copy of RxJS gives is a subscription of its own
+      values.add(this.observable.subscribe(values));
     } catch (thrown) {
-      this.finish((sink) => sink.fail(thrown));
+      this.onError(thrown);
     }
-    if (!this.isRunning()) this.unsubscribe();
   }
 
-  private onValue(value: unknown): void {
+  onComplete(): void {
+    if (!this.inner) this.finish((sink) => sink.end());
+  }
+
+  onError(thrown: unknown): void {
+    this.finish((sink) => sink.fail(thrown));
+  }
+
+  onValue(value: unknown): void {
     if (!this.emitted) {
       // what hooks and interceptors put around the handler is seen where its values come from: the teardown runs there
       this.emitted = true;
@@ -260,6 +261,36 @@ export class PushSource implements Source {
       this.context.runInAsyncScope(() => this.subscription?.unsubscribe());
     } catch {
       // an error in the application's teardown: the call is over, nobody is left to tell
+    }
+  }
+}
+
+/**
+ * What an Observable pushes, and the subscription to it in one: so an endless synchronous Observable can be closed, which
+ * ends before `subscribe` returns only then, and an idle stream costs one object.
+ */
+class Values extends Subscriber<unknown> {
+  constructor(private readonly source: PushSource) {
+    super();
+  }
+
+  protected override _next(value: unknown): void {
+    this.source.onValue(value);
+  }
+
+  protected override _error(thrown: unknown): void {
+    try {
+      this.source.onError(thrown);
+    } finally {
+      this.unsubscribe();
+    }
+  }
+
+  protected override _complete(): void {
+    try {
+      this.source.onComplete();
+    } finally {
+      this.unsubscribe();
     }
   }
 }
