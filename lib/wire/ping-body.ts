@@ -25,8 +25,15 @@ export function encodePing({ time }: PingBody): Uint8Array {
   return target.subarray(0, time === undefined ? at : putTime(target, putStr(target, at, 't'), time));
 }
 
-/** Never throws: pings of old peers are empty, and no odd one is worth a connection. What is unreadable is left out. */
+const NO_TIME: PingBody = Object.freeze({ time: undefined });
+
+/**
+ * Never throws: those of streams and of old peers are empty, and no odd one is worth a connection. What is unreadable is
+ * left out.
+ */
 export function decodePing(payload: Uint8Array | undefined): PingBody {
+  // not left to the reader: an error's stack costs more than all else of a ping
+  if (payload === undefined || payload.length === 0) return NO_TIME;
   let time: WireTime | undefined;
   try {
     const reader = bodyReader(payload);
@@ -40,7 +47,13 @@ export function decodePing(payload: Uint8Array | undefined): PingBody {
   return { time };
 }
 
-export function encodePong({ notFound, error, time }: PongBody): Uint8Array {
+/** The bytes may be shared: they are only to be read. */
+export function encodePong(body: PongBody): Uint8Array {
+  const { notFound, error, time } = body;
+  return !notFound && error === undefined && time === undefined ? ALIVE : pongBytes(body);
+}
+
+function pongBytes({ notFound, error, time }: PongBody): Uint8Array {
   const target = new Uint8Array(16 + maxStrBytes(error ?? '') + TIME_BYTES);
   let at = putMapHeader(target, 0, time === undefined ? 2 : 3);
   at = putBool(target, putStr(target, at, 'nf'), notFound);
@@ -49,6 +62,9 @@ export function encodePong({ notFound, error, time }: PongBody): Uint8Array {
   if (time !== undefined) at = putTime(target, putStr(target, at, 't'), time);
   return target.subarray(0, at);
 }
+
+/** The answer to each ping of a stream. */
+const ALIVE = pongBytes({ notFound: false });
 
 /**
  * Pongs of old peers are empty or lack keys, those of newer ones may have more: an empty payload says "alive", a
