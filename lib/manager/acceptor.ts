@@ -5,6 +5,7 @@ import { silentObserver, type ConnectionObserver } from '../observe/index.js';
 import { unixMs, type ConnectRequest } from '../wire/index.js';
 import type { GridEvent } from './grid-event.js';
 import { HandshakePlaces } from './handshake-places.js';
+import { inOneLine } from './line-budget.js';
 import type { GridSettings } from './options.js';
 import type { PeerLink } from './peer-link.js';
 import type { Refusals } from './refusals.js';
@@ -150,7 +151,7 @@ export class Acceptor {
   tellRefused(remoteAddress: string | undefined, reason: string, claimedHost = ''): void {
     const { refusals, settings, tell, link } = this.ports;
     if (refusals.worthLogging(remoteAddress ?? '')) {
-      settings.logger.warn(`refused a connection from ${remoteAddress ?? 'an unknown address'}: ${reason}`);
+      settings.logger.warn(`refused a connection from ${remoteAddress ?? 'an unknown address'}: ${inOneLine(reason)}`);
     }
     const peer = link(claimedHost) ? claimedHost : undefined;
     tell({ type: 'refused', direction: 'incoming', peer, remoteAddress, reason });

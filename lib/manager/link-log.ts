@@ -1,9 +1,12 @@
 import type { GridError } from '../errors/index.js';
 import type { BlockedStream, GridLogger } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
+import { inOneLine, LineBudget } from './line-budget.js';
 
 /** A peer that stays away is named this often. */
 const REPEAT_MS = 60 * 60 * 1_000;
+/** Lines about one peer in an hour, about its connection and about streams each: ten restarts are told in full. */
+const LINES_PER_HOUR = 20;
 
 /** The peer does not want us, and says why; one that is starting or closing (HTTP 503) is only away. */
 export function isRefusal(error: GridError): boolean {
@@ -13,7 +16,7 @@ export function isRefusal(error: GridError): boolean {
 /**
  * What is logged of one peer. A peer that is down makes a constant number of lines however often it is dialed: one when
  * it is lost (or at the second failure where it never was there), one with the reason of a refusal, then one an hour; and
- * one when it is back.
+ * one when it is back. One that comes and goes all the time makes no more than `LINES_PER_HOUR`.
  */
 export class LinkLog {
   private failures = 0;
@@ -24,22 +27,27 @@ export class LinkLog {
   private stolenTold = false;
   /** When the last line about a connection of ours that another process took was written (`clock.now()`). */
   private replacedToldAt = -Infinity;
+  private readonly budget: LineBudget;
+  private readonly streamBudget: LineBudget;
 
   constructor(
     private readonly logger: GridLogger,
     private readonly clock: Clock,
     private readonly peer: string,
-  ) {}
+  ) {
+    this.budget = new LineBudget(clock, LINES_PER_HOUR);
+    this.streamBudget = new LineBudget(clock, LINES_PER_HOUR);
+  }
 
   /** The peer goes on purpose: the line about it is this one, and its end makes none. */
   draining(reason: string): void {
     this.leaving = true;
-    this.say(`${this.peer} is leaving: ${reason}`);
+    this.say(`${this.peer} is leaving: ${inOneLine(reason)}`);
   }
 
   lost(error: GridError): void {
     if (this.leaving) return;
-    this.say(`lost the connection to ${this.peer}: ${error.message}`);
+    this.say(`lost the connection to ${this.peer}: ${inOneLine(error.message)}`);
   }
 
   /**
@@ -60,15 +68,15 @@ export class LinkLog {
     if (isRefusal(error)) {
       if (this.refusalTold && !dueAgain) return;
       this.refusalTold = true;
-      this.say(`${this.peer} refuses us: ${error.message}`);
+      this.say(`${this.peer} refuses us: ${inOneLine(error.message)}`);
     } else if (dueAgain || (this.lastLineAt === undefined && this.failures === 2)) {
-      this.say(`cannot reach ${this.peer}: ${error.message} (${this.failures} attempts; it is tried on)`);
+      this.say(`cannot reach ${this.peer}: ${inOneLine(error.message)} (${this.failures} attempts; it is tried on)`);
     }
   }
 
   connected(): void {
-    if (this.lastLineAt === undefined) this.logger.debug?.(`connected to ${this.peer}`);
-    else this.logger.log(`connected to ${this.peer} again`);
+    if (this.lastLineAt === undefined) this.write('debug', `connected to ${this.peer}`);
+    else this.write('log', `connected to ${this.peer} again`);
     this.failures = 0;
     this.leaving = false;
     this.lastLineAt = undefined;
@@ -85,13 +93,19 @@ export class LinkLog {
   /** Both ends of a stream wait for the other to read. Their own mistake: the link is well. */
   blocked({ direction, handler, forMs, unreadHere, unreadThere }: BlockedStream): void {
     const which = `stream ${handler} ${direction === 'outgoing' ? 'to' : 'from'} ${this.peer}`;
-    this.logger.warn(
+    const line = this.streamBudget.spend(
       `${which} is blocked both ways for ${forMs} ms: ${unreadHere} messages wait unread here, ${unreadThere} at the peer`,
     );
+    if (line !== undefined) this.logger.warn(line);
   }
 
   private say(text: string): void {
     this.lastLineAt = this.clock.now();
-    this.logger.warn(text);
+    this.write('warn', text);
+  }
+
+  private write(level: 'debug' | 'log' | 'warn', text: string): void {
+    const line = this.budget.spend(text);
+    if (line !== undefined) this.logger[level]?.(line);
   }
 }

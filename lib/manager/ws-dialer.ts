@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import { wsSocket, type MessageSocket } from '../connection/index.js';
 import { GridError, textOf, type GridCode } from '../errors/index.js';
 import { isSecure } from './hosts.js';
+import { inOneLine } from './line-budget.js';
 import type { OpenSockets } from './open-sockets.js';
 import { OLDEST_TLS } from './tls-context.js';
 import { WS_OPTIONS } from './ws-options.js';
@@ -129,5 +130,5 @@ async function reasonOf(response: IncomingMessage): Promise<string> {
     // the body was cut; what came of it has to do
   }
   const text = Buffer.concat(chunks).subarray(0, REASON_BYTES).toString();
-  return text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim();
+  return inOneLine(text);
 }

@@ -351,6 +351,50 @@ describe('B50 the lines about a peer that is down', () => {
   });
 });
 
+describe('the lines about a peer that comes and goes all the time', () => {
+  const adopted = (link: PeerLink): FakeConnection => {
+    const { fake, connection } = made();
+    link.adopt(connection);
+    return fake;
+  };
+
+  it('are so many in an hour, the last of which says so; then it is told how many were left out', () => {
+    const { clock, book, link } = linkOf({ dials: false });
+    link.start();
+    for (let i = 0; i < 500; i++) adopted(link).end(cut(), 1006);
+    // with the first one, at the level debug
+    expect(book.lines).toHaveLength(19);
+    expect(book.lines.slice(0, 2)).toEqual([expect.stringContaining('lost'), `connected to ${PEER} again`]);
+    expect(book.lines.at(-1)).toMatch(/^lost .* \(no more lines of this sort for up to an hour\)$/);
+    clock.advance(3_600_000);
+    adopted(link);
+    expect(book.lines.slice(19)).toEqual([`connected to ${PEER} again (980 lines before this one were left out)`]);
+    link.close();
+  });
+
+  it('leave the lines about streams their own number', () => {
+    const clock = new ManualClock();
+    const book = new LogBook();
+    const log = new LinkLog(book, clock, PEER);
+    for (let i = 0; i < 500; i++) {
+      log.blocked({ direction: 'incoming', handler: 65, forMs: 30_000, unreadHere: 4, unreadThere: 2 });
+    }
+    expect(book.lines).toHaveLength(20);
+    log.lost(cut());
+    expect(book.lines.at(-1)).toBe(`lost the connection to ${PEER}: the socket was closed: 1006`);
+  });
+
+  it('hold no line break and no command for a terminal, whatever the peer said, and no more than a part of it', async () => {
+    const { book, link, connect } = linkOf();
+    link.start();
+    const forged = `bye\r\n[Nest] 1 - LOG all is well\u001b[2J\u2028${'x'.repeat(1_000)}`;
+    (await connect()).sayDraining(forged);
+    const told = `bye [Nest] 1 - LOG all is well [2J ${'x'.repeat(1_000)}`.slice(0, 512);
+    expect(book.lines).toEqual([`${PEER} is leaving: ${told}…`]);
+    link.close();
+  });
+});
+
 describe('waiting for a connection', () => {
   it('ends at once where it stands', async () => {
     const { link, connect } = linkOf();

@@ -1,0 +1,40 @@
+import type { Clock } from '../time/index.js';
+
+const HOUR_MS = 60 * 60 * 1_000;
+/** So much of what another host said stands in a line. */
+const MOST_CHARS = 512;
+
+/** Text of another host as a part of one line: it may hold neither line breaks nor what a terminal takes for a command. */
+export function inOneLine(text: string): string {
+  const line = text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  return line.length > MOST_CHARS ? `${line.slice(0, MOST_CHARS)}…` : line;
+}
+
+/**
+ * Lets so many lines about one thing through in an hour, and says when it lets no more: what comes and goes all the time
+ * must not fill a log.
+ */
+export class LineBudget {
+  private hourStartedAt = -Infinity;
+  private lines = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly perHour: number,
+  ) {}
+
+  /** The line as it is to be written; undefined: not at all. */
+  spend(line: string): string | undefined {
+    const now = this.clock.now();
+    let leftOut = 0;
+    if (now - this.hourStartedAt >= HOUR_MS) {
+      leftOut = Math.max(0, this.lines - this.perHour);
+      this.hourStartedAt = now;
+      this.lines = 0;
+    }
+    this.lines++;
+    if (leftOut > 0) return `${line} (${leftOut} lines before this one were left out)`;
+    if (this.lines < this.perHour) return line;
+    return this.lines === this.perHour ? `${line} (no more lines of this sort for up to an hour)` : undefined;
+  }
+}
