@@ -1,11 +1,14 @@
 import type { Clock } from '../time/index.js';
 
 const MINUTE_MS = 60_000;
-/** Addresses that are told apart in one minute, and addresses whose refusal was logged; past it they share. */
+/** Addresses and claimed hosts that are counted in one minute, and addresses whose refusal was logged. */
 const MOST_KEYS = 1_000;
-const SHARED = '';
 
-/** Counts refusals by address and claimed host, so that who is refused again and again costs little. */
+/**
+ * Counts refusals by address and claimed host, so that who is refused again and again costs little. Past `MOST_KEYS` the
+ * others are not counted: each of them costs the look at its token, but strangers with many addresses must not use up
+ * what hosts are let in by.
+ */
 export class Refusals {
   private minuteStartedAt = -Infinity;
   private readonly counts = new Map<string, number>();
@@ -19,13 +22,13 @@ export class Refusals {
   /** True iff no more of it is looked at in this minute. */
   tooMany(key: string): boolean {
     this.turn();
-    return (this.counts.get(this.slot(key)) ?? 0) >= this.perMinute;
+    return (this.counts.get(key) ?? 0) >= this.perMinute;
   }
 
   count(key: string): void {
     this.turn();
-    const slot = this.slot(key);
-    this.counts.set(slot, (this.counts.get(slot) ?? 0) + 1);
+    const known = this.counts.get(key);
+    if (known !== undefined || this.counts.size < MOST_KEYS) this.counts.set(key, (known ?? 0) + 1);
   }
 
   /** True once per address: the refusal is worth a line. */
@@ -33,10 +36,6 @@ export class Refusals {
     if (this.logged.has(address) || this.logged.size >= MOST_KEYS) return false;
     this.logged.add(address);
     return true;
-  }
-
-  private slot(key: string): string {
-    return this.counts.has(key) || this.counts.size < MOST_KEYS ? key : SHARED;
   }
 
   private turn(): void {
