@@ -125,7 +125,9 @@ export class MsgpackDecoder {
   private key(): string {
     const key = this.value();
     if (typeof key === 'string') return key;
-    if (typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean') return String(key);
+    // a bigint of megabytes takes minutes to become decimal digits, and is no key that anybody writes
+    const fits = typeof key !== 'bigint' || BigInt.asIntN(65, key) === key;
+    if (fits && (typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean')) return String(key);
     throw malformed('a map with keys that are neither text nor numbers');
   }
 

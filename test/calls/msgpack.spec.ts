@@ -228,6 +228,15 @@ describe('hostile payloads', () => {
     }
   });
 
+  it('keys of a map are integers of 64 bits at most: larger ones would take seconds to become text', () => {
+    const bigintOf = (hex: string): string => `c7${(1 + hex.length / 2).toString(16).padStart(2, '0')}4200${hex}`;
+    const mapOf = (key: string): string => `81${key}c3`;
+    const most = 2n ** 64n - 1n;
+    expect(read(mapOf('cfffffffffffffffff'), plain)).toEqual({ [String(most)]: true });
+    expect(read(mapOf(bigintOf('ff'.repeat(8))), structured)).toEqual({ [String(most)]: true });
+    expect(() => read(mapOf(bigintOf('01'.repeat(9))), structured)).toThrow(GridError);
+  });
+
   it('structured extensions end where they say', () => {
     for (const bytes of ['c7 02 4d 01 01 01', 'c7 01 4d 01', 'c7 02 53 91 01 01', 'c7 01 42 00', 'c7 00 42']) {
       expect(() => read(bytes, structured)).toThrow(GridError);
