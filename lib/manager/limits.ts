@@ -21,8 +21,9 @@ export interface GridLimits {
    */
   readonly queuedBytes: number;
   /**
-   * Bytes of the peer's calls that are not let go, all together: payloads whose handler has not ended, and input that was
-   * not read: 256 MiB. Past it calls are refused with RESOURCE_EXHAUSTED and `notSent`, streams end with it.
+   * Bytes of the peer's calls that are not let go, all together: payloads and metadata whose handler has not ended, and
+   * input that was not read; each entry of metadata and each message counts 64 more: 256 MiB. Past it calls are refused
+   * with RESOURCE_EXHAUSTED and `notSent`, streams end with it.
    */
   readonly heldBytes: number;
   /** Bytes received and not consumed, per call: 64 MiB. Past it that call ends with RESOURCE_EXHAUSTED. */

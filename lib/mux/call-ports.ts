@@ -46,7 +46,7 @@ export interface IncomingPorts extends CallPorts {
   /** Streams of the peer that must be pinged by it. */
   readonly silence: Rota<HandlerStream>;
   readonly capacities: CapacityBodies;
-  /** Payloads of the peer's calls and their unread input. */
+  /** Payloads and metadata of the peer's calls, and their unread input. */
   readonly held: HeldBytes;
   /** The stream that a request became takes its place. */
   replace(muxId: MuxId, call: IncomingCall): void;

@@ -6,6 +6,7 @@ import { BlockWatch, type StreamLook, type WatchedStream } from './block-watch.j
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import { outCapacityOf } from './capacity-bodies.js';
 import type { CallHandler } from './handler.js';
+import { heldBytesOf } from './held-bytes.js';
 import { CLEAN_END, endedInbound, Inbound, type End } from './inbound.js';
 import { Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
@@ -33,6 +34,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   onAbort: ((error: GridError) => void) | undefined;
 
   private readonly muxId: MuxId;
+  /** What it holds of `heldBytes` beside its input. */
+  private readonly openingBytes: number;
   private readonly sender: StreamSender;
   private readonly received = new Sequence();
   /** Undefined as long as nobody asks for one that had ended when the call came. */
@@ -72,7 +75,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     if (deadlineAt === undefined || deadlineAt - this.openedAt > ports.intervals.streamSilenceMs) {
       ports.silence.add(this, this.openedAt);
     }
-    ports.held.add(this.payload?.length ?? 0);
+    this.openingBytes = heldBytesOf(opening);
+    ports.held.add(this.openingBytes);
     ports.handlerStarted('stream');
     ports.observer.callOpened('incoming', 'stream', this.handler);
   }
@@ -283,7 +287,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   }
 
   private countGone(): void {
-    this.ports.held.free(this.payload?.length ?? 0);
+    this.ports.held.free(this.openingBytes);
     this.inputHalf?.unaccount();
     this.ports.streamGone();
   }

@@ -6,6 +6,9 @@ const SHARED_BYTES = 64 * 1024;
 /** Past so many things held, those that take less than half of their memory are copied however small that is. */
 const SHARED_THINGS = 1024;
 
+/** What something that waits, or an entry of metadata, costs beside its bytes: any number of empty ones may come. */
+export const ITEM_BYTES = 64;
+
 /** What the peer sent and this end has not let go: one account for all calls of the peer. */
 export class HeldBytes {
   private bytes = 0;
@@ -36,6 +39,13 @@ export class HeldBytes {
     this.bytes -= bytes;
     this.things -= things;
   }
+}
+
+/** What a call keeps of its opening message until its handler has ended. */
+export function heldBytesOf({ payload, metadata, metadataBytes = 0 }: Message): number {
+  const bytes = payload === undefined ? 0 : payload.length;
+  // 8 KiB of them may be 2,000 strings, which take 100 KB
+  return metadata === undefined ? bytes : bytes + metadataBytes + ITEM_BYTES * Object.keys(metadata).length;
 }
 
 /**

@@ -1,10 +1,8 @@
 import { GridError } from '../errors/index.js';
 import { Turn, type Rota } from '../time/index.js';
 import { Fifo } from './fifo.js';
-import { unshared, type HeldBytes } from './held-bytes.js';
+import { ITEM_BYTES, unshared, type HeldBytes } from './held-bytes.js';
 
-/** What an item costs beside its bytes: a peer that announces a large capacity may send any number of empty ones. */
-const ITEM_BYTES = 64;
 /** Past so many that wait in one stream, small ones are copied out of the memory that they came in. */
 const SHARED_ITEMS = 64;
 
@@ -92,7 +90,7 @@ export class Inbound extends Turn {
     const item = this.items?.shift();
     if (item === undefined) return undefined;
     this.bytes -= item.length;
-    this.held?.free(item.length);
+    this.held?.free(item.length + ITEM_BYTES);
     if (!this.ended) this.owe();
     return item;
   }
@@ -148,12 +146,12 @@ export class Inbound extends Turn {
         reason: 'limit',
       });
     }
-    const refusal = this.held?.refusal(payload.length);
+    const refusal = this.held?.refusal(payload.length + ITEM_BYTES);
     if (refusal) return refusal;
     this.items ??= new Fifo();
     this.items.push(unshared(payload, this.available >= SHARED_ITEMS || this.held?.crowded === true));
     this.bytes += payload.length;
-    this.held?.add(payload.length);
+    this.held?.add(payload.length + ITEM_BYTES);
     return undefined;
   }
 
@@ -162,7 +160,7 @@ export class Inbound extends Turn {
    * @internal
    */
   unaccount(): void {
-    this.held?.free(this.bytes, this.available);
+    this.held?.free(this.bytes + ITEM_BYTES * this.available, this.available);
     this.held = undefined;
   }
 

@@ -6,7 +6,7 @@ import type { CallPorts, IncomingCall, IncomingPorts } from './call-ports.js';
 import { CallTable } from './call-table.js';
 import { CancelRate } from './cancel-rate.js';
 import { CapacityBodies } from './capacity-bodies.js';
-import { unsharedOpening } from './held-bytes.js';
+import { heldBytesOf, unsharedOpening } from './held-bytes.js';
 import type { CallHandler, HandlerDirectory } from './handler.js';
 import { HandlerStream } from './handler-stream.js';
 import { IncomingRequest } from './incoming-request.js';
@@ -156,7 +156,7 @@ export class IncomingCalls {
       oversizeMetadata(message, limits.metadataBytes) ??
       (handler ? undefined : unknownHandler(message, subroute)) ??
       (emitter.outbox.congested ? congested() : undefined) ??
-      this.ports.held.refusal(message.payload?.length ?? 0);
+      this.ports.held.refusal(heldBytesOf(message));
     if (!refusal) return handler;
     emitter.refuse(message, refusal);
     return undefined;

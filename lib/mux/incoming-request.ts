@@ -3,6 +3,7 @@ import { Deadline } from '../time/index.js';
 import { Flag, Op, type Message, type Metadata } from '../wire/index.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import type { CallHandler } from './handler.js';
+import { heldBytesOf } from './held-bytes.js';
 import { HandlerStream } from './handler-stream.js';
 
 type State =
@@ -31,6 +32,8 @@ export class IncomingRequest extends Deadline implements IncomingCall {
   /** The caller takes a stream as the answer too. */
   readonly many: boolean;
 
+  /** What it holds of `heldBytes`. */
+  private readonly openingBytes: number;
   private state: State = RUNNING;
   private abortListener: ((error: GridError) => void) | undefined;
 
@@ -50,7 +53,8 @@ export class IncomingRequest extends Deadline implements IncomingCall {
     this.metadata = opening.metadata;
     this.many = (opening.flags & Flag.Many) !== 0;
     this.deadlineAt = opening.deadlineMs > 0 ? openedAt + opening.deadlineMs : undefined;
-    ports.held.add(this.payload?.length ?? 0);
+    this.openingBytes = heldBytesOf(opening);
+    ports.held.add(this.openingBytes);
     ports.handlerStarted('request');
     ports.observer.callOpened('incoming', 'request', this.handler);
     if (this.payload) ports.observer.payloadReceived('incoming', 'request', this.handler, this.payload.length);
@@ -180,7 +184,7 @@ export class IncomingRequest extends Deadline implements IncomingCall {
   }
 
   private countEnd(): void {
-    this.ports.held.free(this.payload?.length ?? 0);
+    this.ports.held.free(this.openingBytes);
     this.ports.handlerEnded('request');
   }
 

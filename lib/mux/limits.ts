@@ -7,7 +7,8 @@ export interface MuxLimits {
   /** Single requests of the peer whose handler has not really ended yet. */
   readonly runningRequests: number;
   /**
-   * Bytes of the peer's calls that are not let go: payloads of unfinished handlers, unread input. All calls together.
+   * Bytes of the peer's calls that are not let go: payloads and metadata of unfinished handlers, unread input. Each
+   * message that waits and each entry of metadata counts 64 more. All calls together.
    */
   readonly heldBytes: number;
   /** Bytes received and not consumed, per call; each message that waits counts 64 more. */

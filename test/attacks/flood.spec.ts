@@ -1,6 +1,7 @@
 // What a peer makes its victim hold, to the last call and byte. The other floods are in arsenal.ts.
 import { afterEach, expect, it } from '@jest/globals';
-import { EOF, op } from '../conformance/raw-codec.js';
+import { EOF, METADATA, op } from '../conformance/raw-codec.js';
+import { map, str } from '../conformance/raw-msgpack.js';
 import { until } from '../conformance/hang-budget.js';
 import { MB, volume } from '../scale.js';
 import { Siege } from './siege.js';
@@ -42,8 +43,25 @@ it('payloads that slow handlers hold stop at heldBytes, and a small one does not
   await siege.lift(`${calls} payloads held, and as many frames`, 150 * MB);
 }, 60_000);
 
-it('input that nobody reads stops at heldBytes over all streams, and its room comes back', async () => {
+it('metadata that slow handlers hold stops at heldBytes, by what its entries take and not by its bytes', async () => {
   siege = await Siege.lay({ limits: { heldBytes: 32 * MB } });
+  const attacker = await siege.attacker();
+  const entries = 1_600;
+  // 8 KiB, of which three characters make each a key: some 90 KB of strings
+  const metadata = map(Array.from({ length: entries }, (_, i) => [(1_296 + i).toString(36), str('')]));
+  const calls = volume(2_000, 20_000);
+  const ask = { op: op.Request, deadlineMs: 60_000, flags: EOF | METADATA, handler: 61, metadata };
+  await attacker.flood(calls, (i) => ({ ...ask, muxId: i + 1 }));
+  const fit = Math.floor((32 * MB) / (metadata.length + entries * 64));
+  await until(async () => attacker.count(op.MuxConnectError) === calls - fit, 'not refused', 30_000);
+  expect((await siege.facts()).running).toBe(fit);
+  attacker.ws.destroy();
+  await siege.until(({ running }) => running === 0, 'handlers are left');
+  await siege.lift(`${calls} calls with metadata`, 250 * MB);
+}, 60_000);
+
+it('input that nobody reads stops at heldBytes over all streams, and its room comes back', async () => {
+  siege = await Siege.lay({ limits: { heldBytes: 32 * (MB + 64) } });
   const attacker = await siege.attacker();
   for (let round = 1; round <= 3; round++) {
     const base = round * 100;

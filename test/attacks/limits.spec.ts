@@ -6,7 +6,17 @@ import { secretAuth } from '../../lib/manager/token.js';
 import { ManualClock } from '../../lib/testing/index.js';
 import { systemClock } from '../../lib/time/index.js';
 import { until, within } from '../conformance/hang-budget.js';
-import { connectRequest, encode, EOF, merged, op, type MessageParts, type RawMessage } from '../conformance/raw-codec.js';
+import {
+  connectRequest,
+  encode,
+  EOF,
+  merged,
+  METADATA,
+  op,
+  type MessageParts,
+  type RawMessage,
+} from '../conformance/raw-codec.js';
+import { map, str } from '../conformance/raw-msgpack.js';
 import { Bastion } from './bastion.js';
 import { frame, frameHead } from './raw-websocket.js';
 import { closeOf, type Attacker } from './siege.js';
@@ -124,6 +134,8 @@ describe.each(CUTS)('$limit', ({ limit, is, others, code, reason, told = reason,
 
 interface Refusal {
   limit: keyof GridLimits;
+  /** What fills it, where that is not plain. */
+  by?: string;
   is: number;
   /** The call of which one more is refused. */
   call: MessageParts;
@@ -138,14 +150,23 @@ const REFUSALS: Refusal[] = [
   { limit: 'runningRequests', is: 5, each: 1, call: { ...ask, handler: 61 }, far: 2_000 },
   {
     limit: 'heldBytes',
+    by: ', by payloads',
     is: 5_000,
     each: 1_000,
     call: { ...ask, handler: 61, payload: Buffer.alloc(1_000) },
     far: 2_000,
   },
+  {
+    limit: 'heldBytes',
+    by: ', by metadata',
+    is: 5 * (7 + 2 * 64),
+    each: 7 + 2 * 64,
+    call: { ...ask, flags: EOF | METADATA, handler: 61, metadata: map([['a', str('')], ['b', str('')]]) },
+    far: 2_000,
+  },
 ];
 
-describe.each(REFUSALS)('$limit', ({ limit, is, each, call, far }) => {
+describe.each(REFUSALS.map((refusal) => ({ by: '', ...refusal })))('$limit$by', ({ limit, is, each, call, far }) => {
   it('so many calls run; one more and many more are refused before they do, and a place that is free is given', async () => {
     bastion = await Bastion.raise({ limits: { [limit]: is } });
     const attacker = await bastion.attacker();
@@ -429,12 +450,12 @@ describe('errorTextBytes', () => {
 });
 
 it('each limit of the table is tried here', () => {
-  const tried: (keyof GridLimits)[] = [
+  const tried = new Set<keyof GridLimits>([
     ...CUTS.map(({ limit }) => limit),
     ...REFUSALS.map(({ limit }) => limit),
     ...(['queuedBytes', 'unreadBytes', 'unreadMessages'] as const),
     ...(['handshakeMs', 'pendingHandshakes', 'refusedPerMinute', 'errorTextBytes'] as const),
-  ];
+  ]);
   const known = Object.keys(LIMITS).filter((limit) => limit !== 'metadataBytes');
-  expect(tried.toSorted()).toEqual(known.toSorted());
+  expect([...tried].toSorted()).toEqual(known.toSorted());
 });

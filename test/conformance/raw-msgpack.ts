@@ -47,9 +47,11 @@ export function str(text: string): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-/** A map of at most 15 pairs; the values are encoded already. */
+/** The values are encoded already. */
 export function map(pairs: readonly (readonly [string, Uint8Array])[]): Buffer {
-  return Buffer.concat([Buffer.from([0x80 | pairs.length]), ...pairs.flatMap(([key, value]) => [str(key), value])]);
+  const count = pairs.length;
+  const head = Buffer.from(count < 16 ? [0x80 | count] : [0xde, count >> 8, count & 255]);
+  return Buffer.concat([head, ...pairs.flatMap(([key, value]) => [str(key), value])]);
 }
 
 export function array(items: readonly Uint8Array[]): Buffer {

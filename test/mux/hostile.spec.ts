@@ -326,7 +326,7 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
 
   it('input that comes with its end is held within heldBytes like any other', () => {
     const calls: HandlerStream[] = [];
-    const solo = new SoloMux({ handlers: { 70: stream((call) => calls.push(call), 1) }, limits: { heldBytes: 100 } });
+    const solo = new SoloMux({ handlers: { 70: stream((call) => calls.push(call), 1) }, limits: { heldBytes: 60 + 64 } });
     for (const muxId of [1, 2]) {
       solo.receive(Op.ConnectMux, muxId, { handler: 70 });
       solo.receive(Op.MuxClientMsg, muxId, { seq: 1, flags: EOF, payload: new Uint8Array(60) });
@@ -362,6 +362,48 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     for (const request of requests) request.respond(undefined);
     solo.receive(Op.Request, 6_000, { handler: 60, payload: small() });
     expect(memory(requests.at(-1)!.payload)).toBe(65_536);
+    solo.disconnect();
+  });
+
+  it('metadata is held within heldBytes to the byte, 64 more for each entry, until its handler ends', () => {
+    const calls: HandlerStream[] = [];
+    const limits = { heldBytes: 10 + 2 * 64 };
+    const solo = new SoloMux({ handlers: { 70: stream((call) => calls.push(call)) }, limits });
+    const open = (muxId: number, metadataBytes: number): void => {
+      const metadata = { a: '12', b: '34' };
+      solo.receive(Op.ConnectMux, muxId, { handler: 70, flags: EOF, metadata, metadataBytes });
+    };
+    for (const round of [0, 10]) {
+      open(round + 1, 11);
+      expect(brief(solo.take())).toEqual(['MuxConnectError#0']);
+      open(round + 2, 10);
+      expect(brief(solo.take())).toEqual(['AckMux#0']);
+      solo.receive(Op.ConnectMux, round + 3, { handler: 70, flags: EOF, payload: new Uint8Array(1) });
+      expect(brief(solo.take())).toEqual(['MuxConnectError#0']);
+      calls.at(-1)!.output.end();
+      solo.take();
+    }
+    expect(calls).toHaveLength(2);
+  });
+
+  it('input counts 64 bytes for each message that waits, over all streams', () => {
+    const calls: HandlerStream[] = [];
+    const limits = { heldBytes: 10 * 64 };
+    const solo = new SoloMux({ handlers: { 70: stream((call) => calls.push(call), 8) }, limits });
+    for (const muxId of [1, 2]) {
+      solo.receive(Op.ConnectMux, muxId, { handler: 70 });
+      for (let seq = 1; seq <= 5; seq++) solo.receive(Op.MuxClientMsg, muxId, { seq, payload: new Uint8Array(0) });
+    }
+    expect(calls.map(({ aborted }) => aborted)).toEqual([undefined, undefined]);
+    calls[0]!.input.take();
+    for (const [muxId, seq] of [[2, 6], [1, 6]] as const) {
+      solo.receive(Op.MuxClientMsg, muxId, { seq, payload: new Uint8Array(0) });
+    }
+    expect(calls.map(({ aborted }) => aborted?.message)).toEqual([expect.stringContaining('heldBytes'), undefined]);
+    for (const call of calls) call.output.fail(new GridError('CANCELLED', 'enough'));
+    // all of it is let go
+    solo.receive(Op.ConnectMux, 3, { handler: 70, flags: EOF, payload: new Uint8Array(10 * 64) });
+    expect(calls[2]?.payload).toHaveLength(10 * 64);
     solo.disconnect();
   });
 
