@@ -77,7 +77,7 @@ export class EventAnswer implements Answer {
       return;
     }
     // the caller is done with it; for the caps it runs on
-    const over = call.acknowledge();
+    const over = call.answerEarly();
     this.running++;
     const start = (): void => {
       let left = runs.length;

@@ -33,6 +33,9 @@ export class Outflow implements Sink {
   private waiting: Fifo<Uint8Array> | undefined;
   private last: Last | undefined;
   private over = false;
+  /** The code of a source that was broken off has not ended. */
+  private stopping = false;
+  private onStopped: (() => void) | undefined;
 
   constructor(private readonly ports: OutflowPorts) {
     ports.outbound.onReady = () => this.flush();
@@ -92,9 +95,24 @@ export class Outflow implements Sink {
     this.waiting.push(payload);
   }
 
+  /**
+   * For `onFail`: false where all code of the source has ended; else `ended` is called once it has, which for a generator
+   * that was broken off is when its cleanup is done.
+   */
+  awaitSource(ended: () => void): boolean {
+    if (this.stopping) this.onStopped = ended;
+    return this.stopping;
+  }
+
   /** Stops the source by an error of ours. */
   private breakOff(error: unknown): void {
-    this.source?.stop(() => {});
+    if (this.source) {
+      this.stopping = true;
+      this.source.stop(() => {
+        this.stopping = false;
+        this.onStopped?.();
+      });
+    }
     this.fail(error);
   }
 

@@ -59,8 +59,7 @@ export class RequestAnswer implements Sink {
     } else if (this.call.many) {
       this.upgrade(value);
     } else {
-      this.source?.stop(() => {});
-      this.fail(new GridError('FAILED_PRECONDITION', TEXT.streamsOnly));
+      this.breakOff(new GridError('FAILED_PRECONDITION', TEXT.streamsOnly), this.context.responseMetadata);
     }
   }
 
@@ -128,8 +127,7 @@ export class RequestAnswer implements Sink {
     try {
       stream = this.call.upgrade();
     } catch (refused) {
-      source.stop(() => {});
-      this.refuse(toGridError(refused));
+      this.breakOff(toGridError(refused));
       return undefined;
     }
     this.close();
@@ -155,6 +153,16 @@ export class RequestAnswer implements Sink {
     this.close();
     this.source?.stop(() => {
       this.call.fail(error);
+      this.ports.ended(error);
+    });
+  }
+
+  /** Fails the call by an error of ours. The caller need not wait for the cleanup of the handler, its place has to. */
+  private breakOff(error: GridError, metadata?: Metadata): void {
+    this.close();
+    const ended = this.call.answerEarly(error, metadata);
+    this.source?.stop(() => {
+      ended();
       this.ports.ended(error);
     });
   }

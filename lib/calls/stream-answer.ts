@@ -61,7 +61,14 @@ export class StreamAnswer implements OutflowPorts {
   }
 
   onFail(thrown: unknown): void {
-    this.finish(this.ports.errorOf(thrown));
+    const error = this.ports.errorOf(thrown);
+    if (!this.flow.awaitSource(() => this.finish(error))) {
+      this.finish(error);
+      return;
+    }
+    // the caller need not wait for the cleanup of the handler, its place has to
+    this.stream.onAbort = undefined;
+    this.stream.output.finish(error, this.context.responseMetadata);
   }
 
   /** Runs the handler. */

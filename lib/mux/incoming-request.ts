@@ -92,11 +92,11 @@ export class IncomingRequest extends Deadline implements IncomingCall {
   }
 
   /**
-   * Answers with nothing before the work is done: from now on it is not the caller's any more. The handler counts as
-   * running until the returned function is called, once.
+   * Answers before the work is done, with nothing or with an error: from now on it is not the caller's any more. The
+   * handler counts as running until the returned function is called, once.
    */
-  acknowledge(): () => void {
-    this.conclude(undefined, undefined, undefined);
+  answerEarly(error?: GridError, metadata?: Metadata): () => void {
+    this.conclude(error, undefined, metadata);
     return () => this.countEnd();
   }
 
