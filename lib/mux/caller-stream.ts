@@ -212,6 +212,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       return;
     }
     // the handler takes no input: it is told the end of it, write() fails and the call goes on (spec §11, `capacity`)
+    this.ports.observer.dropped('unwanted-input');
     this.sender.emitEnd();
     inputHalf.close(new GridError('FAILED_PRECONDITION', NO_INPUT));
   }

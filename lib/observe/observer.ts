@@ -3,8 +3,17 @@ import type { GridCode } from '../errors/index.js';
 export type CallDirection = 'outgoing' | 'incoming';
 export type CallKind = 'request' | 'stream';
 
-/** Messages that a rule of the protocol tells to ignore. They are counted, never answered, never logged one by one. */
-export type DropKind = 'late-answer' | 'unknown-call' | 'excess-credit' | 'late-result' | 'odd-op';
+/**
+ * Messages that a rule of the protocol tells to ignore. They are counted, never answered, never logged one by one. For
+ * `unwanted-input` the input of a whole call of ours counts once: the handler takes none, and the call goes on without.
+ */
+export type DropKind =
+  | 'late-answer'
+  | 'unknown-call'
+  | 'excess-credit'
+  | 'late-result'
+  | 'odd-op'
+  | 'unwanted-input';
 
 /** A stream whose both ends wait for the other to read. */
 export interface BlockedStream {

@@ -9,7 +9,7 @@ import {
   type Pattern,
 } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
-import type { GridLogger } from '../../lib/observe/index.js';
+import { silentObserver, type GridLogger } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 
@@ -24,6 +24,8 @@ export interface GridLine {
   readonly clock: ManualClock;
   /** What the handler side logged as errors. */
   readonly logged: string[];
+  /** What the caller's side dropped. */
+  readonly drops: string[];
   handle(to: Pattern, run: HandlerFunction, more?: Partial<HandlerSpec>): () => void;
 }
 
@@ -32,7 +34,9 @@ export function gridLine(options: MuxPairOptions = {}, ports: Partial<CallerPort
   const logged: string[] = [];
   const logger: GridLogger = { log() {}, warn() {}, error: (text) => logged.push(text) };
   const table = new HandlerTable({ clock, logger });
-  const pair = muxPair({ clock, handlersB: table.for(() => CALLER), ...options });
+  const drops: string[] = [];
+  const observerA = { ...silentObserver, dropped: (what: string) => void drops.push(what) };
+  const pair = muxPair({ clock, handlersB: table.for(() => CALLER), observerA, ...options });
   const caller = new Caller({
     origin: HANDLER,
     line: () => pair.a,
@@ -43,7 +47,7 @@ export function gridLine(options: MuxPairOptions = {}, ports: Partial<CallerPort
   });
   const handle = (to: Pattern, run: HandlerFunction, more: Partial<HandlerSpec> = {}): (() => void) =>
     table.add({ route: resolvePattern(to), kind: 'both', codec: json(), run, ...more });
-  return { caller, table, pair, clock, logged, handle };
+  return { caller, table, pair, clock, logged, drops, handle };
 }
 
 /** The GridError that a promise rejects with. */

@@ -104,6 +104,21 @@ describe('input of a stream call', () => {
     expect(input.destroyed).toBe(true);
   });
 
+  it('is closed and counted where the handler takes none, and the call goes on', async () => {
+    line.handle(61, () => of('still', 'here'));
+    let returned = false;
+    async function* input(): AsyncGenerator<number> {
+      try {
+        for (let n = 0; ; n++) yield n;
+      } finally {
+        returned = true;
+      }
+    }
+    await expect(collect(line.caller.stream(61, undefined, { input: input() }))).resolves.toEqual(['still', 'here']);
+    expect(returned).toBe(true);
+    expect(line.drops).toEqual(['unwanted-input']);
+  });
+
   it('that is none is INVALID_ARGUMENT', () => {
     for (const input of [5, 'abc', Buffer.alloc(2), {}]) {
       expect(() => line.caller.stream(60, undefined, { input: input as never })).toThrow('input must be');
