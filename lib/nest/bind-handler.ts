@@ -12,7 +12,7 @@ interface BindOptions extends StreamHandlerOptions {
 /** `@MessagePattern` of a contract or an ID, bound to one grid; the method's first parameter is the payload. */
 export function bindHandler(
   kind: 'request' | 'stream',
-  to: RequestContract<any, any> | StreamContract<any, any, any> | number,
+  to: RequestContract | StreamContract | number,
   { subroute, grid, ...facts }: BindOptions,
 ): MethodDecorator {
   const contract = typeof to === 'number' ? undefined : to;

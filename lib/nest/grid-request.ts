@@ -14,7 +14,7 @@ export interface GridRequestOptions extends HandlerOptions {
 export type RequestResult<Res> = Res | Promise<Res> | Observable<Res>;
 
 /** A method decorator that checks the method's payload (its first parameter) and its result against the contract. */
-export type RequestDecorator<Req, Res> = <T extends (payload: Req, ...rest: any[]) => RequestResult<Res>>(
+export type RequestDecorator<Req, Res> = <T extends (payload: Req, ...rest: never[]) => RequestResult<Res>>(
   target: object,
   key: string | symbol,
   descriptor: TypedPropertyDescriptor<T>,
@@ -30,11 +30,11 @@ export function GridRequest<Req, Res>(
   options?: GridRequestOptions,
 ): RequestDecorator<Req, Res>;
 // any: what unites the overloads, and no caller sees it
-export function GridRequest(to: RequestContract<any, any> | number, options?: GridRequestOptions): any {
+export function GridRequest(to: RequestContract | number, options?: GridRequestOptions): any {
   return untyped(to, options);
 }
 
-function untyped(to: RequestContract<any, any> | number, options: GridRequestOptions = {}): MethodDecorator {
+function untyped(to: RequestContract | number, options: GridRequestOptions = {}): MethodDecorator {
   return bindHandler('request', to, options);
 }
 

@@ -14,7 +14,7 @@ export interface GridStreamOptions extends StreamHandlerOptions {
 export type StreamResult<Out> = Many<Out> | Promise<Many<Out>>;
 type Many<Out> = Out | AsyncIterable<Out> | Observable<Out>;
 
-/** Asks nothing of a method whose `@GridInput()` fits; of another one a key that names the fault. */
+/** Asks nothing of a method whose `@GridInput()` fits; of another one a key that names the fault. any: `Parameters` wants it. */
 export type InputCheck<T extends (...args: any[]) => unknown, In> = Checked<Required<Parameters<T>>, In>;
 type Checked<Rest extends unknown[], In> = Rest extends [infer First, ...infer More]
   ? First extends AsyncIterable<infer Item>
@@ -27,7 +27,7 @@ type Checked<Rest extends unknown[], In> = Rest extends [infer First, ...infer M
   : unknown;
 
 /** A method decorator that checks payload (the first parameter), `@GridInput()` and result against the contract. */
-export type StreamDecorator<Req, In, Out> = <T extends (payload: Req, ...rest: any[]) => StreamResult<Out>>(
+export type StreamDecorator<Req, In, Out> = <T extends (payload: Req, ...rest: never[]) => StreamResult<Out>>(
   target: object,
   key: string | symbol,
   descriptor: TypedPropertyDescriptor<T> & InputCheck<T, In>,
@@ -43,11 +43,11 @@ export function GridStream<Req, In, Out>(
   options?: GridStreamOptions,
 ): StreamDecorator<Req, In, Out>;
 // any: what unites the overloads, and no caller sees it
-export function GridStream(to: StreamContract<any, any, any> | number, options?: GridStreamOptions): any {
+export function GridStream(to: StreamContract | number, options?: GridStreamOptions): any {
   return untyped(to, options);
 }
 
-function untyped(to: StreamContract<any, any, any> | number, options: GridStreamOptions = {}): MethodDecorator {
+function untyped(to: StreamContract | number, options: GridStreamOptions = {}): MethodDecorator {
   return bindHandler('stream', to, options);
 }
 

@@ -16,7 +16,8 @@ export interface HandlerOwner {
   readonly alone: boolean;
 }
 
-type Method = (...args: any[]) => any;
+// any: Nest's own types ask for no less of a method
+type Method = (...args: unknown[]) => any;
 
 /**
  * Tells which method a handler is: Nest gives a strategy the pattern and a function of its own, never the method. But
