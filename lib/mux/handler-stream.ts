@@ -76,7 +76,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
       ports.silence.add(this, this.openedAt);
     }
     this.openingBytes = heldBytesOf(opening);
-    ports.held.add(this.openingBytes);
+    // many streams that hold nothing are no crowd: the payloads of all other calls would be copied
+    if (this.openingBytes > 0) ports.held.add(this.openingBytes);
     ports.handlerStarted('stream');
     ports.observer.callOpened('incoming', 'stream', this.handler);
   }
@@ -287,7 +288,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   }
 
   private countGone(): void {
-    this.ports.held.free(this.openingBytes);
+    if (this.openingBytes > 0) this.ports.held.free(this.openingBytes);
     this.inputHalf?.unaccount();
     this.ports.streamGone();
   }

@@ -365,6 +365,20 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     solo.disconnect();
   });
 
+  it('streams that were opened without anything are not many things that are held', () => {
+    const requests: IncomingRequest[] = [];
+    const handlers = {
+      60: { inCapacity: 0, outCapacity: 1, onRequest: (call: IncomingRequest) => void requests.push(call) },
+      70: stream(() => {}),
+    };
+    const solo = new SoloMux({ handlers, limits: { openStreams: 2_000 } });
+    for (let id = 1; id <= 2_000; id++) solo.receive(Op.ConnectMux, id, { handler: 70, flags: EOF });
+    const payload = new Uint8Array(65_536).subarray(0, 1);
+    solo.receive(Op.Request, 3_000, { handler: 60, payload });
+    expect(requests[0]!.payload).toBe(payload);
+    solo.disconnect();
+  });
+
   it('metadata is held within heldBytes to the byte, 64 more for each entry, until its handler ends', () => {
     const calls: HandlerStream[] = [];
     const limits = { heldBytes: 10 + 2 * 64 };
