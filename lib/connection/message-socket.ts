@@ -7,9 +7,11 @@ export interface MessageSocket {
   readonly remoteAddress: string | undefined;
   /**
    * Writes one binary message. `done` is called once: when the bytes have been handed to the system, or with the
-   * error. The frame's memory must not be changed before `done`; the socket itself may mask it in place.
+   * error. The frame's memory must not be changed before `done`.
+   * @param room so many bytes in front of the frame belong to it: with more than 0 the socket may write into them, and
+   * change the frame itself. A socket need not know about it.
    */
-  send(frame: Uint8Array, done: (error?: Error) => void): void;
+  send(frame: Uint8Array, done: (error?: Error) => void, room?: number): void;
   /** Says goodbye with a WebSocket close code (1000 to 4999) and a reason of at most 123 bytes, then closes. */
   close(code: number, reason: string): void;
   /** Drops the socket at once. */

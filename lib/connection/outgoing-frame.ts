@@ -9,6 +9,7 @@ import {
   type Message,
 } from '../wire/index.js';
 import type { Slab } from './slab.js';
+import { WS_HEADER_MAX } from './ws-frame.js';
 
 /**
  * The largest Merged that we send: half of what the smallest `Max` of a peer allows. Two of them fit what Node reads from
@@ -16,8 +17,11 @@ import type { Slab } from './slab.js';
  */
 const MERGED_BYTES = LEAST_MAX / 2;
 
+/** Bytes in front of every frame that the socket may use: for the longest header of a WebSocket frame. */
+export const FRAME_ROOM = WS_HEADER_MAX;
+
 /** The most bytes that a frame of one message needs while it is built, beside that message. */
-const MAX_FRAMING = MERGED_HEADER_MAX + ITEM_HEADER_MAX;
+const MAX_FRAMING = FRAME_ROOM + MERGED_HEADER_MAX + ITEM_HEADER_MAX;
 
 /**
  * A WebSocket message in the making. Each message is encoded as it comes, as an item of a Merged (wire spec §4);
@@ -38,7 +42,7 @@ export class OutgoingFrame {
 
   /** Bytes that a slab must have free for a frame whose first message has at most so many. */
   static room(bytes: number): number {
-    return Math.max(bytes + MAX_FRAMING, MERGED_BYTES);
+    return Math.max(bytes + MAX_FRAMING, FRAME_ROOM + MERGED_BYTES);
   }
 
   constructor(
@@ -47,7 +51,7 @@ export class OutgoingFrame {
     readonly first: number,
     private readonly maxMessages: number,
   ) {
-    this.base = slab.used;
+    this.base = slab.used + FRAME_ROOM;
     this.end = this.base + MERGED_HEADER_MAX;
     slab.frames++;
   }

@@ -7,7 +7,7 @@ import { CloseCode } from './close-code.js';
 import { Lane } from './lane.js';
 import type { ConnectionIntervals, ConnectionLimits } from './limits.js';
 import type { MessageSocket } from './message-socket.js';
-import type { OutgoingFrame } from './outgoing-frame.js';
+import { FRAME_ROOM, type OutgoingFrame } from './outgoing-frame.js';
 import { StallWatch } from './stall-watch.js';
 
 /** Bytes handed to the socket and not yet written, past which frames wait here: there they can still be withdrawn. */
@@ -191,7 +191,7 @@ export class WriteQueue implements Outbox {
     this.ports.observer.frameSent(bytes.length);
     const done = (error?: Error): void => this.handleWritten(frame, lane, bytes.length, error);
     try {
-      this.ports.socket.send(bytes, done);
+      this.ports.socket.send(bytes, done, FRAME_ROOM);
     } catch (fault) {
       // sockets may be brought by the application
       done(toGridError(fault));

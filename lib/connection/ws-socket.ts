@@ -1,8 +1,7 @@
 import { inspect } from 'node:util';
-import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { CloseCode } from './close-code.js';
-import { writeMasked } from './masked-write.js';
+import { WS_HEADER_MAX, writeFrame, type FrameSink } from './ws-frame.js';
 import type { MessageSocket, MessageSocketListener } from './message-socket.js';
 
 /** The longest reason that fits a close frame. */
@@ -28,10 +27,10 @@ const REASONS: ReadonlyMap<string, string> = new Map([
  * A WebSocket of the `ws` package as a message socket. It must be open, with compression off and `maxPayload` set to
  * `limits.frameBytes`. Nothing is read from it before `listen`. Never throws.
  * @param remoteAddress for logs; `ws` itself does not tell it.
- * @param stream what a WebSocket that dialed writes to, if nobody else writes to it: saves a copy of each frame.
+ * @param sink where it writes to, if known: then most frames go there by themselves, without a copy.
  */
-export function wsSocket(ws: WebSocket, remoteAddress?: string, stream?: Writable): MessageSocket {
-  return new WsSocket(ws, remoteAddress, stream);
+export function wsSocket(ws: WebSocket, remoteAddress?: string, sink?: FrameSink): MessageSocket {
+  return new WsSocket(ws, remoteAddress, sink);
 }
 
 class WsSocket implements MessageSocket {
@@ -42,7 +41,7 @@ class WsSocket implements MessageSocket {
   constructor(
     private readonly ws: WebSocket,
     readonly remoteAddress: string | undefined,
-    private readonly stream: Writable | undefined,
+    private readonly sink: FrameSink | undefined,
   ) {
     ws.binaryType = 'nodebuffer';
     ws.pause();
@@ -66,9 +65,10 @@ class WsSocket implements MessageSocket {
     this.ws.resume();
   }
 
-  send(frame: Uint8Array, done: (error?: Error) => void): void {
-    const { ws, stream } = this;
-    if (stream !== undefined && ws.readyState === ws.OPEN && writeMasked(stream, frame, done)) return;
+  send(frame: Uint8Array, done: (error?: Error) => void, room = 0): void {
+    const { ws, sink } = this;
+    const isOwn = sink !== undefined && room >= WS_HEADER_MAX && ws.readyState === ws.OPEN;
+    if (isOwn && writeFrame(sink, frame, done)) return;
     ws.send(frame, { binary: true }, done);
   }
 

@@ -63,7 +63,7 @@ export function dialWebSocket(dial: WsDial): Promise<MessageSocket> {
     };
     const onOpen = (): void =>
       settle(() => {
-        const socket = wsSocket(ws, stream?.remoteAddress, stream);
+        const socket = wsSocket(ws, stream?.remoteAddress, stream && { stream, masks: true });
         ws.off('error', onError);
         resolve(socket);
       });

@@ -218,6 +218,29 @@ describe('the write queue', () => {
     }
   });
 
+  it('lets the socket write to a frame and to the room in front of it, and nothing else of it is there', async () => {
+    const taken: Buffer[] = [];
+    socket.send = (frame, done, room = 0) => {
+      taken.push(Buffer.from(frame));
+      expect(room).toBeGreaterThanOrEqual(14);
+      Buffer.from(frame.buffer, frame.byteOffset - room, room + frame.length).fill(0xff);
+      queueMicrotask(done);
+    };
+    const lengths = [0, 1, 100, 5_000, 40_000, 300_000, 2_000_000];
+    for (let muxId = 1; muxId <= 200; muxId++) {
+      queue.send(data(muxId, lengths[muxId % lengths.length]!));
+      if (muxId % 9 === 0) await turn();
+    }
+    while (queue.queuedMessages > 0) await turn();
+    const messages = taken.flatMap((frame) => messagesOf(frame));
+    expect(messages.map(({ muxId }) => muxId)).toEqual(messages.map((_, i) => i + 1));
+    expect(messages).toHaveLength(200);
+    for (const { muxId, payload } of messages) {
+      const whole = Buffer.alloc(lengths[Number(muxId) % lengths.length]!, Number(muxId));
+      expect(whole.equals(payload ?? Buffer.alloc(0))).toBe(true);
+    }
+  });
+
   it('hands no more than about 256 KiB to the socket and goes on when it is written', async () => {
     for (let muxId = 1; muxId <= 100; muxId++) queue.send(data(muxId, 65_000));
     await turn();
