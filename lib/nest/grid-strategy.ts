@@ -141,7 +141,10 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
     return new Promise((resolve, reject) => {
       this.runWithProcessingHooks(run.context, async (end) => {
         try {
-          resolve(watched(run.adapted(await piped()), end));
+          const result = await piped();
+          // what comes when the call is over is used by nobody: an Observable is not even subscribed to
+          if (run.context.signal.aborted) end();
+          resolve(watched(run.adapted(result), end));
         } catch (error) {
           end();
           reject(error);

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   BadRequestException,
@@ -27,6 +28,7 @@ import { CONTEXT, Ctx, MessagePattern, Payload, RpcException, type RequestContex
 import { GridContext, GridError, type GridStrategy } from 'nestjs-grid';
 import { lastValueFrom, map, of, throwError, toArray, type Observable } from 'rxjs';
 import { gridPair, type GridPair } from './grid-pair.js';
+import { until } from './until.js';
 
 const seen: string[] = [];
 
@@ -271,6 +273,12 @@ describe('hooks around the whole call', () => {
     value(): string | undefined {
       return store.getStore();
     }
+
+    @MessagePattern(32)
+    async late(@Ctx() { signal }: GridContext): Promise<Observable<number>> {
+      await once(signal, 'abort');
+      return of(1);
+    }
   }
 
   test('Nest’s processing hooks see each call from start to end, generators included', async () => {
@@ -290,7 +298,15 @@ describe('hooks around the whole call', () => {
       const values: unknown[] = [];
       for await (const value of hooked.peer.stream(30)) values.push(value);
       expect(values).toEqual(['span', 'span']);
-      expect(spans).toEqual(['start 31', 'end 31 in span', 'start 30', 'end 30 in span']);
+      expect(spans.splice(0)).toEqual(['start 31', 'end 31 in span', 'start 30', 'end 30 in span']);
+      // what comes when the call is over is not subscribed to any more
+      const left = new AbortController();
+      const asked = hooked.peer.request(32, undefined, { signal: left.signal }).catch(() => {});
+      await until('it runs', () => spans.length > 0);
+      left.abort();
+      await asked;
+      await until('it has ended', () => spans.length > 1);
+      expect(spans).toEqual(['start 32', 'end 32 in span']);
     } finally {
       await hooked.close();
     }
