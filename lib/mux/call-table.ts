@@ -1,25 +1,38 @@
 import type { MuxId } from '../wire/index.js';
 
+/** Ids that differ in their last so many bits only stand in one block. */
+const BLOCK_BITS = 4;
+const BLOCK_CALLS = 2 ** BLOCK_BITS;
+const IN_BLOCK = BLOCK_CALLS - 1;
+
 /** Places of a new table; always a power of two. */
-const LEAST_PLACES = 64;
+const LEAST_PLACES = 16;
 /** Up to so many places are kept when the calls have gone: they come and go in bursts. */
-const KEPT_PLACES = 1024;
-/** Ids that differ in their last so many bits only stand side by side: 8 places are a line of the processor's cache. */
-const BLOCK_BITS = 3;
-const IN_BLOCK = 2 ** BLOCK_BITS - 1;
+const KEPT_PLACES = 256;
+
+/** Calls with neighbouring ids. A peer that leaves gaps makes one for each of its calls: less than 200 bytes. */
+class Block<C> {
+  readonly calls: (C | undefined)[] = emptyPlaces(BLOCK_CALLS);
+  count = 0;
+
+  /** The least id that stands here. */
+  constructor(readonly base: MuxId) {}
+}
 
 /**
  * Calls by muxId, as a Map would keep them, had it not one fault: a Map that takes as many out as in makes itself a new
  * table now and then, the old one points to the new one, and so one old table that the garbage collector has moved to
  * the old generation keeps alive all that follow, with every call that they ever held, until the next full collection.
  *
- * Open addressing, at most half full; each place is looked for from that of the key's hash on. Calls are opened one after
- * the other, so those of the moment stand close together, however large the table: beside 100,000 idle streams each look
- * at a place of its own was a cache miss, and each write one more for the garbage collector.
+ * Calls are opened one after the other, so those of the moment stand in a few young blocks, however many others there
+ * are: in one large table beside 100,000 idle streams each look was a cache miss. The blocks are found by open
+ * addressing, at most half full; each place is looked for from that of the block's hash on.
  */
 export class CallTable<C> {
-  private keys: (MuxId | undefined)[] = emptyPlaces(LEAST_PLACES);
-  private calls: (C | undefined)[] = emptyPlaces(LEAST_PLACES);
+  private blocks: (Block<C> | undefined)[] = emptyPlaces(LEAST_PLACES);
+  private blockCount = 0;
+  /** Where the last call was added. It stays while it is empty: the next call stands there, too. */
+  private recent: Block<C> | undefined;
   private count = 0;
   private readonly seed: number;
 
@@ -33,86 +46,113 @@ export class CallTable<C> {
   }
 
   has(id: MuxId): boolean {
-    return this.keys[this.placeOf(id)] !== undefined;
+    return this.get(id) !== undefined;
   }
 
   get(id: MuxId): C | undefined {
-    return this.calls[this.placeOf(id)];
+    const inBlock = placeInBlock(id);
+    return this.find(baseOf(id, inBlock))?.calls[inBlock];
   }
 
   set(id: MuxId, call: C): void {
-    let place = this.placeOf(id);
-    if (this.keys[place] === undefined) {
-      if (2 * ++this.count > this.keys.length) {
-        this.resize(2 * this.keys.length);
-        place = this.placeOf(id);
-      }
-      this.keys[place] = id;
+    const inBlock = placeInBlock(id);
+    const base = baseOf(id, inBlock);
+    const block = this.find(base) ?? this.add(base);
+    if (block !== this.recent) {
+      if (this.recent?.count === 0) this.remove(this.recent);
+      this.recent = block;
     }
-    this.calls[place] = call;
+    if (block.calls[inBlock] === undefined) {
+      block.count++;
+      this.count++;
+    }
+    block.calls[inBlock] = call;
   }
 
   delete(id: MuxId): void {
-    const place = this.placeOf(id);
-    if (this.keys[place] === undefined) return;
+    const inBlock = placeInBlock(id);
+    const block = this.find(baseOf(id, inBlock));
+    if (block?.calls[inBlock] === undefined) return;
+    block.calls[inBlock] = undefined;
     this.count--;
-    this.empty(place);
-    if (this.keys.length > KEPT_PLACES && 16 * this.count < this.keys.length) this.resize(this.keys.length / 2);
+    if (--block.count === 0 && block !== this.recent) this.remove(block);
   }
 
   /** Those that are in the table now: it may change meanwhile. By their ids, which is as they were opened. */
   values(): C[] {
-    const ids = this.keys.filter((id) => id !== undefined);
-    ids.sort((a, b) => (a < b ? -1 : 1));
-    return ids.map((id) => this.get(id)!);
+    const blocks = this.blocks.filter((block) => block !== undefined);
+    blocks.sort((a, b) => (a.base < b.base ? -1 : 1));
+    return blocks.flatMap(({ calls }) => calls.filter((call) => call !== undefined));
   }
 
-  /** Where the key stands, or would. */
-  private placeOf(id: MuxId): number {
-    const { keys } = this;
-    const mask = keys.length - 1;
-    let place = this.hash(id) & mask;
-    for (let key = keys[place]; key !== id && key !== undefined; key = keys[place]) place = (place + 1) & mask;
+  private find(base: MuxId): Block<C> | undefined {
+    return this.recent?.base === base ? this.recent : this.blocks[this.placeOf(base)];
+  }
+
+  private add(base: MuxId): Block<C> {
+    if (2 * ++this.blockCount > this.blocks.length) this.resize(2 * this.blocks.length);
+    const block = new Block<C>(base);
+    this.blocks[this.placeOf(base)] = block;
+    return block;
+  }
+
+  private remove({ base }: Block<C>): void {
+    this.blockCount--;
+    this.empty(this.placeOf(base));
+    const { length } = this.blocks;
+    if (length > KEPT_PLACES && 16 * this.blockCount < length) this.resize(length / 2);
+  }
+
+  /** Where the block stands, or would. */
+  private placeOf(base: MuxId): number {
+    const { blocks } = this;
+    const mask = blocks.length - 1;
+    let place = this.hash(base) & mask;
+    for (let block = blocks[place]; block !== undefined && block.base !== base; block = blocks[place]) {
+      place = (place + 1) & mask;
+    }
     return place;
   }
 
   /** Those behind an empty place move up, so that each is still found from its hash on without a gap. */
   private empty(place: number): void {
-    const { keys, calls } = this;
-    const mask = keys.length - 1;
+    const { blocks } = this;
+    const mask = blocks.length - 1;
     let gap = place;
-    for (let next = (gap + 1) & mask; keys[next] !== undefined; next = (next + 1) & mask) {
-      const home = this.hash(keys[next]!) & mask;
+    for (let next = (gap + 1) & mask; blocks[next] !== undefined; next = (next + 1) & mask) {
+      const home = this.hash(blocks[next]!.base) & mask;
       // it may not stand before its home
       if (((next - home) & mask) < ((next - gap) & mask)) continue;
-      keys[gap] = keys[next];
-      calls[gap] = calls[next];
+      blocks[gap] = blocks[next];
       gap = next;
     }
-    keys[gap] = undefined;
-    calls[gap] = undefined;
+    blocks[gap] = undefined;
   }
 
   private resize(places: number): void {
-    const { keys, calls } = this;
-    this.keys = emptyPlaces(places);
-    this.calls = emptyPlaces(places);
-    for (let from = 0; from < keys.length; from++) {
-      if (keys[from] === undefined) continue;
-      const place = this.placeOf(keys[from]!);
-      this.keys[place] = keys[from];
-      this.calls[place] = calls[from];
+    const { blocks } = this;
+    this.blocks = emptyPlaces(places);
+    for (const block of blocks) {
+      if (block !== undefined) this.blocks[this.placeOf(block.base)] = block;
     }
   }
 
-  /** The place in its block, and in front of it bits of which each depends on all the rest of the key, and on the seed. */
-  private hash(id: MuxId): number {
-    const low = typeof id === 'bigint' ? Number(BigInt.asUintN(32, id)) : id;
-    const high = typeof id === 'bigint' ? Number(id >> 32n) : id / 2 ** 32;
-    let mixed = Math.imul(((low >>> BLOCK_BITS) ^ this.seed) + Math.imul(high, 0x9e3779b1), 0x85ebca6b);
+  /** 32 bits of which each depends on all of the key but its place in the block, and on the seed. */
+  private hash(base: MuxId): number {
+    const low = typeof base === 'bigint' ? Number(BigInt.asUintN(32, base)) : base;
+    const high = typeof base === 'bigint' ? Number(base >> 32n) : base / 2 ** 32;
+    let mixed = Math.imul((low ^ this.seed) + Math.imul(high, 0x9e3779b1), 0x85ebca6b);
     mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35);
-    return ((mixed ^ (mixed >>> 16)) << BLOCK_BITS) | (low & IN_BLOCK);
+    return mixed ^ (mixed >>> 16);
   }
+}
+
+function placeInBlock(id: MuxId): number {
+  return typeof id === 'bigint' ? Number(id & BigInt(IN_BLOCK)) : id & IN_BLOCK;
+}
+
+function baseOf(id: MuxId, inBlock: number): MuxId {
+  return typeof id === 'bigint' ? id - BigInt(inBlock) : id - inBlock;
 }
 
 function emptyPlaces(count: number): undefined[] {

@@ -55,4 +55,15 @@ describe('calls by muxId', () => {
     for (let id = 2; id <= 100_000; id += 2) table.delete(id);
     expect([table.size, table.values()]).toEqual([0, []]);
   });
+
+  it('each in a block of its own, and back', () => {
+    const table = new CallTable<number>(0.5);
+    for (let id = 16; id <= 160_000; id += 16) table.set(id, id);
+    expect([table.size, table.get(16), table.get(17), table.get(160_000)]).toEqual([10_000, 16, undefined, 160_000]);
+    for (let id = 16; id <= 160_000; id += 16) table.delete(id);
+    expect([table.size, table.values()]).toEqual([0, []]);
+    // the one that was added last may be added again
+    table.set(160_000, 1);
+    expect([table.get(160_000), table.values()]).toEqual([1, [1]]);
+  });
 });
