@@ -1,6 +1,6 @@
 import { GridError, TEXT, toGridError } from '../errors/index.js';
 import { Mux } from '../mux/index.js';
-import type { Timer } from '../time/index.js';
+import { Rate, type Timer } from '../time/index.js';
 import {
   closeCodeOf,
   CONNECTION_MUX_ID,
@@ -21,7 +21,6 @@ import { CloseCode } from './close-code.js';
 import { Heartbeat } from './heartbeat.js';
 import type { MessageSocket, MessageSocketListener } from './message-socket.js';
 import { patienceWith } from './patience.js';
-import { PingRate } from './ping-rate.js';
 import type { ConnectionPorts } from './ports.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -75,7 +74,8 @@ export class Connection implements MessageSocketListener {
   private drainUnheard = false;
   private readonly queue: WriteQueue;
   private readonly heartbeat: Heartbeat;
-  private readonly pingRate: PingRate;
+  /** Of its pings. */
+  private readonly pingRate: Rate;
   private readonly rules: DecodeRules;
 
   constructor(
@@ -96,7 +96,7 @@ export class Connection implements MessageSocketListener {
     this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, onFatal: abort });
     const outbox = this.queue;
     this.mux = new Mux({ outbox, clock, handlers, observer, limits, intervals, dialect, abort, accepting, load });
-    this.pingRate = new PingRate(clock, limits.pingsPerSecond);
+    this.pingRate = new Rate(clock, limits.pingsPerSecond);
     this.heartbeat = new Heartbeat({
       clock,
       pingMs: intervals.pingMs,

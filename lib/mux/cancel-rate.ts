@@ -1,26 +1,21 @@
-import type { Clock } from '../time/index.js';
+import { Rate, type Clock } from '../time/index.js';
 
-const WINDOW_MS = 1000;
+/** A call that was opened no longer ago was just opened. */
+const JUST_MS = 1000;
 
 /** Counts cancels of calls that were just opened: opening and cancelling in a row is an attack (CVE-2023-44487). */
 export class CancelRate {
-  private windowStart = -Infinity;
-  private count = 0;
+  private readonly rate: Rate;
 
   constructor(
     private readonly clock: Clock,
-    private readonly perSecond: number,
-  ) {}
+    perSecond: number,
+  ) {
+    this.rate = new Rate(clock, perSecond);
+  }
 
   /** Counts the cancel of a call; true when the second's number is passed. */
   exceededBy(call: { readonly openedAt: number }): boolean {
-    const now = this.clock.now();
-    if (now - call.openedAt >= WINDOW_MS) return false;
-    if (now - this.windowStart >= WINDOW_MS) {
-      this.windowStart = now;
-      this.count = 0;
-    }
-    this.count++;
-    return this.count > this.perSecond;
+    return this.clock.now() - call.openedAt < JUST_MS && this.rate.exceeded();
   }
 }

@@ -1,4 +1,5 @@
 export { AwakeTimer } from './awake-timer.js';
 export { systemClock, type Clock, type Timer } from './clock.js';
 export { Deadline, DeadlineWheel } from './deadline-wheel.js';
+export { Rate } from './rate.js';
 export { Rota, Turn } from './rota.js';

@@ -1,7 +1,9 @@
-import type { Clock } from '../time/index.js';
+import type { Clock } from './clock.js';
 
-/** Counts the peer's pings of the connection, second by second. */
-export class PingRate {
+const SECOND_MS = 1_000;
+
+/** Counts what somebody does, second by second. */
+export class Rate {
   private windowStart = -Infinity;
   private count = 0;
 
@@ -10,10 +12,10 @@ export class PingRate {
     private readonly perSecond: number,
   ) {}
 
-  /** Counts one ping. True: it is one too many. */
+  /** Counts one more. True: it is one too many. */
   exceeded(): boolean {
     const now = this.clock.now();
-    if (now - this.windowStart >= 1_000) {
+    if (now - this.windowStart >= SECOND_MS) {
       this.windowStart = now;
       this.count = 0;
     }
