@@ -5,7 +5,6 @@ import { inspect } from 'node:util';
 import { Subject, type Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import {
-  Caller,
   HandlerTable,
   type CallContext,
   type CallInterceptor,
@@ -20,30 +19,26 @@ import { GridError, TEXT } from '../errors/index.js';
 import { EXTENSIONS } from '../wire/index.js';
 import { Acceptor } from './acceptor.js';
 import { authOf } from './auth.js';
-import { connectedPeers } from './connected-peers.js';
 import { DialTlsSource } from './dial-tls.js';
 import { Dialing, messageSocket } from './dialing.js';
-import { drained, isBusy } from './drain.js';
+import { drained } from './drain.js';
 import { fanOut, type FanOutOptions } from './fan-out.js';
 import type { GridEvent } from './grid-event.js';
-import { GridPeer } from './grid-peer.js';
-import { statusOf, type GridStats } from './grid-stats.js';
+import type { GridPeer } from './grid-peer.js';
+import type { GridStats } from './grid-stats.js';
 import { handlerSpec, type HandleOptions } from './handle-options.js';
-import { list } from './hosts.js';
 import { Inquiry } from './inquiry.js';
-import { LinkLog } from './link-log.js';
 import { Listening } from './listening.js';
-import { LocalLink } from './local-link.js';
 import { OpenSockets } from './open-sockets.js';
 import type { GridOptions, GridSettings } from './options.js';
 import { OwnListener } from './own-listener.js';
-import { PeerLink } from './peer-link.js';
+import type { PeerLink } from './peer-link.js';
 import { Refusals } from './refusals.js';
 import { Renewal } from './renewal.js';
+import { Roster } from './roster.js';
 import type { Settled, SettledResults } from './settled-results.js';
 import { UpgradeGate } from './upgrade-gate.js';
 import { verifyOptions } from './verify-options.js';
-import { localDials } from './who-dials.js';
 
 /**
  * - `new`: nothing is dialed, nobody is let in.
@@ -74,13 +69,10 @@ export class GridManager {
   private closed: Promise<void> | undefined;
   private readonly told = new Subject<GridEvent>();
   protected readonly interceptors: CallInterceptor[] = [];
-  private readonly links = new Map<string, PeerLink>();
-  private readonly own: LocalLink;
-  private readonly byOrigin = new Map<string, GridPeer>();
+  private readonly roster: Roster;
   private readonly sockets = new OpenSockets();
   private readonly inquiry: Inquiry;
   private readonly renewal: Renewal;
-  private readonly dialing: Dialing;
   private readonly acceptor: Acceptor;
   private readonly gate: UpgradeGate;
   private readonly listening: Listening;
@@ -88,7 +80,7 @@ export class GridManager {
   /** @throws GridError INVALID_ARGUMENT that names the option that is wrong. */
   constructor(options: GridOptions) {
     const settings = verifyOptions(options);
-    const { local, hosts, clock, limits, intervals, logger, crc, codec } = settings;
+    const { local, hosts, clock, limits, intervals, logger, crc } = settings;
     this.options = settings;
     this.local = local;
     this.name = settings.name;
@@ -116,9 +108,11 @@ export class GridManager {
       localId: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'),
       accepting: () => this.refusal(),
     };
-    this.dialing = new Dialing(settings, auth, dialTls, connection, this.handlers, this.sockets);
-    const link = (host: string): PeerLink | undefined => this.links.get(host);
-    const { handlers, sockets } = this;
+    const { handlers, sockets, interceptors } = this;
+    const dialing = new Dialing(settings, auth, dialTls, connection, handlers, sockets);
+    this.roster = new Roster({ settings, dialing, handlers, interceptors, tell });
+    this.peers = this.roster.peers;
+    const link = (host: string): PeerLink | undefined => this.roster.link(host);
     this.acceptor = new Acceptor({ settings, auth, refusals, handlers, link, closedBecause, connection, tell });
     this.gate = new UpgradeGate({ settings, auth, refusals, acceptor: this.acceptor, sockets, closedBecause });
     this.listening = new Listening({
@@ -127,35 +121,11 @@ export class GridManager {
       onUpgrade: (request, socket, head) => this.gate.handle(request, socket, head),
       onTlsFault: (reason, remoteAddress) => this.acceptor.tellRefused(remoteAddress, reason),
     });
-
-    const ownLog = new LinkLog(logger, clock, local);
-    this.own = new LocalLink(local, { clock, log: ownLog, limits, intervals, handlers: handlers.for(() => local) });
-    for (const host of hosts) {
-      if (host === local) continue;
-      const log = new LinkLog(logger, clock, host);
-      const dial = this.dialing.dial.bind(this.dialing, host);
-      const ports = { local, clock, intervals, log, dial, tell, heldBytes: limits.heldBytes };
-      this.links.set(host, new PeerLink(host, localDials(local, host), ports));
-    }
-    for (const link of [this.own, ...this.links.values()]) {
-      const caller = new Caller({
-        origin: link.peer,
-        line: () => link.line(),
-        codec,
-        clock,
-        interceptors: this.interceptors,
-      });
-      this.byOrigin.set(link.peer, new GridPeer(link, caller));
-    }
-    this.peers = [...this.links.keys()].map((host) => this.peer(host));
   }
 
   /** A host of the list, `local` included. @throws GridError INVALID_ARGUMENT for any other name. */
   peer(origin: string): GridPeer {
-    const peer = this.byOrigin.get(origin);
-    if (peer) return peer;
-    const text = `${String(origin)} is not one of the hosts (${list(this.options.hosts)})`;
-    throw new GridError('INVALID_ARGUMENT', text, { peer: String(origin), notSent: true });
+    return this.roster.peer(origin);
   }
 
   /**
@@ -269,8 +239,7 @@ export class GridManager {
   }
 
   stats(): GridStats {
-    const peers = [...this.links.values()].map(statusOf);
-    return { local: this.local, name: this.name, peers, self: this.own.counts() };
+    return { local: this.local, name: this.name, ...this.roster.stats() };
   }
 
   /**
@@ -296,24 +265,22 @@ export class GridManager {
   private async begin(): Promise<void> {
     if (this.life !== 'new') throw closedGrid();
     this.life = 'running';
-    this.own.start();
-    for (const link of this.links.values()) link.start();
+    this.roster.start();
     const { count, timeoutMs } = this.options.waitForPeers;
-    if (count > 0) await connectedPeers([...this.links.values()], count, timeoutMs);
+    if (count > 0) await this.roster.connected(count, timeoutMs);
   }
 
   private async end(): Promise<void> {
     const ran = this.life === 'running';
     this.life = 'draining';
     const reason = 'this host is shutting down';
-    for (const link of this.links.values()) link.retire(reason);
+    this.roster.retire(reason);
     if (ran) {
       this.told.next({ type: 'draining', peer: undefined, reason });
       await drained(() => this.busy(), this.options.clock, this.options.drainTimeoutMs);
     }
     this.life = 'closed';
-    for (const link of this.links.values()) link.close();
-    this.own.close();
+    this.roster.close();
     this.acceptor.close();
     this.gate.close();
     this.inquiry.close(closedGrid());
@@ -323,7 +290,7 @@ export class GridManager {
   }
 
   private busy(): boolean {
-    return this.handlers.runningEvents > 0 || isBusy(this.own.openCalls, [...this.links.values()]);
+    return this.handlers.runningEvents > 0 || this.roster.busy;
   }
 
   /** What an incoming call gets while none are taken. */

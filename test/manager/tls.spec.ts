@@ -123,9 +123,10 @@ describe('B46 TLS', () => {
     const [a, b] = await pair(() => ({ tls: { ca } }));
     await allConnected(a, b);
     await echo(a, b);
-    const { connection } = (
-      a as unknown as { links: Map<string, { connection: { dialect: { baseFlags: number } } }> }
-    ).links.get(b.local)!;
+    interface Inside {
+      roster: { link(host: string): { connection: { dialect: { baseFlags: number } } } };
+    }
+    const { connection } = (a as unknown as Inside).roster.link(b.local);
     expect(connection.dialect.baseFlags & Flag.Crc).toBe(0);
   });
 
