@@ -26,11 +26,25 @@ export interface Opening {
   readonly metadata: Metadata | undefined;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /** Makes the messages of one mux: the base flags on each, everything else built from scratch (B24). */
 export class Emitter {
   private readonly baseFlags: number;
   private readonly carriesMetadata: boolean;
   private readonly carriesErrors: boolean;
+  /** Used again for each message: a tenth of what a call costs was one object per message. */
+  private readonly message: Writable<Message> = {
+    muxId: 0,
+    seq: 0,
+    deadlineMs: 0,
+    handler: 0,
+    op: Op.Request,
+    flags: 0,
+    payload: undefined,
+    subroute: undefined,
+    metadata: undefined,
+  };
 
   constructor(
     readonly outbox: Outbox,
@@ -44,15 +58,7 @@ export class Emitter {
 
   /** A message of a running call. An empty payload is told from none by its flag. */
   send(op: Op, muxId: MuxId, seq: number, flags: number, payload: Uint8Array | undefined): number {
-    return this.outbox.send({
-      muxId,
-      seq,
-      deadlineMs: 0,
-      handler: 0,
-      op,
-      flags: this.baseFlags | flags | (payload?.length === 0 ? Flag.PayloadIsZero : 0),
-      payload,
-    });
+    return this.emit(op, muxId, seq, 0, 0, flags | zeroFlag(payload), payload, undefined, undefined, undefined);
   }
 
   /**
@@ -60,114 +66,90 @@ export class Emitter {
    * @param after Position of the last one of those; the new one is given.
    */
   sendUrgent(op: Op, muxId: MuxId, seq: number, after: number): number {
-    const flags = this.baseFlags;
-    return this.outbox.send({ muxId, seq, deadlineMs: 0, handler: 0, op, flags, payload: undefined }, after);
+    return this.emit(op, muxId, seq, 0, 0, 0, undefined, undefined, undefined, after);
   }
 
   /**
    * The last message of a call at its handler side: the only one of a running call that carries metadata, which is left
    * out where the peer knows none.
    */
-  sendLast(op: Op, muxId: MuxId, seq: number, payload: Uint8Array | undefined, metadata: Metadata | undefined): void {
-    if (metadata === undefined || !this.carriesMetadata) {
-      this.send(op, muxId, seq, Flag.Eof, payload);
-      return;
-    }
-    this.outbox.send({
-      muxId,
-      seq,
-      deadlineMs: 0,
-      handler: 0,
-      op,
-      flags: this.baseFlags | Flag.Eof | Flag.Metadata | (payload?.length === 0 ? Flag.PayloadIsZero : 0),
-      payload,
-      metadata,
-    });
+  sendLast(op: Op, muxId: MuxId, seq: number, payload: Uint8Array | undefined, own: Metadata | undefined): void {
+    const metadata = this.carriesMetadata ? own : undefined;
+    this.emit(op, muxId, seq, 0, 0, Flag.Eof | zeroFlag(payload), payload, undefined, metadata, undefined);
   }
 
   /** The first message of a request of ours: seq 0. An empty one arrives as "none" (wire spec §5). */
   request(muxId: MuxId, init: CallInit, deadlineMs: number, flags: number, metadata: Metadata | undefined): number {
-    return this.outbox.send({
-      muxId,
-      seq: 0,
-      deadlineMs,
-      handler: init.handler,
-      op: Op.Request,
-      flags: this.baseFlags | flags | (init.subroute ? Flag.Subroute : 0) | (metadata ? Flag.Metadata : 0),
-      payload: init.payload,
-      subroute: init.subroute,
-      metadata,
-    });
+    const { handler, payload, subroute } = init;
+    return this.emit(Op.Request, muxId, 0, deadlineMs, handler, flags, payload, subroute, metadata, undefined);
   }
 
   /** The first message of a stream of ours: seq 0. */
   open(op: Op, muxId: MuxId, opening: Opening): number {
-    return this.outbox.send({
-      muxId,
-      seq: 0,
-      deadlineMs: opening.deadlineMs,
-      handler: opening.handler,
-      op,
-      flags:
-        this.baseFlags |
-        opening.flags |
-        (opening.subroute ? Flag.Subroute : 0) |
-        (opening.metadata ? Flag.Metadata : 0),
-      payload: opening.payload,
-      subroute: opening.subroute,
-      metadata: opening.metadata,
-    });
+    const { deadlineMs, handler, flags, payload, subroute, metadata } = opening;
+    return this.emit(op, muxId, 0, deadlineMs, handler, flags, payload, subroute, metadata, undefined);
   }
 
   /** The last message of a call at its handler side, as an error: its text, and more where the peer can read it. */
   sendError(op: Op, muxId: MuxId, seq: number, error: GridError, own: Metadata | undefined): void {
+    const text = encodeErrorText(error.message, this.errorTextBytes);
     const metadata = this.errorMetadata(error, own);
-    this.outbox.send({
-      muxId,
-      seq,
-      deadlineMs: 0,
-      handler: 0,
-      op,
-      flags: this.baseFlags | Flag.Eof | Flag.PayloadIsErr | (metadata ? Flag.Metadata : 0),
-      payload: encodeErrorText(error.message, this.errorTextBytes),
-      metadata,
-    });
+    this.emit(op, muxId, seq, 0, 0, Flag.Eof | Flag.PayloadIsErr, text, undefined, metadata, undefined);
   }
 
   /** The handler of this opening message never runs. Echoes muxId, seq, deadlineMs, handler and EOF (spec §5). */
-  refuse(refused: Message, error: GridError): void {
+  refuse({ muxId, seq, deadlineMs, handler, flags }: Message, error: GridError): void {
+    const text = encodeMuxConnectError(decodeErrorText(encodeErrorText(error.message, this.errorTextBytes)));
     const metadata = this.errorMetadata(error, undefined);
-    this.outbox.send({
-      muxId: refused.muxId,
-      seq: refused.seq,
-      deadlineMs: refused.deadlineMs,
-      handler: refused.handler,
-      op: Op.MuxConnectError,
-      flags: this.baseFlags | (refused.flags & Flag.Eof) | (metadata ? Flag.Metadata : 0),
-      payload: encodeMuxConnectError(decodeErrorText(encodeErrorText(error.message, this.errorTextBytes))),
-      metadata,
-    });
+    const eof = flags & Flag.Eof;
+    this.emit(Op.MuxConnectError, muxId, seq, deadlineMs, handler, eof, text, undefined, metadata, undefined);
   }
 
   /**
    * The answer to a ping of a call: muxId, seq, deadlineMs and time are the ping's (spec §8). That the call is not found
    * comes after its end, which may still wait.
    */
-  pong(ping: Message, notFound: boolean): void {
-    const message = {
-      muxId: ping.muxId,
-      seq: ping.seq,
-      deadlineMs: ping.deadlineMs,
-      handler: 0,
-      op: Op.Pong,
-      flags: this.baseFlags,
-      payload: encodePong({ notFound, time: decodePing(ping.payload).time }),
-    };
-    this.outbox.send(message, notFound ? undefined : 0);
+  pong({ muxId, seq, deadlineMs, payload }: Message, notFound: boolean): void {
+    const body = encodePong({ notFound, time: decodePing(payload).time });
+    this.emit(Op.Pong, muxId, seq, deadlineMs, 0, 0, body, undefined, undefined, notFound ? undefined : 0);
+  }
+
+  /** All messages go by here, in the one object that an outbox has read when it returns. */
+  private emit(
+    op: Op,
+    muxId: MuxId,
+    seq: number,
+    deadlineMs: number,
+    handler: number,
+    flags: number,
+    payload: Uint8Array | undefined,
+    subroute: Uint8Array | undefined,
+    metadata: Metadata | undefined,
+    after: number | undefined,
+  ): number {
+    const { message } = this;
+    message.muxId = muxId;
+    message.seq = seq;
+    message.deadlineMs = deadlineMs;
+    message.handler = handler;
+    message.op = op;
+    message.flags = this.baseFlags | flags | (subroute ? Flag.Subroute : 0) | (metadata ? Flag.Metadata : 0);
+    message.payload = payload;
+    message.subroute = subroute;
+    message.metadata = metadata;
+    const position = this.outbox.send(message, after);
+    // nothing large stays alive by it
+    message.payload = undefined;
+    message.metadata = undefined;
+    return position;
   }
 
   private errorMetadata(error: GridError, own: Metadata | undefined): Metadata | undefined {
     if (this.carriesErrors) return errorMetadata(error, own);
     return this.carriesMetadata ? own : undefined;
   }
+}
+
+function zeroFlag(payload: Uint8Array | undefined): number {
+  return payload?.length === 0 ? Flag.PayloadIsZero : 0;
 }

@@ -6,7 +6,7 @@ import type { Message } from '../wire/index.js';
  */
 export interface Outbox {
   /**
-   * Takes the message over; its payload's bytes are copied before this returns, so the caller may reuse them.
+   * Takes the message over: it and its payload's bytes are read before this returns, and the caller may use both again.
    * Order is kept. The returned position is what `withdraw` and `isHanded` ask by; positions only grow.
    * @param after Given: a small message for which the peer may wait. It stands in order only with what was sent up to
    * that position, 0 for nothing, and may overtake all later ones; `after` is returned then.
