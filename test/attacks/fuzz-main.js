@@ -4,6 +4,9 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { bytes, GridManager } from '../../dist/core.js';
 
+/** Less than the default, so that a message past it is soon made. */
+const MESSAGE_BYTES = 64 * 1024;
+
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
@@ -60,6 +63,11 @@ class Socket {
     this.end(1006);
   }
 
+  /** The peer's side ends it. */
+  leave() {
+    this.end('stood');
+  }
+
   end(code) {
     if (this.closed) return;
     this.closed = true;
@@ -80,7 +88,7 @@ function gridOf(local, name) {
     hosts: [local, name],
     auth: 'none',
     codec: bytes(),
-    limits: { refusedPerMinute: 1_000_000 },
+    limits: { refusedPerMinute: 1_000_000, messageBytes: MESSAGE_BYTES },
     logger: { log() {}, warn() {}, error() {} },
     drainTimeoutMs: 0,
   });
@@ -98,7 +106,21 @@ function gridOf(local, name) {
   return grid;
 }
 
-async function fuzz({ local, name, seed, count, connect, session, odd }) {
+/** How one connection ends that brings these frames, and whether more than its hello was answered. */
+async function endOf(grid, [hello, ...frames]) {
+  const closes = {};
+  const socket = new Socket(closes);
+  grid.incoming(socket);
+  socket.listener.onFrame(hello);
+  await turn();
+  for (const frame of frames) socket.listener.onFrame(frame);
+  await turn();
+  socket.leave();
+  await turn();
+  return { ends: Object.keys(closes), served: socket.answers > 1 };
+}
+
+async function fuzz({ local, name, seed, count, connect, session, odd, known }) {
   const random = chance(seed);
   const [hello, ...frames] = [connect, ...session].map((hex) => Buffer.from(hex, 'hex'));
   const wellFormed = odd.map((hex) => Buffer.from(hex, 'hex'));
@@ -124,7 +146,7 @@ async function fuzz({ local, name, seed, count, connect, session, odd }) {
       socket.listener.onFrame(frame);
       longestMs = Math.max(longestMs, performance.now() - started);
     }
-    socket.terminate();
+    socket.leave();
     if (connections % 500 !== 0) continue;
     await turn();
     peak = Math.max(peak, rss());
@@ -137,17 +159,21 @@ async function fuzz({ local, name, seed, count, connect, session, odd }) {
   }
   await turn();
   collect();
+  const heapGrown = heap() - heapBefore;
+  const ends = {};
+  for (const [what, all] of Object.entries(known)) ends[what] = await endOf(grid, all.map((hex) => Buffer.from(hex, 'hex')));
   const [peer] = grid.stats().peers;
   const { state, running, incoming } = peer;
   const told = {
     connections,
     longestMs,
     closes,
+    ends,
     peer: { state, running, incoming },
     before,
     peak,
     after: rss(),
-    heapGrown: heap() - heapBefore,
+    heapGrown,
   };
   await grid.close();
   return told;
