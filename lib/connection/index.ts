@@ -2,6 +2,7 @@ export { acceptHandshake, type AcceptFacts, type Admission } from './accept-hand
 export { CloseCode } from './close-code.js';
 export type { Connection } from './connection.js';
 export { dialHandshake, type DialFacts } from './dial-handshake.js';
+export { guardedSocket } from './guarded-socket.js';
 export type { ConnectionIntervals, ConnectionLimits } from './limits.js';
 export type { MessageSocket, MessageSocketListener } from './message-socket.js';
 export type { ConnectionPorts } from './ports.js';

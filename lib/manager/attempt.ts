@@ -42,11 +42,8 @@ export class Attempt {
       return await Promise.race([work, aborted]);
     } catch (error) {
       if (signal.aborted) {
-        Promise.resolve(work).then(
-          (late) => dropLate?.(late),
-          // it was given up: how it failed is of no interest
-          () => {},
-        );
+        // it was given up: how it failed is of no interest, nor how dropping it does
+        Promise.resolve(work).then((late) => dropLate?.(late)).catch(() => {});
       }
       throw error;
     } finally {

@@ -2,6 +2,7 @@ import type { WebSocket } from 'ws';
 import type { HandlerTable } from '../calls/index.js';
 import {
   dialHandshake,
+  guardedSocket,
   wsSocket,
   type Connection,
   type ConnectionPorts,
@@ -83,7 +84,7 @@ export class Dialing {
 
 /** Takes a socket from elsewhere: one that speaks our port already, or a WebSocket of `ws`. */
 export function messageSocket(socket: MessageSocket | WebSocket, sockets: OpenSockets): MessageSocket {
-  if ('listen' in socket) return socket;
+  if ('listen' in socket) return guardedSocket(socket);
   sockets.add(socket);
-  return wsSocket(socket);
+  return guardedSocket(wsSocket(socket));
 }

@@ -135,8 +135,42 @@ describe('a transport of the application', () => {
     await until(() => calls === 2, 'the next attempt');
     other.listen({ onFrame() {}, onViolation() {}, onClose() {} });
     late.listen({ onFrame() {}, onViolation() {}, onClose() {} });
+    const { terminate } = late;
+    late.terminate = () => {
+      terminate.call(late);
+      throw new Error('even then');
+    };
     answer(late);
     await until(() => late.closed, 'the late socket is closed');
+  });
+
+  it('whose methods throw ends all calls, and is dialed again', async () => {
+    const acceptor = make(SECOND, [FIRST, SECOND]);
+    acceptor.handle(61, {}, () => new Promise(() => {}));
+    const lines: ReturnType<typeof socketPair>[] = [];
+    const dialer = make(FIRST, [FIRST, SECOND], {
+      intervals: { redialMs: 5, dialTimeoutMs: 200 },
+      dialer: async () => {
+        const line = socketPair();
+        lines.push(line);
+        acceptor.incoming(line[1]);
+        return line[0];
+      },
+    });
+    void acceptor.start();
+    void dialer.start();
+    await allConnected(dialer, acceptor);
+    const hung = rejectionOf(dialer.peer(SECOND).request(61));
+    await until(() => acceptor.stats().peers[0]!.running === 1, 'it runs');
+    const throwing = (): never => {
+      throw new Error('no wings');
+    };
+    Object.assign(lines[0]![0], { send: throwing, close: throwing, terminate: throwing });
+    const failed = await rejectionOf(dialer.peer(SECOND).request(60, 'over'));
+    expect([(await hung).code, failed.code]).toEqual(['UNAVAILABLE', 'UNAVAILABLE']);
+    await until(() => lines.length > 1, 'the next dial');
+    await allConnected(dialer, acceptor);
+    await echo(dialer, acceptor);
   });
 
   it('incoming() refuses while the grid is not started, and past pendingHandshakes', async () => {
