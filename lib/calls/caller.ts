@@ -118,23 +118,21 @@ export class Caller {
   }
 
   private openRequest(to: Pattern | Contract, payload: unknown, options: CallOptions | undefined): Promise<unknown> {
-    const { origin, clock } = this.ports;
-    return new Promise((resolve, reject) => {
-      let target: Target | undefined;
-      try {
-        target = this.target(to);
-        if (target.contract?.kind === 'stream') throw wrongKind(target);
-        const timeoutMs = options && checkOptions(options, clock);
-        const codec = this.codecOf(target, options);
-        const mux = this.ports.line();
-        const pending = new PendingRequest(resolve, reject, codec, origin, target, options);
-        const bytes = encoded(codec, payload, target, options);
-        const request = mux.openRequest(callInit(target, bytes, timeoutMs, options), pending);
-        pending.forget = options && watchSignals(options, (error) => request.cancel(error));
-      } catch (fault) {
-        reject(this.failure(fault, target));
-      }
-    });
+    let target: Target | undefined;
+    try {
+      target = this.target(to);
+      if (target.contract?.kind === 'stream') throw wrongKind(target);
+      const timeoutMs = options && checkOptions(options, this.ports.clock);
+      const codec = this.codecOf(target, options);
+      const mux = this.ports.line();
+      const pending = new PendingRequest(codec, this.ports.origin, target, options);
+      const bytes = encoded(codec, payload, target, options);
+      const request = mux.openRequest(callInit(target, bytes, timeoutMs, options), pending);
+      pending.forget = options && watchSignals(options, (error) => request.cancel(error));
+      return pending.answer;
+    } catch (fault) {
+      return Promise.reject(this.failure(fault, target));
+    }
   }
 
   private openSend(
