@@ -6,6 +6,10 @@ import { until } from '../conformance/hang-budget.js';
 import { MB, volume } from '../scale.js';
 import { Siege } from './siege.js';
 
+/** Hang budgets: of one wait, and of a test. Gigabytes travel at full volume. */
+const HUNG_MS = volume(30_000, 120_000);
+const TEST_MS = volume(60_000, 400_000);
+
 let siege: Siege;
 afterEach(() => siege.end());
 
@@ -17,11 +21,11 @@ it('streams whose end never gets its credit count as open, though their handlers
   await until(
     async () => attacker.count(op.AckMux) + attacker.count(op.MuxConnectError) === streams,
     'no answers',
-    30_000,
+    HUNG_MS,
   );
   expect([attacker.count(op.AckMux), attacker.count(op.MuxConnectError)]).toEqual([10_000, streams - 10_000]);
   await siege.lift(`${streams} streams without the last credit`, 150 * MB);
-}, 60_000);
+}, TEST_MS);
 
 it('payloads that slow handlers hold stop at heldBytes, and a small one does not keep the frame that brought it', async () => {
   siege = await Siege.lay({ limits: { heldBytes: 32 * MB } });
@@ -29,7 +33,7 @@ it('payloads that slow handlers hold stop at heldBytes, and a small one does not
   const ask = { op: op.Request, deadlineMs: 60_000, flags: EOF };
   const calls = volume(200, 2_000);
   await attacker.flood(calls, (i) => ({ ...ask, muxId: i + 1, handler: 61, payload: Buffer.alloc(MB) }));
-  await until(async () => attacker.count(op.MuxConnectError) === calls - 32, 'not refused', 30_000);
+  await until(async () => attacker.count(op.MuxConnectError) === calls - 32, 'not refused', HUNG_MS);
   const another = await siege.attacker(siege.names[1]);
   // one small slow request in each large frame
   await another.flood(calls, (i) => [
@@ -41,7 +45,7 @@ it('payloads that slow handlers hold stop at heldBytes, and a small one does not
   another.ws.destroy();
   await siege.until(({ running }) => running === 0, 'handlers are left');
   await siege.lift(`${calls} payloads held, and as many frames`, 150 * MB);
-}, 60_000);
+}, TEST_MS);
 
 it('metadata that slow handlers hold stops at heldBytes, by what its entries take and not by its bytes', async () => {
   siege = await Siege.lay({ limits: { heldBytes: 32 * MB } });
@@ -53,12 +57,12 @@ it('metadata that slow handlers hold stops at heldBytes, by what its entries tak
   const ask = { op: op.Request, deadlineMs: 60_000, flags: EOF | METADATA, handler: 61, metadata };
   await attacker.flood(calls, (i) => ({ ...ask, muxId: i + 1 }));
   const fit = Math.floor((32 * MB) / (metadata.length + entries * 64));
-  await until(async () => attacker.count(op.MuxConnectError) === calls - fit, 'not refused', 30_000);
+  await until(async () => attacker.count(op.MuxConnectError) === calls - fit, 'not refused', HUNG_MS);
   expect((await siege.facts()).running).toBe(fit);
   attacker.ws.destroy();
   await siege.until(({ running }) => running === 0, 'handlers are left');
   await siege.lift(`${calls} calls with metadata`, 250 * MB);
-}, 60_000);
+}, TEST_MS);
 
 it('input that nobody reads stops at heldBytes over all streams, and its room comes back', async () => {
   siege = await Siege.lay({ limits: { heldBytes: 32 * (MB + 64) } });
@@ -78,7 +82,7 @@ it('input that nobody reads stops at heldBytes over all streams, and its room co
     await siege.until(({ running }) => running === 0, 'handlers are left');
   }
   await siege.lift('input that is not read', 150 * MB);
-}, 60_000);
+}, TEST_MS);
 
 it('calls whose reset the peer provokes count until their handlers have ended', async () => {
   siege = await Siege.lay();
@@ -92,4 +96,4 @@ it('calls whose reset the peer provokes count until their handlers have ended', 
   await siege.until(({ running }) => running === 0, 'handlers are left');
   expect((await siege.facts()).mostRunning).toBeLessThanOrEqual(10_000);
   await siege.lift(`${streams} resets provoked`, 150 * MB);
-}, 60_000);
+}, TEST_MS);
