@@ -41,12 +41,11 @@ export class Outflow implements Sink {
     ports.outbound.onReady = () => this.flush();
   }
 
-  /** Takes the source over: it is resumed each time a credit is there. */
-  attach(source: Source): void {
+  /** Takes the source over, and what it gave before: it is resumed each time a credit is there. */
+  attach(source: Source, given: readonly unknown[] = []): void {
     this.source = source;
     source.sink = this;
-    // broken off already, by a value that came before the source
-    if (this.over || this.last) source.stop(() => {});
+    for (const value of given) this.value(value);
     this.flush();
   }
 

@@ -39,8 +39,7 @@ export class StreamAnswer implements OutflowPorts {
     first: readonly unknown[],
   ): Sink {
     const { flow } = new StreamAnswer(stream, context, ports).take();
-    for (const value of first) flow.value(value);
-    flow.attach(source);
+    flow.attach(source, first);
     return flow;
   }
 

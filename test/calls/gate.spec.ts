@@ -44,13 +44,14 @@ describe('the gate of a handler with a concurrency', () => {
 
 describe('a generator that is broken off', () => {
   it.each([
-    ['a request, by a second value', 2, (line) => line.caller.request(60), 'FAILED_PRECONDITION'],
-    ['a request, by openStreams', 2, (line) => lastValueFrom(line.caller.send(60)), 'RESOURCE_EXHAUSTED'],
-    ['a stream, by a value that cannot be sent', 3n, (line) => collect(line.caller.stream(60)), 'INTERNAL'],
-    ['a stream, by one that is too large', 'x'.repeat(2_000), (line) => collect(line.caller.stream(60)), 'OUT_OF_RANGE'],
-  ] satisfies [string, unknown, (line: GridLine) => Promise<unknown>, string][])(
+    ['a request, by a second value', [1, 2], (line) => line.caller.request(60), 'FAILED_PRECONDITION'],
+    ['a request, by openStreams', [1, 2], (line) => lastValueFrom(line.caller.send(60)), 'RESOURCE_EXHAUSTED'],
+    ['one that goes on as a stream, by its first value', [3n, 2], (line) => lastValueFrom(line.caller.send(60)), 'INTERNAL'],
+    ['a stream, by a value that cannot be sent', [1, 3n], (line) => collect(line.caller.stream(60)), 'INTERNAL'],
+    ['a stream, by one too large', [1, 'x'.repeat(2_000)], (line) => collect(line.caller.stream(60)), 'OUT_OF_RANGE'],
+  ] satisfies [string, unknown[], (line: GridLine) => Promise<unknown>, string][])(
     '%s: its caller hears of it at once, its place is free when its cleanup is done',
-    async (what, second, call, code) => {
+    async (what, values, call, code) => {
       const limits = { messageBytes: 1_000, openStreams: what.includes('openStreams') ? 1 : 10 };
       const line = gridLine({ limits });
       const cleaned = [signalled(), signalled()];
@@ -62,8 +63,7 @@ describe('a generator that is broken off', () => {
         const { promise } = cleaned[ran++]!;
         now++;
         try {
-          yield 1;
-          yield second;
+          yield* values;
         } finally {
           await promise;
           now--;
