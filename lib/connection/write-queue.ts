@@ -45,7 +45,7 @@ export class WriteQueue implements Outbox {
   /** Set from the first message of a turn until the turn is over. */
   private turn: NodeJS.Immediate | undefined;
   private batch = FIRST_BATCH;
-  /** The position when the turn began. */
+  /** Position of the last message that did not overtake when the turn began. */
   private turnFrom = 0;
   /** True while frames wait for the socket, not for the end of the turn. */
   private blocked = false;
@@ -109,7 +109,7 @@ export class WriteQueue implements Outbox {
       this.fail(new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }), CloseCode.Overloaded);
     } else if (this.turn === undefined) {
       this.turn = setImmediate(() => this.endTurn());
-      this.turnFrom = position;
+      this.turnFrom = this.lastPosition;
       this.pump();
     } else if (frame.count >= this.batch) {
       this.batch *= 2;

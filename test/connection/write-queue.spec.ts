@@ -89,6 +89,32 @@ describe('the write queue', () => {
     expect(sent().flat()).toEqual(Array.from({ length: 54 }, (_, index) => index + 1));
   });
 
+  describe('behind a busy turn', () => {
+    /** Sends so many messages in one turn; how many each of its frames held. */
+    const turnOf = async (count: number): Promise<number[]> => {
+      socket.frames.length = 0;
+      for (let muxId = 1; muxId <= count; muxId++) queue.send(data(muxId, 10));
+      await turn();
+      socket.finish();
+      return sent().map((frame) => frame.length);
+    };
+
+    it('all but the first message of a turn travel in one frame, until one is calm again', async () => {
+      expect(await turnOf(100)).toEqual([1, 16, 32, 51]);
+      expect(await turnOf(40)).toEqual([1, 39]);
+      expect(await turnOf(40)).toEqual([1, 16, 23]);
+    });
+
+    it('messages that overtake make no turn busy', async () => {
+      for (let turns = 0; turns < 5; turns++) await turnOf(40);
+      await keepBusy();
+      queue.send(message(Op.UnblockSrvMux, { muxId: 1 }), 1);
+      await turn();
+      socket.finish();
+      expect(await turnOf(40)).toEqual([1, 16, 23]);
+    });
+  });
+
   it('a single message left at the end of a turn goes bare', async () => {
     queue.send(data(1, 10));
     queue.send(data(2, 10));
