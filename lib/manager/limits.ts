@@ -8,7 +8,10 @@ export interface GridLimits {
   readonly frameBytes: number;
   /** Messages in one merged frame: 10,000. Past it: close 1002. */
   readonly frameMessages: number;
-  /** Open streams that the peer started: 10,000. Past it they are refused: RESOURCE_EXHAUSTED with `notSent`. */
+  /**
+   * Streams of the peer that are open or whose handler has not really ended yet, those of former connections too: 10,000.
+   * Past it they are refused: RESOURCE_EXHAUSTED with `notSent`.
+   */
   readonly openStreams: number;
   /**
    * Requests and events of the peer whose handler has not really ended yet, those of former connections too: 20,000.
