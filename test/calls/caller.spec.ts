@@ -49,8 +49,10 @@ describe('options of a call', () => {
     expect(line.pair.aToB.delivered).toHaveLength(0);
   });
 
-  it('what is no time is INVALID_ARGUMENT', async () => {
-    const wrong = [{ timeoutMs: NaN }, { timeoutMs: -1 }, { timeoutMs: '5' as never }, { deadline: new Date(NaN) }];
+  it('what is no time or no signal is INVALID_ARGUMENT', async () => {
+    const signal = new AbortController() as never;
+    const wrong: CallOptions[] = [{ timeoutMs: NaN }, { timeoutMs: -1 }, { timeoutMs: '5' as never }];
+    wrong.push({ deadline: new Date(NaN) }, { signal }, { parent: { signal, deadline: undefined } });
     for (const options of wrong) {
       expect(await failure(line.caller.request(60, undefined, options))).toMatchObject({
         code: 'INVALID_ARGUMENT',
