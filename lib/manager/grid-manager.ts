@@ -195,15 +195,17 @@ export class GridManager {
   /**
    * Serves the grid's route on a server of somebody else; everything else on it stays as it is. The returned function
    * takes it back.
-   * @throws GridError ALREADY_EXISTS where another grid has the same route on this server.
+   * @throws GridError ALREADY_EXISTS where another grid has the same route on this server, FAILED_PRECONDITION once
+   * `close()` was called.
    */
   attach(server: Server): () => void {
+    if (this.life === 'draining' || this.life === 'closed') throw closedGrid();
     return this.listening.attach(server);
   }
 
   /**
    * Serves the grid's route on a server of its own, at the address of `local` or of the option `listen`. Rejects with
-   * FAILED_PRECONDITION when it cannot listen there.
+   * FAILED_PRECONDITION when it cannot listen there, and once `close()` was called.
    */
   async listen(): Promise<void> {
     if (this.life === 'draining' || this.life === 'closed') throw closedGrid();

@@ -9,7 +9,7 @@ import { localDials } from '../../lib/manager/who-dials.js';
 import { systemClock, type Clock, type Timer } from '../../lib/time/index.js';
 import { allConnected, Neighbourhood, SECRET, type House } from './neighbourhood.js';
 import { RawDialer } from './raw-dialer.js';
-import { rejectionOf } from './refusal.js';
+import { rejectionOf, thrownBy } from './refusal.js';
 import { until } from './until.js';
 
 let hood: Neighbourhood;
@@ -71,6 +71,20 @@ describe('closing', () => {
     await other.close();
     await until(() => clock.running.size === 0, 'no timer');
     expect(dialer.sockets).toBe(0);
+  });
+
+  it('serves no further server from then on', async () => {
+    const [a] = await pair();
+    const closing = a.close();
+    const refused = { code: 'FAILED_PRECONDITION', reason: 'closed' };
+    expect(thrownBy(() => a.attach(acceptor.server))).toMatchObject(refused);
+    await closing;
+    for (const { server } of [dialer, acceptor]) {
+      const listeners = server.listenerCount('upgrade');
+      expect(thrownBy(() => a.attach(server))).toMatchObject(refused);
+      expect(server.listenerCount('upgrade')).toBe(listeners);
+    }
+    expect(Object.hasOwn(dialer.server, 'emit')).toBe(false);
   });
 
   it('tells the peer that it leaves, closes with 1001, and logs no loss of its own', async () => {
