@@ -117,11 +117,16 @@ class Tracing implements KindInterceptor {
   send(call: OutgoingCall, next: (call: OutgoingCall) => Observable<unknown>): Observable<unknown> {
     const traced = this.start(call);
     const { span } = traced;
-    return context.with(traced.context, next, undefined, traced.call).pipe(
-      tap({ error: (thrown: unknown) => endFailed(span, thrown) }),
-      // who unsubscribes has what it wanted; a second end of a span does nothing
-      finalize(() => span.isRecording() && span.end()),
-    );
+    try {
+      return context.with(traced.context, next, undefined, traced.call).pipe(
+        tap({ error: (thrown: unknown) => endFailed(span, thrown) }),
+        // who unsubscribes has what it wanted; a second end of a span does nothing
+        finalize(() => span.isRecording() && span.end()),
+      );
+    } catch (thrown) {
+      endFailed(span, thrown);
+      throw thrown;
+    }
   }
 
   handle({ kind, context: call }: IncomingCall, run: () => void): HandlerEnd {

@@ -220,6 +220,20 @@ describe('in one process', () => {
     ]);
   });
 
+  test('a call that an inner interceptor throws away has its error too', async () => {
+    const refuse = (): never => {
+      throw new GridError('PERMISSION_DENIED', 'not here');
+    };
+    const forget = grid.intercept({ request: refuse, stream: refuse, send: refuse });
+    await expect(firstValueFrom(peer.send(60, 'x'))).rejects.toThrow('not here');
+    await expect(peer.request(60, 'x')).rejects.toThrow('not here');
+    expect(() => peer.stream(61, 1)).toThrow('not here');
+    forget();
+    expect(finished().map(({ name, status }) => [name, status])).toEqual(
+      ['grid 60', 'grid 60', 'grid 61'].map((name) => [name, { code: SpanStatusCode.ERROR, message: 'not here' }]),
+    );
+  });
+
   test('a refusal that is not the handler’s fault leaves its span without an error', async () => {
     const remove = grid.handle(70, {}, () => {
       throw new GridError('NOT_FOUND', 'no such thing');
