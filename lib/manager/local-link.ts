@@ -3,7 +3,7 @@ import { BehaviorSubject } from 'rxjs';
 import { GridError, TEXT } from '../errors/index.js';
 import { Mux, type HandlerDirectory, type MuxIntervals, type MuxLimits, type Outbox } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
-import { EXTENSIONS, type Dialect, type Message } from '../wire/index.js';
+import { EXTENSIONS, type Dialect, type Message, type Metadata } from '../wire/index.js';
 import { ConnectWaiters } from './connect-waiters.js';
 import { openCalls, type OpenCalls } from './grid-stats.js';
 import type { Link } from './link.js';
@@ -45,7 +45,7 @@ class LocalOutbox implements Outbox {
     // not slice(): a Buffer's slice shares its memory
     const payload = message.payload && new Uint8Array(message.payload);
     this.bytes += payload?.length ?? 0;
-    this.waiting.push({ ...message, payload });
+    this.waiting.push({ ...message, payload, metadata: message.metadata && copyOf(message.metadata) });
     if (!this.scheduled) {
       this.scheduled = true;
       setImmediate(() => inCleanContext(() => this.flush()));
@@ -85,6 +85,13 @@ class LocalOutbox implements Outbox {
     this.resumes.clear();
     for (const resume of resumes) resume();
   }
+}
+
+/** As the wire gives it: without a prototype, and nobody else's object. */
+function copyOf(metadata: Metadata): Metadata {
+  const copy = Object.create(null) as Record<string, string>;
+  for (const key of Object.keys(metadata)) copy[key] = metadata[key]!;
+  return copy;
 }
 
 /** Calls to this host itself: through the same muxes, codec and handlers as a call to any other, without a socket. */

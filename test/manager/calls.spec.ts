@@ -65,6 +65,26 @@ describe('calls between two hosts', () => {
     expect(await a.peer(a.local).request(60)).toBe(a.local);
   });
 
+  it('bring a copy of their metadata that has no prototype, to the host itself too', async () => {
+    const seen: Readonly<Record<string, string>>[] = [];
+    const [a, b] = (await mesh(2, (grid) => {
+      grid.handle(60, {}, async (_: unknown, context: CallContext) => {
+        await new Promise((resolve) => setImmediate(resolve));
+        seen.push(context.getMetadata());
+      });
+    })) as [GridManager, GridManager];
+    for (const peer of [b.local, a.local]) {
+      const metadata: Record<string, string> = { user: 'ann' };
+      const call = a.peer(peer).request(60, undefined, { metadata });
+      metadata['user'] = 'eve';
+      await call;
+    }
+    expect(seen.map((each) => [Object.getPrototypeOf(each), { ...each }])).toEqual([
+      [null, { user: 'ann' }],
+      [null, { user: 'ann' }],
+    ]);
+  });
+
   it('reach subroutes', async () => {
     const [a, b] = (await mesh(2, (grid) => {
       grid.handle(60, { subroute: ['disk1', 'x'] }, () => 'disk1/x');
