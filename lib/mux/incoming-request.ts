@@ -106,26 +106,22 @@ export class IncomingRequest extends Deadline implements IncomingCall {
   }
 
   /**
-   * Goes on as a stream, which takes over the duty to end. Only for a call with `many`.
+   * Goes on as a stream, which takes over the duty to end. Only for a call with `many` that is not over.
    * @throws GridError RESOURCE_EXHAUSTED past `limits.openStreams`: the request is still to be answered.
    */
   upgrade(): HandlerStream {
-    if (!this.many || this.state.kind === 'ended') {
+    if (!this.many || this.state.kind !== 'running') {
       throw new GridError('FAILED_PRECONDITION', 'upgrade() of a request that cannot become a stream');
     }
     const refusal = this.ports.refuseStream();
     if (refusal) throw refusal;
-    const { aborted } = this;
     this.ports.deadlines.remove(this);
     this.state = ENDED;
-    this.ports.observer.callEnded('incoming', 'request', this.handler, aborted?.code, this.ports.clock.now() - this.openedAt);
+    this.ports.observer.callEnded('incoming', 'request', this.handler, undefined, this.ports.clock.now() - this.openedAt);
     const stream = HandlerStream.upgraded(this.ports, this.opening, this.subroute, this.callee, this.deadlineAt);
     this.countEnd();
-    if (aborted) stream.drop(aborted);
-    else {
-      this.ports.replace(this.opening.muxId, stream);
-      stream.acknowledge();
-    }
+    this.ports.replace(this.opening.muxId, stream);
+    stream.acknowledge();
     return stream;
   }
 

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GridError } from '../../lib/errors/index.js';
 import type { CallerStream, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
+import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
@@ -146,6 +147,21 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
     expect(answer.streams).toEqual([]);
     expect(brief(pair.aToB.delivered)).toEqual(['Request#0', 'DisconnectServerMux#0', 'DisconnectServerMux#0']);
     stream.output.end();
+  });
+
+  it('is refused once the call is over, which ended once', async () => {
+    const ends: unknown[] = [];
+    const observerB = { ...silentObserver, callEnded: (...[, kind, , code]: unknown[]) => void ends.push([kind, code]) };
+    pair = muxPair({ clock, handlersB: { 60: holding }, observerB });
+    const call = pair.a.openRequest(init(), new Answer());
+    await pair.settle();
+    call.cancel(new GridError('CANCELLED', 'context canceled'));
+    await pair.settle();
+    expect(request.aborted?.code).toBe('CANCELLED');
+    expect(() => request.upgrade()).toThrow('cannot become a stream');
+    expect([ends, pair.b.running]).toEqual([[['request', 'CANCELLED']], 1]);
+    request.respond(undefined);
+    expect([ends.length, pair.b.running]).toEqual([1, 0]);
   });
 
   it('towards a peer without the extension it is a plain request', async () => {
