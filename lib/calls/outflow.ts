@@ -33,7 +33,7 @@ export class Outflow implements Sink {
   private waiting: Fifo<Uint8Array> | undefined;
   private last: Last | undefined;
   private over = false;
-  /** The code of a source that was broken off has not ended. */
+  /** The source gives nothing any more, and its code has not ended. */
   private stopping = false;
   private onStopped: (() => void) | undefined;
 
@@ -59,13 +59,13 @@ export class Outflow implements Sink {
     try {
       payload = this.ports.codec.encode(value);
     } catch (thrown) {
-      this.breakOff(new UnsendableValue(thrown));
+      this.fail(new UnsendableValue(thrown));
       return;
     }
     if (this.depth === 0 && this.ports.outbound.ready) this.send(payload);
     // one place at least: a value that was pulled in time may meet a connection that is congested by now
     else if (this.depth < Math.max(1, this.ports.outBuffer)) this.keep(payload);
-    else this.breakOff(overflow(this.ports.outBuffer));
+    else this.fail(overflow(this.ports.outBuffer));
   }
 
   end(): void {
@@ -73,6 +73,13 @@ export class Outflow implements Sink {
   }
 
   fail(thrown: unknown): void {
+    if (this.source && !this.stopping) {
+      this.stopping = true;
+      this.source.stop(() => {
+        this.stopping = false;
+        this.onStopped?.();
+      });
+    }
     this.finish({ failed: true, thrown });
   }
 
@@ -81,7 +88,8 @@ export class Outflow implements Sink {
     this.over = true;
     this.waiting = undefined;
     this.ports.outbound.onReady = undefined;
-    if (this.source) this.source.stop(stopped);
+    if (this.stopping) this.onStopped = stopped;
+    else if (this.source) this.source.stop(stopped);
     else stopped();
   }
 
@@ -101,18 +109,6 @@ export class Outflow implements Sink {
   awaitSource(ended: () => void): boolean {
     if (this.stopping) this.onStopped = ended;
     return this.stopping;
-  }
-
-  /** Stops the source by an error of ours. */
-  private breakOff(error: unknown): void {
-    if (this.source) {
-      this.stopping = true;
-      this.source.stop(() => {
-        this.stopping = false;
-        this.onStopped?.();
-      });
-    }
-    this.fail(error);
   }
 
   private finish(last: Last): void {
@@ -144,7 +140,7 @@ export class Outflow implements Sink {
     } catch (thrown) {
       this.waiting = undefined;
       this.last = undefined;
-      this.breakOff(thrown);
+      this.fail(thrown);
     }
   }
 }

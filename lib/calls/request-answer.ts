@@ -74,6 +74,7 @@ export class RequestAnswer implements Sink {
     if (aborted) this.refuse(aborted);
     // the value that came before the error must not be lost
     else if (this.held && this.call.many) this.upgrade()?.fail(thrown);
+    else if (this.source) this.breakOff(this.ports.errorOf(thrown), this.context.responseMetadata);
     else this.refuse(this.ports.errorOf(thrown), this.context.responseMetadata);
   }
 
@@ -157,7 +158,7 @@ export class RequestAnswer implements Sink {
     });
   }
 
-  /** Fails the call by an error of ours. The caller need not wait for the cleanup of the handler, its place has to. */
+  /** Fails the call, whose source may run on. The caller need not wait for the cleanup of the handler, its place has to. */
   private breakOff(error: GridError, metadata?: Metadata): void {
     this.close();
     const ended = this.call.answerEarly(error, metadata);

@@ -10,7 +10,10 @@ export interface Sink {
   value(value: unknown): void;
   /** The last call, unless the source was stopped. */
   end(): void;
-  /** The last call, unless the source was stopped: what the source threw. */
+  /**
+   * The last call, unless the source was stopped: what the source threw. Some of its code may run on; the sink stops it,
+   * which tells when it has ended.
+   */
   fail(thrown: unknown): void;
 }
 
@@ -240,9 +243,7 @@ export class PushSource implements Source {
 
   private finish(tell: (sink: Sink) => void): void {
     if (!this.isRunning()) return;
-    const { inner } = this;
     this.close();
-    inner?.stop(() => {});
     tell(this.sink);
   }
 

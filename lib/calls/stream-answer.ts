@@ -65,8 +65,8 @@ export class StreamAnswer implements OutflowPorts {
       this.finish(error);
       return;
     }
-    // the caller need not wait for the cleanup of the handler, its place has to
-    this.stream.onAbort = undefined;
+    // the caller need not wait for the cleanup of the handler, its place has to; the error may wait for a credit still
+    this.stream.onAbort = (aborted) => this.context.abort(aborted);
     this.stream.output.finish(error, this.context.responseMetadata);
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { lastValueFrom } from 'rxjs';
+import { lastValueFrom, Observable } from 'rxjs';
+import type { CallContext } from '../../lib/calls/index.js';
 import { Gate } from '../../lib/calls/gate.js';
 import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
@@ -42,16 +43,29 @@ describe('the gate of a handler with a concurrency', () => {
   });
 });
 
+const request = (line: GridLine): Promise<unknown> => line.caller.request(60);
+const send = (line: GridLine): Promise<unknown> => lastValueFrom(line.caller.send(60));
+const stream = (line: GridLine): Promise<unknown> => collect(line.caller.stream(60));
+/** More than `messageBytes`. */
+const LARGE = 'x'.repeat(2_000);
+/** In place of a value: the Observable that gave the generator fails. */
+const FAIL = Symbol('fail');
+
 describe('a generator that is broken off', () => {
   it.each([
-    ['a request, by a second value', [1, 2], (line) => line.caller.request(60), 'FAILED_PRECONDITION'],
-    ['a request, by openStreams', [1, 2], (line) => lastValueFrom(line.caller.send(60)), 'RESOURCE_EXHAUSTED'],
-    ['one that goes on as a stream, by its first value', [3n, 2], (line) => lastValueFrom(line.caller.send(60)), 'INTERNAL'],
-    ['a stream, by a value that cannot be sent', [1, 3n], (line) => collect(line.caller.stream(60)), 'INTERNAL'],
-    ['a stream, by one too large', [1, 'x'.repeat(2_000)], (line) => collect(line.caller.stream(60)), 'OUT_OF_RANGE'],
+    ['a request, by a second value', [1, 2], request, 'FAILED_PRECONDITION'],
+    ['a request, by openStreams', [1, 2], send, 'RESOURCE_EXHAUSTED'],
+    ['a request that becomes a stream, by its first value', [3n, 2], send, 'INTERNAL'],
+    ['a request that becomes a stream, by its second value', [1, 3n], send, 'INTERNAL'],
+    ['a request that becomes a stream, by one that is too large', [LARGE, 2], send, 'OUT_OF_RANGE'],
+    ['a stream, by a value that cannot be sent', [1, 3n], stream, 'INTERNAL'],
+    ['a stream, by one that is too large', [1, LARGE], stream, 'OUT_OF_RANGE'],
+    ['a request, by the Observable around it', [1, FAIL], request, 'INTERNAL'],
+    ['a request that becomes a stream, by the Observable around it', [1, 2, FAIL], send, 'INTERNAL'],
+    ['a stream, by the Observable around it', [1, 2, FAIL], stream, 'INTERNAL'],
   ] satisfies [string, unknown[], (line: GridLine) => Promise<unknown>, string][])(
     '%s: its caller hears of it at once, its place is free when its cleanup is done',
-    async (what, values, call, code) => {
+    async (what, values: readonly unknown[], call, code) => {
       const limits = { messageBytes: 1_000, openStreams: what.includes('openStreams') ? 1 : 10 };
       const line = gridLine({ limits });
       const cleaned = [signalled(), signalled()];
@@ -59,16 +73,23 @@ describe('a generator that is broken off', () => {
       let ran = 0;
       line.handle(61, () => new Promise(() => {}), { kind: 'stream' });
       const other = line.caller.stream(61);
-      const run = async function* (): AsyncGenerator {
+      const generator = async function* (fail: () => void): AsyncGenerator {
         const { promise } = cleaned[ran++]!;
         now++;
         try {
-          yield* values;
+          for (const value of values) {
+            if (value === FAIL) fail();
+            yield value;
+          }
         } finally {
           await promise;
           now--;
         }
       };
+      const run = (): unknown =>
+        values.includes(FAIL)
+          ? new Observable((subscriber) => subscriber.next(generator(() => subscriber.error(new Error('secret')))))
+          : generator(() => {});
       line.handle(60, run, { concurrency: 1, queue: 1 });
       expect((await failure(call(line))).code).toBe(code);
       const next = failure(call(line));
@@ -83,6 +104,50 @@ describe('a generator that is broken off', () => {
       other.cancel();
       line.pair.cut();
       expect(line.clock.timers).toBe(0);
+    },
+  );
+
+  it.each(['waits for a credit', 'waits for the connection'])(
+    'while its error %s: a lost connection aborts its signal, its place is free when its cleanup is done',
+    async (what) => {
+      const line = gridLine();
+      const cleaned = signalled();
+      const broken = signalled();
+      let signal: AbortSignal | undefined;
+      const generator = async function* (fail: () => void): AsyncGenerator {
+        try {
+          yield 1;
+          fail();
+          yield 3n;
+        } finally {
+          broken.resolve();
+          await cleaned.promise;
+        }
+      };
+      // the one credit is used by the first value, and nobody takes it
+      const byObservable = (): unknown =>
+        new Observable((subscriber) => {
+          const values = generator(() => {});
+          subscriber.next(values);
+          setImmediate(() => subscriber.error(new Error('secret')));
+        });
+      const byValue = (): unknown => generator(() => (line.pair.bToA.congested = true));
+      const run = what.endsWith('credit') ? byObservable : byValue;
+      const kept = (_payload: unknown, context: CallContext): unknown => {
+        ({ signal } = context);
+        return run();
+      };
+      line.handle(60, kept, { outCapacity: what.endsWith('credit') ? 1 : 2 });
+      const failed = failure(what.endsWith('credit') ? line.caller.stream(60).done : send(line));
+      await broken.promise;
+      await line.pair.settle();
+      expect([signal?.aborted, line.pair.b.running, line.pair.b.incoming]).toEqual([false, 1, 1]);
+      line.pair.cut();
+      expect((await failed).code).toBe('UNAVAILABLE');
+      expect([signal?.aborted, line.pair.b.running]).toEqual([true, 1]);
+      cleaned.resolve();
+      await line.pair.settle();
+      expect([line.pair.b.running, line.pair.b.incoming, line.clock.timers]).toEqual([0, 0, 0]);
     },
   );
 });
