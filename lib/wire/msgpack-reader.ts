@@ -10,6 +10,9 @@ export type MsgpackKind =
 // ignoreBOM: a byte order mark is a character of the string like any other
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** Bytes of a string up to which a look at each of them costs less than the decoder. */
+const SHORT_STRING = 12;
+
 /**
  * Reads MessagePack within [at, end) of `bytes`. Never reads outside, copies nothing but strings, and believes no
  * length before it knows that so many bytes are there. Throws a violation (`GridError`) and nothing else.
@@ -112,7 +115,10 @@ export class MsgpackReader {
 
   /** A string; invalid UTF-8 is a violation. */
   str(field: string): string {
-    const bytes = this.view(this.strHeader(field));
+    const length = this.strHeader(field);
+    const short = length <= SHORT_STRING ? this.ascii(length) : undefined;
+    if (short !== undefined) return short;
+    const bytes = this.view(length);
     try {
       return strictUtf8.decode(bytes);
     } catch {
@@ -205,6 +211,19 @@ export class MsgpackReader {
     this.at = at + length;
     // not subarray: that would give a Buffer where the frame is one
     return new Uint8Array(bytes.buffer, bytes.byteOffset + at, length);
+  }
+
+  /** A string of the next `length` bytes, which are known to be there; undefined, and none consumed, for other than ASCII. */
+  private ascii(length: number): string | undefined {
+    const { bytes, at } = this;
+    let text = '';
+    for (let i = at; i < at + length; i++) {
+      const unit = bytes[i]!;
+      if (unit >= 0x80) return undefined;
+      text += String.fromCharCode(unit);
+    }
+    this.at = at + length;
+    return text;
   }
 
   private signed(width: number, field: string): MuxId {

@@ -70,6 +70,27 @@ describe('metadata', () => {
     expect(roundTrip(many).metadata).toEqual(many);
   });
 
+  it('keeps texts of every short length, with one character of another width at each place', () => {
+    for (let length = 1; length <= 30; length++) {
+      for (const other of ['', '\x7f', '\u0080', 'é', '\ufeff', '€', '😀']) {
+        for (let at = 0; at < length; at++) {
+          const text = `${'k'.repeat(at)}${other}${'v'.repeat(length - at - 1)}`;
+          expect(roundTrip({ [text]: text }).metadata).toEqual({ [text]: text });
+        }
+      }
+    }
+  });
+
+  it.each([12, 13])('of %i bytes is refused with one that is no UTF-8, wherever it stands', (length) => {
+    for (let at = 0; at < length; at++) {
+      const bad = Buffer.alloc(length, 'k').fill(0xff, at, at + 1);
+      const hex = `${(0xa0 | length).toString(16)}${hexOf(bad)}`;
+      for (const map of [`81 ${hex} a0`, `81 a0 ${hex}`]) {
+        expect(refusalOf(() => decoded(map)).message).toContain('is not valid UTF-8');
+      }
+    }
+  });
+
   it.each([
     ['a key twice', '82 a16b a176 a16b a177'],
     ['the empty key twice', '82 a0 a0 a0 a0'],
