@@ -128,7 +128,12 @@ export class EventAnswer implements Answer {
           Promise.resolve(result).then(settle, failed);
           return;
         }
-        const source = sourceOf(result, { ...NOWHERE, end: () => ended(undefined), fail: failed });
+        const source = sourceOf(result, {
+          ...NOWHERE,
+          end: () => ended(undefined),
+          // a generator inside of an Observable that failed has its cleanup to do
+          fail: (thrown) => source?.stop(() => failed(thrown)),
+        });
         if (source) source.resume();
         else ended(undefined);
       } catch (thrown) {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { of, Subject } from 'rxjs';
+import { Observable, of, Subject } from 'rxjs';
 import type { CallContext } from '../../lib/calls/index.js';
 import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
@@ -200,6 +200,28 @@ describe('an event', () => {
     expect(values.observed).toBe(true);
     values.complete();
     expect(line.table.runningEvents).toBe(0);
+  });
+
+  it('where its Observable fails the generator that it gave is ended, and it runs until that has cleaned up', async () => {
+    const cleaned = signalled();
+    const generator = async function* (fail: () => void): AsyncGenerator<number> {
+      try {
+        yield 1;
+        fail();
+        yield 2;
+      } finally {
+        await cleaned.promise;
+      }
+    };
+    const failing = new Observable((subscriber) => subscriber.next(generator(() => subscriber.error(new Error('mine')))));
+    line.handle(60, () => failing, { kind: 'event' });
+    await line.caller.emit(60);
+    await line.pair.settle();
+    expect([line.table.runningEvents, line.pair.b.running]).toEqual([1, 1]);
+    cleaned.resolve();
+    await line.pair.settle();
+    expect([line.table.runningEvents, line.pair.b.running]).toEqual([0, 0]);
+    expect(line.logged.join()).toMatch(/event 60: .*mine/);
   });
 
   it('is a request too, and answers undefined; one that cannot be decoded is refused', async () => {
