@@ -209,9 +209,38 @@ async function weather({ faults, calls }: Round): Promise<void> {
   lives.clear();
 }
 
+/** What chance alone may leave out: each kind of end, and calls on a connection that was cut. */
+const plain: Call = {
+  at: { from: 0, hop: 1 },
+  kind: 'request',
+  afterTurns: 0,
+  failAt: 0,
+  cancelAfter: undefined,
+  timeoutMs: undefined,
+};
+const EXAMPLES: [Round][] = [
+  [
+    {
+      faults: [],
+      calls: [
+        plain,
+        { ...plain, kind: 'held', cancelAfter: 20 },
+        { ...plain, kind: 'held' },
+        { ...plain, kind: 'count', failAt: 1 },
+      ],
+    },
+  ],
+  [
+    {
+      faults: [{ at: plain.at, kind: 'cut', point: { afterMessages: 0 }, cutToo: false }],
+      calls: [0, 1, 2, 3, 4, 5, 6, 7].map((afterTurns) => ({ ...plain, kind: 'held', afterTurns })),
+    },
+  ],
+];
+
 test('calls in a storm of faults: each ends once, right or with an error that tells the truth, and nothing is left', async () => {
   // what failed can be repeated by its seed; smaller storms of real time would only be other ones
-  const settings = { numRuns: ROUNDS, endOnFailure: true };
+  const settings = { numRuns: ROUNDS, examples: EXAMPLES, endOnFailure: true };
   await fc.assert(fc.asyncProperty(round, weather), settings);
   for (const often of [met.answered, met.notSent, met.aborted]) expect(often).toBeGreaterThan(0);
   for (const code of ['UNAVAILABLE', 'CANCELLED', 'DEADLINE_EXCEEDED', 'ABORTED']) {
