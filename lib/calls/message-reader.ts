@@ -57,6 +57,8 @@ export abstract class MessageReader implements AsyncIterableIterator<unknown, un
     const promise = new Promise<Result>(keep);
     this.waiters ??= new Fifo();
     this.waiters.push(made!);
+    // it holds the promise, and that the message
+    made = undefined;
     return promise;
   }
 

@@ -7,8 +7,9 @@ import { decodeOptional, type Codec } from './codec.js';
 import { checkedAnswer } from './contract-check.js';
 import type { Target } from './target.js';
 
-let resolveNext: (value: unknown) => void;
-let rejectNext: (error: GridError) => void;
+const nobody = (): void => {};
+let resolveNext: (value: unknown) => void = nobody;
+let rejectNext: (error: GridError) => void = nobody;
 
 /** One for all Promises: one of its own, with all that it would see, is a tenth of the memory of a call. */
 function settlers(resolve: (value: unknown) => void, reject: (error: GridError) => void): void {
@@ -31,7 +32,10 @@ export class PendingRequest implements RequestListener {
     private readonly peer: string,
     private readonly target: Target,
     private readonly options: CallOptions | undefined,
-  ) {}
+  ) {
+    // they hold the Promise, and that its answer: it must not stay until the next request
+    resolveNext = rejectNext = nobody;
+  }
 
   onResponse(payload: Uint8Array | undefined, metadata: Metadata | undefined): void {
     this.over(metadata);

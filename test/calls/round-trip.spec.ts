@@ -1,4 +1,6 @@
 // What a value is on the other side of a call: payload, answer, messages of both directions, for each codec.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { bytes, json, msgpack, text, type Codec } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
@@ -142,5 +144,29 @@ describe('keys that would change what objects inherit', () => {
     expect(Object.entries(seen)).toEqual(Object.entries(metadata));
     expect(Object.entries(answered)).toEqual([['__proto__', 'polluted']]);
     expect(Object.getPrototypeOf({})).toBe(Object.prototype);
+  });
+});
+
+describe("what came is the caller's alone", () => {
+  /** The first message of a stream for which its reader had to wait. */
+  const awaited = async (): Promise<unknown> => {
+    const messages = line.caller.stream(60, { a: 1 })[Symbol.asyncIterator]();
+    const { value } = await messages.next();
+    await messages.next();
+    return value;
+  };
+
+  it.each([
+    ['an answer', () => line.caller.request(60, { a: 1 })],
+    ['a message', awaited],
+  ])('%s is garbage as soon as nobody has it any more', async (_, call) => {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    const weak = await call().then((value) => new WeakRef(value as object));
+    for (let i = 0; i < 3; i++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      gc();
+    }
+    expect(weak.deref()).toBeUndefined();
   });
 });
