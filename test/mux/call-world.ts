@@ -1,4 +1,5 @@
 import type { CallHandler, Mux } from '../../lib/mux/index.js';
+import { CREDIT_DELAY_MS } from '../../lib/mux/inbound.js';
 import { silentObserver, type MuxObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
@@ -8,6 +9,9 @@ import { bytes, text } from './solo-mux.js';
 
 export type Side = 'a' | 'b';
 type Model = StreamModel | RequestModel;
+
+/** From 32 on credits go back together. A handler ID tells both of its capacities, by their places here. */
+export const CAPACITIES: readonly number[] = [0, 1, 2, 3, 4, 32];
 
 /** Pings are sent so often that calls of a run live through many. */
 const STREAM_PING_MS = 100;
@@ -54,8 +58,8 @@ export class CallWorld {
             }
           : {
               // the capacities of a handler are fixed; here each opening carries its own in the handler ID
-              inCapacity: Math.floor((handler - 100) / 10),
-              outCapacity: (handler - 100) % 10,
+              inCapacity: CAPACITIES[Math.floor((handler - 100) / 10)]!,
+              outCapacity: CAPACITIES[(handler - 100) % 10]!,
               onStream: (call) => this.opened(call.payload, StreamModel).startedAt(call),
             },
     };
@@ -100,7 +104,7 @@ export class CallWorld {
     this.streams.push(model);
     model.openedBy(
       mux.openStream({
-        handler: 100 + inCapacity * 10 + outCapacity,
+        handler: 100 + CAPACITIES.indexOf(inCapacity) * 10 + CAPACITIES.indexOf(outCapacity),
         subroute: undefined,
         payload: this.numbered(model),
         timeoutMs,
@@ -143,8 +147,29 @@ export class CallWorld {
     for (const model of this.models) if (model.lie !== undefined) throw new Error(model.lie);
   }
 
+  /** All that is on its way arrives and is taken, and time passes. @throws Error when a stream has not all credits then. */
+  rest(): void {
+    const streams = this.current.filter((model) => model instanceof StreamModel);
+    for (let round = 0; round < 6; round++) {
+      this.deliver('a', Infinity);
+      this.deliver('b', Infinity);
+      for (const { output, input, caller, handler } of streams) {
+        output.takeFrom(caller.output, Infinity);
+        input.takeFrom(handler?.input, Infinity);
+      }
+      this.pass(CREDIT_DELAY_MS / 2);
+      this.check();
+    }
+    for (const { caller, handler } of streams) {
+      for (const half of [caller.input, handler?.output]) {
+        if (half && !half.closed && half.unacknowledged > 0) throw new Error(`${half.unacknowledged} credits are lost`);
+      }
+    }
+  }
+
   /** Everything ends: the connection, the handlers, the reading. @throws Error when something is wrong then. */
   end(): void {
+    this.rest();
     this.cut();
     for (const model of this.models) model.endHandler();
     for (const { output, input, caller, handler } of this.streams) {

@@ -3,11 +3,15 @@ import fc from 'fast-check';
 import { EXTENSIONS } from '../../lib/wire/index.js';
 import { volume } from '../scale.js';
 import { CANCELLED, FAILED } from './call-model.js';
-import { CallWorld } from './call-world.js';
+import { CallWorld, CAPACITIES } from './call-world.js';
 
 const side = fc.constantFrom('a' as const, 'b' as const);
 const which = fc.nat(5);
-const count = fc.integer({ min: 1, max: 5 });
+/** A few, or as many as a large capacity gives its credits back for. */
+const count = fc.oneof(
+  { weight: 4, arbitrary: fc.integer({ min: 1, max: 5 }) },
+  { weight: 1, arbitrary: fc.integer({ min: 16, max: 40 }) },
+);
 const timeoutMs = fc.option(fc.integer({ min: 1, max: 400 }), { nil: undefined, freq: 2 });
 /** What ends calls early happens only when this falls on 0, or hardly any would live long enough to be of interest. */
 const dice = fc.nat(19);
@@ -39,8 +43,8 @@ const step = fc.oneof(
     arbitrary: fc.record({
       kind: kind('open stream'),
       from: side,
-      inCapacity: fc.nat(3),
-      outCapacity: fc.integer({ min: 1, max: 4 }),
+      inCapacity: fc.constantFrom(...CAPACITIES),
+      outCapacity: fc.constantFrom(...CAPACITIES.slice(1)),
       timeoutMs,
     }),
   },
