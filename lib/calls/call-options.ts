@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { GridError, TEXT } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
 import type { Codec } from './codec.js';
-import { cancelled, onAbort } from './signal-watch.js';
+import { cancelled, checkSignal, onAbort } from './signal-watch.js';
 
 /** The call inside which another one is made: a `GridContext`, a `CallContext`. */
 export interface ParentCall {
@@ -61,12 +61,8 @@ export interface StreamOptions<In = unknown> extends CallOptions {
 export function checkOptions(options: CallOptions, clock: Clock): number | undefined {
   const left = timeLeft(options, clock);
   for (const signal of [options.signal, options.parent?.signal]) {
-    if (!signal) continue;
-    // an AbortController, say: it could not be listened to, and the call would be under way by then
-    if (typeof signal.addEventListener !== 'function') {
-      throw new GridError('INVALID_ARGUMENT', 'signal must be an AbortSignal', { notSent: true });
-    }
-    if (signal.aborted) throw cancelled(signal.reason).with({ notSent: true });
+    checkSignal(signal);
+    if (signal?.aborted) throw cancelled(signal.reason).with({ notSent: true });
   }
   return left;
 }

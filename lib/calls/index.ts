@@ -35,4 +35,5 @@ export {
   type RoutePattern,
 } from './pattern.js';
 export { isAsyncIterable, isReadable, isThenable } from './result-kind.js';
+export { checkSignal } from './signal-watch.js';
 export type { InputOf, OutputOf, StandardSchema } from './standard-schema.js';

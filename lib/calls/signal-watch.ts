@@ -42,6 +42,15 @@ function watch(signal: AbortSignal): Watch {
   return entry;
 }
 
+/**
+ * For signals that the application gave: what is none, an AbortController say, could not be listened to later.
+ * @throws GridError INVALID_ARGUMENT with `notSent`.
+ */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (!signal || typeof signal.addEventListener === 'function') return;
+  throw new GridError('INVALID_ARGUMENT', 'signal must be an AbortSignal', { notSent: true });
+}
+
 /** What a call ends with that was cancelled for this reason: CANCELLED, or DEADLINE_EXCEEDED for a timeout's signal. */
 export function cancelled(reason: unknown): GridError {
   const late = reason !== undefined && toGridError(reason, 'CANCELLED').code === 'DEADLINE_EXCEEDED';

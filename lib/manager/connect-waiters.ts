@@ -1,3 +1,4 @@
+import { checkSignal } from '../calls/index.js';
 import { GridError, TEXT, toGridError } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
 import type { WaitOptions } from './peer-state.js';
@@ -17,6 +18,7 @@ export class ConnectWaiters {
 
   wait({ signal, timeoutMs }: WaitOptions): Promise<void> {
     return new Promise((resolve, reject) => {
+      checkSignal(signal);
       if (signal?.aborted) return reject(toGridError(signal.reason, 'CANCELLED').with({ peer: this.peer }));
       const abort = (): void => waiter.settle(toGridError(signal?.reason, 'CANCELLED').with({ peer: this.peer }));
       const waiter: Waiter = {

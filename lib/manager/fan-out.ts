@@ -1,4 +1,4 @@
-import type { CallOptions } from '../calls/index.js';
+import { checkSignal, type CallOptions } from '../calls/index.js';
 import type { GridPeer } from './grid-peer.js';
 import { SettledResults } from './settled-results.js';
 
@@ -14,6 +14,7 @@ export function fanOut<Res>(
   { peers: _names, signal, ...options }: FanOutOptions,
   call: (peer: GridPeer, options: CallOptions) => Promise<Res>,
 ): SettledResults<Res> {
+  checkSignal(signal);
   const controller = new AbortController();
   const forward = (): void => controller.abort(signal?.reason);
   signal?.addEventListener('abort', forward, { once: true });

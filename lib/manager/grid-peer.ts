@@ -86,7 +86,7 @@ export class GridPeer {
 
   /**
    * Resolves when the connection stands. Rejects with DEADLINE_EXCEEDED after `timeoutMs`, CANCELLED on `signal`,
-   * UNAVAILABLE (reason `closed`) when the grid is closed.
+   * UNAVAILABLE (reason `closed`) when the grid is closed, INVALID_ARGUMENT for a `signal` that is none.
    */
   waitForConnect(options?: WaitOptions): Promise<void> {
     return this.link.waitForConnect(options);

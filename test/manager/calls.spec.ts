@@ -431,6 +431,8 @@ describe('calls to all hosts', () => {
     expect((await rejectionOf(a.broadcast('x', undefined, { peers: ['http://nobody'] }))).code).toBe(
       'INVALID_ARGUMENT',
     );
+    const noSignal = { signal: new AbortController() as never };
+    expect(thrownBy(() => a.requestAll(60, undefined, noSignal)).code).toBe('INVALID_ARGUMENT');
   });
 
   it('of a single host are no calls', async () => {

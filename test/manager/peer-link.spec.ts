@@ -439,6 +439,16 @@ describe('waiting for a connection', () => {
     link.close();
   });
 
+  it('does not begin with a signal that is none', async () => {
+    const { clock, link } = linkOf({ dials: false });
+    link.start();
+    const signal = new AbortController() as never;
+    const error = await rejectionOf(link.waitForConnect({ signal, timeoutMs: 100 }));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    expect(clock.timers).toBe(0);
+    link.close();
+  });
+
   it('ends with UNAVAILABLE when the grid is closed, and after', async () => {
     const { clock, link } = linkOf();
     link.start();
