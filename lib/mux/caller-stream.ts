@@ -16,8 +16,9 @@ import { BlockWatch, type StreamLook, type WatchedStream } from './block-watch.j
 import { wireDeadline, type StreamInit } from './call-init.js';
 import type { OutgoingCall, OutgoingPorts } from './call-ports.js';
 import { CallerSender, type CallerSenderOwner } from './caller-sender.js';
+import { CLEAN_END } from './end.js';
 import { failureOf, ownMetadata, refusalOf } from './error-metadata.js';
-import { CLEAN_END, Inbound } from './inbound.js';
+import { Inbound } from './inbound.js';
 import { oversizeMetadata } from './metadata-cap.js';
 import { closedOutbound, Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';

@@ -5,9 +5,10 @@ import { decodeErrorText, Flag, Op, type Message, type Metadata, type MuxId } fr
 import { BlockWatch, type StreamLook, type WatchedStream } from './block-watch.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import { outCapacityOf } from './capacity-bodies.js';
+import { CLEAN_END, HandlerEnded } from './end.js';
 import type { CallHandler } from './handler.js';
 import { heldBytesOf } from './held-bytes.js';
-import { CLEAN_END, endedInbound, Inbound, type End } from './inbound.js';
+import { endedInbound, Inbound } from './inbound.js';
 import { Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
 import { StreamDeadline } from './stream-deadline.js';
@@ -291,14 +292,5 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     if (this.openingBytes > 0) this.ports.held.free(this.openingBytes);
     this.inputHalf?.unaccount();
     this.ports.streamGone();
-  }
-}
-
-/** The end of input that the handler did not read to its end. Hardly anybody asks for the error: its stack costs. */
-class HandlerEnded implements End {
-  private made: GridError | undefined;
-
-  get error(): GridError {
-    return (this.made ??= new GridError('CANCELLED', 'the handler has ended'));
   }
 }

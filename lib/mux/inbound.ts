@@ -1,5 +1,6 @@
 import { GridError } from '../errors/index.js';
 import { Turn, type Rota } from '../time/index.js';
+import { CLEAN_END, type End } from './end.js';
 import { Fifo } from './fifo.js';
 import { ITEM_BYTES, unshared, type HeldBytes } from './held-bytes.js';
 
@@ -11,13 +12,6 @@ const LARGE_CAPACITY = 32;
 
 /** A credit that the peer can do without for now goes back at most about so many milliseconds later. */
 export const CREDIT_DELAY_MS = 10;
-
-/** How one direction of a call ended: cleanly, or with an error. */
-export interface End {
-  readonly error: GridError | undefined;
-}
-
-export const CLEAN_END: End = Object.freeze({ error: undefined });
 
 export interface InboundPorts {
   readonly unreadBytes: number;

@@ -1,10 +1,11 @@
 export { wireDeadline, type CallInit, type StreamInit } from './call-init.js';
 export { CallerStream } from './caller-stream.js';
+export { CLEAN_END, type End } from './end.js';
 export type { CallHandler, HandlerDirectory } from './handler.js';
 export { Fifo } from './fifo.js';
 export { GRID_ERROR_KEY } from './error-metadata.js';
 export { HandlerStream } from './handler-stream.js';
-export { CLEAN_END, Inbound, type End } from './inbound.js';
+export { Inbound } from './inbound.js';
 export { IncomingRequest } from './incoming-request.js';
 export type { MuxIntervals, MuxLimits } from './limits.js';
 export { Mux, type MuxPorts } from './mux.js';
