@@ -22,6 +22,8 @@ export interface ApiClient {
   echo(payload: Uint8Array): Promise<Uint8Array>;
   /** One stream of `count` messages of 512 bytes each: resolves with the number of those that came. */
   items(count: number): Promise<number>;
+  /** The same from an Observable, where `items` has another source. */
+  observed?(count: number): Promise<number>;
 }
 
 /** Bytes of a stream's message. */

@@ -37,7 +37,7 @@ export const CASES = {
     load: async () => (await import('./cases/unary.js')).unary,
   },
   stream10: {
-    title: 'streams of 10 messages of 512 bytes',
+    title: 'streams of 10 messages of 512 bytes; the grid from an Observable, then from an async generator',
     apis: ['raw', 'nest', 'ws-batch', 'nest-tcp', 'nest-grpc', 'nest-nats', 'nest-redis', 'rsocket', 'socketio'],
     payload: 512,
     outstanding: [1, 64],

@@ -89,6 +89,18 @@ describe('the tables', () => {
     });
   });
 
+  test('hold each of our ways against a yard-stick that knows one only', () => {
+    const ways = { raw: { Observable: 30, generator: 20 }, 'ws-batch': { '': 40 }, 'nest-tcp': { generator: 10 } };
+    const runs = Object.entries(ways).flatMap(([api, rates]) =>
+      Object.entries(rates).map(([variant, rps]) => measured({ case: 'stream10', api: api as Run['api'] }, { variant, rps })),
+    );
+    const [streams] = tablesOf(runs);
+    const ratios = ['of', 'x ws-batch', 'x nest-tcp'].map((name) => streams!.head.indexOf(name));
+    const [observable, generator] = streams!.rows.map((row) => ratios.map((column) => row[column]));
+    expect(observable).toEqual(['Observable', '0.75', '-']);
+    expect(generator).toEqual(['generator', '0.50', '2.00']);
+  });
+
   test('leave out what the case does not measure', () => {
     expect(table!.head).not.toContain('bytes per unit');
     expect(table!.head).not.toContain('x nest-tcp');
@@ -118,6 +130,15 @@ describe('the verdict', () => {
     const judged = (ours: number, outstanding: number): string => verdictOf(pair(outstanding, ours))!.rows[0]![3]!;
     expect([judged(96, 1), judged(94, 1)]).toEqual(['met', 'NOT MET']);
     expect([judged(100, 64), judged(99, 64)]).toEqual(['met', 'NOT MET']);
+  });
+
+  test('short streams are judged by the source that is most like the yard-stick', () => {
+    const streams = (variant: string, rps: number): Measurement =>
+      measured({ case: 'stream10' }, { variant, rps });
+    const yard = measured({ case: 'stream10', api: 'ws-batch' }, { rps: 100 });
+    const judged = (observable: number, generator: number): string[] =>
+      verdictOf([streams('Observable', observable), streams('generator', generator), yard])!.rows.map((row) => row[3]!);
+    expect([judged(65, 1), judged(64, 100)]).toEqual([['met'], ['NOT MET']]);
   });
 
   test('memory that is given back does not count as left behind', () => {

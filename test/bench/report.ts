@@ -1,5 +1,5 @@
 import { caseEntry, type CaseName } from './case-table.js';
-import { Findings } from './findings.js';
+import { Findings, rate } from './findings.js';
 import type { Measurement } from './measurement.js';
 import type { Spread } from './spread.js';
 import type { Table } from './table.js';
@@ -70,8 +70,10 @@ export function thousands(perSecond: number): string {
 
 function ratio(group: Findings, all: Findings, yardstick: string): string | undefined {
   const { payload, outstanding, variant } = group.first!;
-  const theirs = all.of({ api: yardstick, payload, outstanding, variant }).median((one) => one.rps);
-  const ours = group.median((one) => one.rps);
+  const yard = all.of({ api: yardstick, payload, outstanding });
+  // of what a yard-stick knows one way only, all of our ways stand against that
+  const theirs = yard.of({ variant }).median(rate) ?? yard.of({ variant: '' }).median(rate);
+  const ours = group.median(rate);
   return ours === undefined || theirs === undefined ? undefined : (ours / theirs).toFixed(2);
 }
 

@@ -7,7 +7,7 @@ import { firstValueFrom, type Observable } from 'rxjs';
 import type { Api, Meeting } from '../api.js';
 import { counted } from './counted.js';
 import { gridOptions, originOf } from './raw.js';
-import { CAPACITY, generated, Handler, pushed } from './sources.js';
+import { CAPACITY, generated, Handler, observed, pushed } from './sources.js';
 
 @Controller()
 class BenchController {
@@ -19,6 +19,11 @@ class BenchController {
   @MessagePattern(Handler.Items, { outCapacity: CAPACITY })
   items(@Payload() count: number): AsyncGenerator<Uint8Array> {
     return generated(count);
+  }
+
+  @MessagePattern(Handler.ObservedItems, { outCapacity: CAPACITY })
+  observedItems(@Payload() count: number): Observable<Uint8Array> {
+    return observed(count);
   }
 
   @MessagePattern(Handler.PushedItems, { outCapacity: CAPACITY })
@@ -61,6 +66,7 @@ export const nest: Api = {
     return {
       echo: (payload) => firstValueFrom(client.send<Uint8Array>(Handler.Echo, payload)),
       items: (count) => counted(client.send<Uint8Array>(Handler.Items, count)),
+      observed: (count) => counted(client.send<Uint8Array>(Handler.ObservedItems, count)),
     };
   },
 };

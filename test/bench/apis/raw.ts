@@ -1,6 +1,6 @@
 import { bytes, GridManager, type GridOptions, type GridPeer } from 'nestjs-grid/core';
 import type { Api, ApiClient, Meeting } from '../api.js';
-import { CAPACITY, generated, Handler, idle, pushed } from './sources.js';
+import { CAPACITY, generated, Handler, idle, observed, pushed } from './sources.js';
 
 export const originOf = (port: number): string => `http://127.0.0.1:${port}`;
 
@@ -12,13 +12,13 @@ export function gridOptions({ serverPort, clientPort }: Meeting, local: number):
 
 /** Registers what every server of the benchmark answers. */
 export function handleAll(grid: GridManager): void {
-  const { Echo, Items, Idle, PushedItems } = Handler;
+  const { Echo, Items, Idle, ObservedItems, PushedItems } = Handler;
+  const stream = { kind: 'stream', outCapacity: CAPACITY } as const;
   grid.handle(Echo, { kind: 'request' }, (payload) => payload);
-  grid.handle(Items, { kind: 'stream', outCapacity: CAPACITY }, (payload: Buffer) => generated(payload.readUInt32LE(0)));
+  grid.handle(Items, stream, (payload: Buffer) => generated(payload.readUInt32LE(0)));
+  grid.handle(ObservedItems, stream, (payload: Buffer) => observed(payload.readUInt32LE(0)));
+  grid.handle(PushedItems, stream, (payload: Buffer) => pushed(payload.readUInt32LE(0)));
   grid.handle(Idle, { kind: 'stream' }, idle);
-  grid.handle(PushedItems, { kind: 'stream', outCapacity: CAPACITY }, (payload: Buffer) =>
-    pushed(payload.readUInt32LE(0)),
-  );
 }
 
 export async function startGrid(options: GridOptions): Promise<GridManager> {
@@ -57,13 +57,15 @@ export const raw: Api = {
 
   async connect(meeting) {
     const peer = await connectRaw(meeting);
+    const from = async (handler: number, count: number): Promise<number> => {
+      let taken = 0;
+      for await (const _ of peer.stream<Uint8Array>(handler, countPayload(count))) taken++;
+      return taken;
+    };
     return {
       ...echoOf(peer),
-      async items(count) {
-        let taken = 0;
-        for await (const _ of peer.stream<Uint8Array>(Handler.Items, countPayload(count))) taken++;
-        return taken;
-      },
+      items: (count) => from(Handler.Items, count),
+      observed: (count) => from(Handler.ObservedItems, count),
     };
   },
 };

@@ -1,8 +1,8 @@
-import { Observable } from 'rxjs';
+import { map, Observable, range } from 'rxjs';
 import { itemPayload } from '../payloads.js';
 
 /** What a server of the grid answers, through Nest or without. */
-export const Handler = { Echo: 60, Items: 61, PushedItems: 62, Idle: 63 } as const;
+export const Handler = { Echo: 60, Items: 61, PushedItems: 62, Idle: 63, ObservedItems: 64 } as const;
 
 /** Messages of a stream that may be unacknowledged. */
 export const CAPACITY = 64;
@@ -21,6 +21,11 @@ export async function* generated(count: number): AsyncGenerator<Uint8Array> {
     tally.produced++;
     yield itemPayload(index);
   }
+}
+
+/** All messages at once, in the usual style of RxJS: for few of them. */
+export function observed(count: number): Observable<Uint8Array> {
+  return range(0, count).pipe(map(itemPayload));
 }
 
 /** Messages that come by themselves in one turn of the event loop. */
