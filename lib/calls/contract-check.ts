@@ -1,4 +1,4 @@
-import { GridError } from '../errors/index.js';
+import { GridError, handled } from '../errors/index.js';
 import type { CallOptions } from './call-options.js';
 import { isThenable } from './result-kind.js';
 import { checked, type StandardSchema } from './standard-schema.js';
@@ -43,6 +43,6 @@ function checkedNow(schema: StandardSchema, value: unknown, part: Part): unknown
   const result = checked(schema, value, WHAT[part]);
   if (!isThenable(result)) return result;
   // its outcome comes too late to be of use: the error below is what the caller gets
-  Promise.resolve(result).catch(() => {});
+  void handled(result);
   throw new GridError('INVALID_ARGUMENT', `${WHAT[part]} cannot be checked at the caller: its schema takes its time`);
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { throwError, type Observable } from 'rxjs';
-import type { GridError } from '../errors/index.js';
+import { handled, type GridError } from '../errors/index.js';
 import type { GridCall } from './grid-call.js';
 
 /** A stream that could not even be opened: no connection, no time left. It is over from the start. */
@@ -32,10 +32,7 @@ export class FailedCall implements GridCall {
   }
 }
 
-/** A rejection that nobody has to look at. */
+/** A rejection that nobody has to look at: reading the call tells the same error. */
 export function rejected(error: GridError): Promise<never> {
-  const promise = Promise.reject(error);
-  // marks it as handled: who does await it still gets the error
-  promise.catch(() => {});
-  return promise;
+  return handled(Promise.reject(error));
 }

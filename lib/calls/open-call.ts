@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { isObservable, Observable } from 'rxjs';
-import { GridError, textOf } from '../errors/index.js';
+import { GridError, handled, textOf } from '../errors/index.js';
 import { CLEAN_END, Fifo, type CallerStream, type End } from '../mux/index.js';
 import { named, unreadableAnswer, unsendable } from './call-error.js';
 import { tellMetadata, type InputSource, type StreamOptions } from './call-options.js';
@@ -69,12 +69,13 @@ export class OpenCall implements GridCall {
     if (this.waiting) return this.waiting.promise;
     let resolve!: () => void;
     let reject!: (error: GridError) => void;
-    const promise = new Promise<void>((onDone, onError) => {
-      resolve = onDone;
-      reject = onError;
-    });
-    // marks it as handled: `done` is for who wants to know, and the output tells the same error
-    promise.catch(() => {});
+    // `done` is for who wants to know: the output tells the same error
+    const promise = handled(
+      new Promise<void>((onDone, onError) => {
+        resolve = onDone;
+        reject = onError;
+      }),
+    );
     this.waiting = { promise, resolve, reject };
     if (this.ended) this.tell(this.waiting, this.ended);
     return promise;
@@ -94,7 +95,7 @@ export class OpenCall implements GridCall {
       this.writes.push({ payload, resolve, reject });
     });
     // who does not wait for its writes learns of the failure where it reads, not by a crash
-    written.catch(() => {});
+    void handled(written);
     this.flush();
     return written;
   }

@@ -1,4 +1,4 @@
-import type { GridError } from '../errors/index.js';
+import { handled, type GridError } from '../errors/index.js';
 import { AwakeTimer, type Clock } from '../time/index.js';
 
 export interface AttemptPorts {
@@ -43,7 +43,7 @@ export class Attempt {
     } catch (error) {
       if (signal.aborted) {
         // it was given up: how it failed is of no interest, nor how dropping it does
-        Promise.resolve(work).then((late) => dropLate?.(late)).catch(() => {});
+        void handled(Promise.resolve(work).then((late) => dropLate?.(late)));
       }
       throw error;
     } finally {

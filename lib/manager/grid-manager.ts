@@ -15,7 +15,7 @@ import {
   type RequestContract,
 } from '../calls/index.js';
 import { CloseCode, type ConnectionPorts, type MessageSocket } from '../connection/index.js';
-import { GridError, TEXT } from '../errors/index.js';
+import { GridError, handled, TEXT } from '../errors/index.js';
 import { EXTENSIONS } from '../wire/index.js';
 import { Acceptor } from './acceptor.js';
 import { authOf } from './auth.js';
@@ -185,9 +185,8 @@ export class GridManager {
    */
   start(): Promise<void> {
     if (!this.started) {
-      this.started = this.begin();
       // who does not wait for peers need not handle that they are late
-      this.started.catch(() => {});
+      this.started = handled(this.begin());
     }
     return this.started;
   }

@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import { isThenable } from '../calls/index.js';
-import { GridError } from '../errors/index.js';
+import { GridError, handled } from '../errors/index.js';
 import { kindOf } from './kind-of.js';
 
 /** One shared secret, or a list of which the first signs and all verify. */
@@ -21,7 +21,7 @@ export function verifySecrets(option: string, secret: unknown): readonly string[
   }
   if (isThenable(secret)) {
     // whether it fails is of no interest any more
-    Promise.resolve(secret).catch(() => {});
+    void handled(secret);
     throw refuse(`${option} is a promise; wait for it, then give the string or the list`);
   }
   const secrets: readonly unknown[] = Array.isArray(secret) ? secret : [secret];
