@@ -171,6 +171,7 @@ export class UpgradeGate {
       const { iss = '' } = decodeJwt(token);
       return this.ports.settings.hosts.includes(iss) ? iss : '';
     } catch {
+      // what is no token names nobody; why it is refused is told all the same
       return '';
     }
   }

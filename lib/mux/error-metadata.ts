@@ -76,6 +76,7 @@ function parsed(json: string | undefined): { code: string; details?: unknown } |
   try {
     value = parseJson(json);
   } catch {
+    // the peer wrote what is no JSON: the code follows from the text then
     return undefined;
   }
   if (typeof value !== 'object' || value === null || !('code' in value) || typeof value.code !== 'string')

@@ -45,6 +45,7 @@ function existing() {
   try {
     return readFileSync(target, 'utf8');
   } catch {
+    // there is none yet; one that cannot be read cannot be written either, which says why
     return '';
   }
 }

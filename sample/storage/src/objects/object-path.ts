@@ -34,6 +34,7 @@ export function keyOfPath(path: string): string | undefined {
   try {
     return decodeURIComponent(path.slice(OBJECTS.length + 1, -ENDING.length));
   } catch {
+    // an escape that is cut: no object of ours has such a name
     return undefined;
   }
 }

@@ -35,6 +35,7 @@ export function decodeSeal(fileSize: number, tail: Uint8Array): Seal | undefined
   try {
     found = JSON.parse(Buffer.from(tail.subarray(tail.length - SEAL_BYTES)).toString('latin1'));
   } catch {
+    // no seal at the end: the write was cut, or the file was never one of ours
     return undefined;
   }
   const { seal, version, size, sha256, deleted, type } = found ?? {};
