@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { finished } from 'node:stream/promises';
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, from, lastValueFrom, Subject, take, toArray } from 'rxjs';
 import { bytes, defineRequest, defineStream, type CallContext, type CallOptions } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
