@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { setInterval } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { GridManager, GridOptions } from '../../lib/manager/index.js';
 import { secretAuth } from '../../lib/manager/token.js';
@@ -43,10 +44,12 @@ async function gone(socket: Socket): Promise<void> {
 
 /** Writes byte by byte, each a segment of its own, until all is written or the other end has had enough. */
 async function drip(socket: Socket, bytes: Uint8Array, pauseMs: number): Promise<void> {
-  for (const byte of bytes) {
-    if (socket.destroyed) return;
+  const left = bytes.values();
+  // the pace of a slow stranger: nothing is waited for
+  for await (const _ of setInterval(pauseMs)) {
+    const { value: byte } = left.next();
+    if (byte === undefined || socket.destroyed) return;
     socket.write(Buffer.from([byte]));
-    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 

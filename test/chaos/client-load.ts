@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { objectPath } from '../../sample/storage/src/launcher/front.js';
 import { runAll } from '../../sample/storage/src/launcher/work-pool.js';
 import type { Chance } from './chance.js';
 import { HttpClient, type Answer, type Ask } from './http-client.js';
 import { monotonic } from './monotonic.js';
 import type { Begun, Content, Operation } from './operation.js';
+import { lasts } from './pace.js';
 
 /** A client waits no longer for an answer. */
 export const CLIENT_WITHIN_MS = 20_000;
@@ -76,7 +76,7 @@ export class ClientLoad {
   private async client(chance: Chance): Promise<void> {
     while (!this.stopped) {
       await this.one(chance);
-      await delay(chance.between(0, LONGEST_PAUSE_MS));
+      await lasts(chance.between(0, LONGEST_PAUSE_MS));
     }
   }
 

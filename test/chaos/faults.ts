@@ -1,7 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from '../../sample/storage/src/launcher/cluster.js';
 import type { NodeProcess } from '../../sample/storage/src/launcher/node-process.js';
+import { until } from '../conformance/hang-budget.js';
 import type { Chance } from './chance.js';
+import { lasts } from './pace.js';
 import type { Violation } from './violation.js';
 import type { Wires } from './wires.js';
 
@@ -12,6 +13,8 @@ const ENDS_WITHIN_MS = 15_000;
 const DIAL_MS = 2_500;
 const START_TRIES = 10;
 const LOOK_EVERY_MS = 100;
+/** Whose clock is off inside the window finds somebody by then, unless the others have faults of their own. */
+const FINDS_WITHIN_MS = 8_000;
 /** Between two faults of a lane, at least and at most: what was broken gets some time to work again. */
 const PAUSE_MS = [300, 4_000] as const;
 
@@ -73,7 +76,7 @@ export class Faults {
 
   private async lane(): Promise<void> {
     while (!this.stopped) {
-      await delay(this.chance.between(...PAUSE_MS));
+      await lasts(this.chance.between(...PAUSE_MS));
       if (this.stopped) return;
       const fault = this.draw();
       const chance = this.chance.fork();
@@ -121,7 +124,7 @@ export class Faults {
     switch (fault) {
       case 'kill':
         await node.kill();
-        await delay(chance.between(0, 3_000));
+        await lasts(chance.between(0, 3_000));
         return this.start(node);
       case 'stop':
         return this.frozen(node, chance.between(50, 6_000));
@@ -132,20 +135,20 @@ export class Faults {
         for (let cuts = chance.whole(1, 6); cuts > 0; cuts--) {
           const { links } = wires;
           if (links.length > 0) chance.pick(links).cut();
-          await delay(chance.between(0, 400));
+          await lasts(chance.between(0, 400));
         }
         return;
       }
       case 'cut node':
         for (const link of wires.of(node.number)) link.cut();
-        return delay(chance.between(0, 1_000));
+        return lasts(chance.between(0, 1_000));
       case 'stall':
         return this.stall(chance, chance.between(200, 7_000));
       case 'long stall':
         return this.stall(chance, chance.between(21_000, 26_000));
       case 'partition': {
         const join = wires.isolate(node.number);
-        await delay(chance.between(500, 8_000));
+        await lasts(chance.between(500, 8_000));
         return join();
       }
       case 'clock within': {
@@ -161,7 +164,7 @@ export class Faults {
 
   private async frozen(node: NodeProcess, ms: number): Promise<void> {
     node.pause();
-    await delay(ms);
+    await lasts(ms);
     node.resume();
   }
 
@@ -172,7 +175,7 @@ export class Faults {
       if (chance.is(0.7)) link.stall('there');
       if (chance.is(0.7)) link.stall('back');
     }
-    await delay(ms);
+    await lasts(ms);
     for (const link of some) {
       if (chance.is(0.3)) link.cut();
       else link.resume();
@@ -184,10 +187,10 @@ export class Faults {
     await this.turn(node, (chance.is(0.5) ? 1 : -1) * chance.between(WINDOW_MS + 20_000, 10 * WINDOW_MS));
     // longer than a dial may take: none comes up with a token of before
     const join = this.ports.wires.isolate(node.number);
-    await delay(DIAL_MS);
+    await lasts(DIAL_MS);
     join();
-    const until = performance.now() + chance.between(2_000, 5_000);
-    while (performance.now() < until) {
+    const endsAt = performance.now() + chance.between(2_000, 5_000);
+    while (performance.now() < endsAt) {
       const { data, locks } = await node.front.stats();
       const connected = [...data.peers, ...locks.peers].filter(({ state }) => state === 'connected');
       if (connected.length > 0) {
@@ -196,7 +199,7 @@ export class Faults {
           piece: connected.map(({ host }) => ({ node: node.number, peer: host })),
         });
       }
-      await delay(LOOK_EVERY_MS);
+      await lasts(LOOK_EVERY_MS);
     }
     await this.turn(node, 0);
   }
@@ -214,7 +217,7 @@ export class Faults {
       } finally {
         this.busy.delete(node.number);
       }
-      await delay(chance.between(0, 1_500));
+      await lasts(chance.between(0, 1_500));
     }
   }
 
@@ -246,14 +249,16 @@ export class Faults {
     if (!response.ok) throw new Error(`node ${node.number} did not turn its clock: ${await response.text()}`);
   }
 
-  /** Gives it time to be connected with somebody again; the others may have faults of their own. */
+  /** Gives it time to be connected with somebody again. */
   private async connects(node: NodeProcess): Promise<void> {
-    const until = performance.now() + 8_000;
-    while (performance.now() < until) {
+    const giveUpAt = performance.now() + FINDS_WITHIN_MS;
+    const found = await until(async () => {
       const { data } = await node.front.stats();
-      if (data.peers.some(({ state }) => state === 'connected')) return;
-      await delay(LOOK_EVERY_MS);
+      if (data.peers.some(({ state }) => state === 'connected')) return 'somebody';
+      return performance.now() > giveUpAt && 'nobody';
+    }, `node ${node.number} does not tell whom it found`);
+    if (found === 'nobody') {
+      this.ports.say(`node ${node.number} found nobody within ${FINDS_WITHIN_MS} ms with its clock off inside the window`);
     }
-    this.ports.say(`node ${node.number} found nobody within 8 s with its clock off inside the window`);
   }
 }

@@ -7,9 +7,11 @@ import { Locks } from '../../sample/storage/src/lock/locks.js';
 import type { CallTap } from './call-tap.js';
 import { Journal } from './journal.js';
 import { monotonic } from './monotonic.js';
+import { lasts } from './pace.js';
 import { TurnedClock } from './turned-clock.js';
 
 export const CALL_TAPS = Symbol('CALL_TAPS');
+const FINALIZERS_MS = 20;
 /** A holder makes sure this often. */
 const CHECK_EVERY_MS = 15;
 
@@ -41,7 +43,8 @@ export class ProbeController {
     // what the first collection finalizes, the second one frees
     for (let round = 0; round < 2; round++) {
       collectGarbage();
-      await delay(20);
+      // finalizers run some time after it, and nothing tells when
+      await delay(FINALIZERS_MS);
     }
     const resources: Record<string, number> = {};
     for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
@@ -71,7 +74,7 @@ export class ProbeController {
         const at = monotonic();
         held.check();
         this.journal.note('l', resource, uid, kind, at.toFixed(3));
-        await delay(CHECK_EVERY_MS);
+        await lasts(CHECK_EVERY_MS);
       } while (monotonic() < until);
       return { held: true };
     } catch {

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Cluster } from '../../sample/storage/src/launcher/cluster.js';
 import { CallChecker } from './call-checker.js';
@@ -13,6 +12,7 @@ import { HistoryChecker } from './history-checker.js';
 import { JournalReader } from './journal-reader.js';
 import { LockChecker } from './lock-checker.js';
 import { Outcome } from './outcome.js';
+import { lasts } from './pace.js';
 import type { Holdings } from './probe.controller.js';
 import { Scoreboard } from './scoreboard.js';
 import type { Violation } from './violation.js';
@@ -122,7 +122,7 @@ export class Run {
     // a failure of either ends the run, and so does the first violation
     const over = Promise.all([using, failing]);
     const until = performance.now() + this.flags.minutes * 60_000;
-    while (performance.now() < until && this.violations.length === 0) await Promise.race([delay(200), over]);
+    while (performance.now() < until && this.violations.length === 0) await Promise.race([lasts(200), over]);
     faults.stop();
     await failing;
     load.stop();
@@ -137,7 +137,7 @@ export class Run {
   private async warmUp(): Promise<Holdings> {
     const load = this.newLoad(() => this.cluster.nodes.map(({ number }) => number));
     const using = load.run(CLIENTS, this.chance.fork());
-    await delay(WARM_UP_MS);
+    await lasts(WARM_UP_MS);
     load.stop();
     await using;
     load.close();

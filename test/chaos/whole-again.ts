@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Cluster } from '../../sample/storage/src/launcher/cluster.js';
 import { compareDisks } from '../../sample/storage/src/launcher/disk-comparison.js';
 import type { NodeProcess } from '../../sample/storage/src/launcher/node-process.js';
@@ -12,7 +11,6 @@ const QUIET_WITHIN_MS = 30_000;
 const HEAP_GROWTH_BYTES = 16 * 1024 * 1024;
 /** A timer more or less, and the connection over which it is asked. */
 const MORE_RESOURCES = 3;
-const LOOK_EVERY_MS = 500;
 
 /** Each node has a connection with each, on both grids. Resolves with how many milliseconds that took. */
 export async function connected({ nodes }: Cluster): Promise<number> {
@@ -69,22 +67,16 @@ export async function holdingsOf(node: NodeProcess): Promise<Holdings> {
 
 /** Throws when the node holds more than another, or itself, held before there was anything to leak. */
 export async function asSmallAs(before: Holdings, node: NodeProcess): Promise<Holdings> {
-  const giveUpAt = performance.now() + QUIET_WITHIN_MS;
-  for (;;) {
+  return until(QUIET_WITHIN_MS, `node ${node.number} to hold no more than before`, async () => {
     const now = await holdingsOf(node);
     const grown = Object.entries(now.resources).filter(
       ([kind, count]) => count > (before.resources[kind] ?? 0) + MORE_RESOURCES,
     );
     const heap = now.heapUsed - before.heapUsed;
     if (grown.length === 0 && heap <= HEAP_GROWTH_BYTES) return now;
-    if (performance.now() > giveUpAt) {
-      throw new Error(
-        `node ${node.number} holds ${megabytes(heap)} more heap; ` +
-          `${JSON.stringify(now.resources)}, before ${JSON.stringify(before.resources)}`,
-      );
-    }
-    await delay(LOOK_EVERY_MS);
-  }
+    const [is, was] = [now.resources, before.resources].map((resources) => JSON.stringify(resources));
+    throw new Error(`it holds ${megabytes(heap)} more heap; ${is}, before ${was}`);
+  });
 }
 
 export function megabytes(bytes: number): string {

@@ -28,7 +28,7 @@ export async function holdingsOf(couple: Couple): Promise<Holdings> {
     if (performance.now() > giveUpAt) throw new Error(`still there: ${JSON.stringify(Object.fromEntries(left))}`);
     await delay(LOOK_EVERY_MS);
   }
-  // what the first collection finalizes, the next one frees
+  // what the first collection finalizes, the next one frees; finalizers run some time after it, and nothing tells when
   for (let round = 0; round < 4; round++) {
     await delay(20);
     collectGarbage();
