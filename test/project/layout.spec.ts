@@ -42,12 +42,6 @@ describe('the layout of the project', () => {
     expect(wrong.map((file) => file.path)).toEqual([]);
   });
 
-  test('nothing is left for later in the sources', () => {
-    const later = new RegExp(`\\b(?:${['TODO', 'FIXME', 'XXX', 'HACK'].join('|')})\\b`);
-    const wrong = [...sourcesOf('lib'), ...sourcesOf('sample')].filter((file) => later.test(file.text));
-    expect(wrong.map((file) => file.path)).toEqual([]);
-  });
-
   test('the scripts that the README and the build machine call exist, and so does what they start', () => {
     const { scripts } = manifest();
     for (const name of ['build', 'start', 'test', 'lint', 'typecheck', 'bench', 'conformance', 'sample']) {
