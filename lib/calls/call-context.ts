@@ -101,7 +101,7 @@ export class CallContext<In = unknown> implements ParentCall {
    * @throws GridError INTERNAL for what is no string, RESOURCE_EXHAUSTED past 8,192 bytes in all.
    */
   setResponseMetadata(key: string, value: string): void {
-    // no prototype: any key is just a key
+    // no prototype: each key is just a key
     const metadata = Object.assign(Object.create(null) as Record<string, string>, this.answerMetadata);
     metadata[key] = value;
     checkResponseMetadata(metadata, key, value);

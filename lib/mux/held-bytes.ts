@@ -6,7 +6,7 @@ const SHARED_BYTES = 64 * 1024;
 /** Past so many things held, those that take less than half of their memory are copied however small that is. */
 const SHARED_THINGS = 1024;
 
-/** What something that waits, or an entry of metadata, costs beside its bytes: any number of empty ones may come. */
+/** What something that waits, or an entry of metadata, costs beside its bytes: empty ones must not be free. */
 export const ITEM_BYTES = 64;
 
 /** What the peer sent and this end has not let go: one account for all calls of the peer. */

@@ -70,8 +70,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
   // any: as Nest declares it
   override send<TResult = any, TInput = any>(to: Pattern, data?: TInput): Observable<TResult>;
   override send<C extends SendableContract>(to: C, ...args: PayloadArgs<PayloadOf<C>, never>): Observable<AnswerOf<C>>;
-  // any: what unites the overloads, and no caller sees it
-  override send(to: any, data?: unknown): Observable<any> {
+  override send(to: unknown, data?: unknown): Observable<unknown> {
     return new Observable((subscriber) => {
       const { packet, options } = this.packed(to, data);
       return this.peer().sendTo(subscriber, packet.pattern as Pattern, packet.data, options, this.errorOf);

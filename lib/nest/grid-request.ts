@@ -29,8 +29,7 @@ export function GridRequest<Req, Res>(
   to: RequestContract<Req, Res>,
   options?: GridRequestOptions,
 ): RequestDecorator<Req, Res>;
-// any: what unites the overloads, and no caller sees it
-export function GridRequest(to: RequestContract | number, options?: GridRequestOptions): any {
+export function GridRequest(to: RequestContract | number, options?: GridRequestOptions): unknown {
   return untyped(to, options);
 }
 

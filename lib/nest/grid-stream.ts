@@ -14,8 +14,8 @@ export interface GridStreamOptions extends StreamHandlerOptions {
 export type StreamResult<Out> = Many<Out> | Promise<Many<Out>>;
 type Many<Out> = Out | AsyncIterable<Out> | Observable<Out>;
 
-/** Asks nothing of a method whose `@GridInput()` fits; of another one a key that names the fault. any: `Parameters` wants it. */
-export type InputCheck<T extends (...args: any[]) => unknown, In> = Checked<Required<Parameters<T>>, In>;
+/** Asks nothing of a method whose `@GridInput()` fits; of another one a key that names the fault. */
+export type InputCheck<T extends (...args: never[]) => unknown, In> = Checked<Required<Parameters<T>>, In>;
 type Checked<Rest extends unknown[], In> = Rest extends [infer First, ...infer More]
   ? First extends AsyncIterable<infer Item>
     ? [In] extends [never]
@@ -42,8 +42,7 @@ export function GridStream<Req, In, Out>(
   to: StreamContract<Req, In, Out>,
   options?: GridStreamOptions,
 ): StreamDecorator<Req, In, Out>;
-// any: what unites the overloads, and no caller sees it
-export function GridStream(to: StreamContract | number, options?: GridStreamOptions): any {
+export function GridStream(to: StreamContract | number, options?: GridStreamOptions): unknown {
   return untyped(to, options);
 }
 
