@@ -133,7 +133,7 @@ export class GridManager {
    * pattern is a request and a stream, whichever the caller asks for, unless `options.kind` says so.
    * @throws GridError INVALID_ARGUMENT (handler ID), ALREADY_EXISTS (a second handler for it).
    */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what comes with a pattern only its handler knows
+  // oxlint-disable-next-line typescript/no-explicit-any -- what comes with a pattern only its handler knows
   handle(to: Pattern, options: HandleOptions, run: (payload: any, context: CallContext) => unknown): () => void;
   // last, for the compiler explains the last overload: what is typed should say what is wrong
   handle<C extends Contract>(to: C, options: HandleOptions, run: ContractHandler<C>): () => void;
@@ -168,7 +168,7 @@ export class GridManager {
   }
 
   /** Makes one request to all other hosts (or to `peers`) at once; the outcomes come as they come. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- what a pattern answers only the caller knows
+  // oxlint-disable-next-line typescript/no-explicit-any -- what a pattern answers only the caller knows
   requestAll<Res = any>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
   requestAll<Req, Res>(
     to: RequestContract<Req, Res>,

@@ -67,7 +67,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
    * One answer or many. Cold: each subscription makes a call, unsubscribing cancels it. Fails with what Nest's other
    * transports give for an `RpcException`, a plain object, else with a GridError.
    */
-  // any: as Nest declares it
+  // oxlint-disable-next-line typescript/no-explicit-any -- as Nest declares it
   override send<TResult = any, TInput = any>(to: Pattern, data?: TInput): Observable<TResult>;
   override send<C extends SendableContract>(to: C, ...args: PayloadArgs<PayloadOf<C>, never>): Observable<AnswerOf<C>>;
   override send(to: unknown, data?: unknown): Observable<unknown> {
@@ -81,7 +81,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
    * Sent at once, subscribed or not; completes when the peer has the event. A failure that nobody is subscribed to is
    * logged.
    */
-  // any: as Nest declares it
+  // oxlint-disable-next-line typescript/no-explicit-any -- as Nest declares it
   override emit<TResult = any, TInput = any>(to: Pattern, data?: TInput): Observable<TResult> {
     const outcome = new ReplaySubject<TResult>(1);
     const { packet, options } = this.packed(to, data);
@@ -108,7 +108,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     return () => call.unsubscribe();
   }
 
-  // any: as Nest declares it
+  // oxlint-disable-next-line typescript/no-explicit-any -- as Nest declares it
   protected override async dispatchEvent<T = any>(packet: ReadPacket): Promise<T> {
     return (await this.dispatch(packet, undefined)) as T;
   }

@@ -19,7 +19,8 @@ export interface GridModuleAsyncOptions {
   readonly isGlobal?: boolean;
   readonly imports?: (Type | DynamicModule | Promise<DynamicModule> | ForwardReference)[];
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
-  /** Its parameters are what `inject` names; `any` as in Nest's own factories, or none with typed ones would fit. */
+  /** Its parameters are what `inject` names. */
+  // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own factories, or none with typed ones would fit
   readonly useFactory?: (...args: any[]) => Promise<GridOptions> | GridOptions;
   readonly useClass?: Type<GridOptionsFactory>;
   readonly useExisting?: Type<GridOptionsFactory>;

@@ -16,7 +16,7 @@ export interface HandlerOwner {
   readonly alone: boolean;
 }
 
-// any: Nest's own types ask for no less of a method
+// oxlint-disable-next-line typescript/no-explicit-any -- Nest's own types ask for no less of a method
 type Method = (...args: unknown[]) => any;
 
 /**

@@ -19,7 +19,8 @@ import { Grid } from '../nest/index.js';
 import { systemClock, type Clock } from '../time/index.js';
 import { FakeLink } from './fake-link.js';
 
-/** What a host answers, by pattern: `{ 60: (payload, context) => … }`. any: what comes, only its handler knows. */
+/** What a host answers, by pattern: `{ 60: (payload, context) => … }`. */
+// oxlint-disable-next-line typescript/no-explicit-any -- what comes with a pattern only its handler knows
 export type FakeHandlers = Readonly<Record<number | string, (payload: any, context: CallContext) => unknown>>;
 
 export interface FakeGridOptions {
@@ -81,7 +82,7 @@ export class FakeGrid extends Grid {
     to: StreamContract<Req, In, Out>,
     run: (payload: Req, context: CallContext) => AsyncIterable<Out> | Observable<Out> | Readable | Out | Promise<Out>,
   ): this;
-  // any: what comes with a pattern only its handler knows
+  // oxlint-disable-next-line typescript/no-explicit-any -- as above
   answer(origin: string, to: Pattern, run: (payload: any, context: CallContext) => unknown): this;
   answer(origin: string, to: Pattern | Contract, run: HandlerFunction): this {
     const { handlers, answers } = this.host(origin);

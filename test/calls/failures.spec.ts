@@ -96,7 +96,7 @@ describe('B31 a handler that', () => {
     [
       'throws a text',
       () => {
-        throw 'bare'; // oxlint-disable-line only-throw-error
+        throw 'bare';
       },
       'bare',
     ],

@@ -117,12 +117,10 @@ class Enhanced {
 
   @MessagePattern(5)
   rejects(@Payload() what: string): Promise<never> {
-    // eslint-disable-next-line prefer-promise-reject-errors -- that is what is tried
     return Promise.reject(MESSAGES[what]!());
   }
 
   @MessagePattern(6)
-  // eslint-disable-next-line require-yield -- it throws before
   async *generates(@Payload() what: string): AsyncGenerator<never> {
     throw MESSAGES[what]!();
   }
