@@ -15,7 +15,7 @@ import {
   type RequestContract,
 } from '../calls/index.js';
 import { CloseCode, type ConnectionPorts, type MessageSocket } from '../connection/index.js';
-import { GridError, handled, TEXT } from '../errors/index.js';
+import { handled } from '../errors/index.js';
 import { EXTENSIONS } from '../wire/index.js';
 import { Acceptor } from './acceptor.js';
 import { authOf } from './auth.js';
@@ -28,6 +28,7 @@ import type { GridPeer } from './grid-peer.js';
 import type { GridStats } from './grid-stats.js';
 import { handlerSpec, type HandleOptions } from './handle-options.js';
 import { Inquiry } from './inquiry.js';
+import { closedGrid, Life } from './life.js';
 import { Listening } from './listening.js';
 import { OpenSockets } from './open-sockets.js';
 import type { GridOptions, GridSettings } from './options.js';
@@ -39,14 +40,6 @@ import { Roster } from './roster.js';
 import type { Settled, SettledResults } from './settled-results.js';
 import { UpgradeGate } from './upgrade-gate.js';
 import { verifyOptions } from './verify-options.js';
-
-/**
- * - `new`: nothing is dialed, nobody is let in.
- * - `running`.
- * - `draining`: no new calls of others; what runs gets `drainTimeoutMs`.
- * - `closed`: for good.
- */
-type Life = 'new' | 'running' | 'draining' | 'closed';
 
 /** One process's place in a grid: its links to all other hosts, its handlers, its calls. Runs without Nest. */
 export class GridManager {
@@ -64,7 +57,7 @@ export class GridManager {
   /** What happens between this host and the others; completes at the end of `close()`. */
   readonly events: Observable<GridEvent>;
 
-  private life: Life = 'new';
+  private readonly life = new Life();
   private started: Promise<void> | undefined;
   private closed: Promise<void> | undefined;
   private readonly told = new Subject<GridEvent>();
@@ -98,7 +91,7 @@ export class GridManager {
     const listen = options.listen ?? {};
     const refusals = new Refusals(clock, limits.refusedPerMinute);
     const tell = (event: GridEvent): void => this.told.next(event);
-    const closedBecause = (): string | undefined => this.closedBecause();
+    const closedBecause = (): string | undefined => this.life.closedBecause();
     const connection: Omit<ConnectionPorts, 'observer' | 'handlers' | 'load'> = {
       clock,
       limits,
@@ -106,7 +99,7 @@ export class GridManager {
       crc,
       extensions: EXTENSIONS,
       localId: Buffer.from(randomUUID().replaceAll('-', ''), 'hex'),
-      accepting: () => this.refusal(),
+      accepting: () => this.life.refusal(),
     };
     const { handlers, sockets, interceptors } = this;
     const dialing = new Dialing(settings, auth, dialTls, connection, handlers, sockets);
@@ -198,7 +191,7 @@ export class GridManager {
    * `close()` was called.
    */
   attach(server: Server): () => void {
-    if (this.life === 'draining' || this.life === 'closed') throw closedGrid();
+    this.life.verifyOpen();
     return this.listening.attach(server);
   }
 
@@ -207,14 +200,14 @@ export class GridManager {
    * FAILED_PRECONDITION when it cannot listen there, and once `close()` was called.
    */
   async listen(): Promise<void> {
-    if (this.life === 'draining' || this.life === 'closed') throw closedGrid();
+    this.life.verifyOpen();
     await this.listening.listen();
   }
 
   /** Takes an open socket that another host dialed, however it got here. It is refused like any other. */
   incoming(socket: MessageSocket | WebSocket, facts: { readonly remoteAddress?: string } = {}): void {
     const opened = messageSocket(socket, this.sockets);
-    const closed = this.closedBecause();
+    const closed = this.life.closedBecause();
     if (closed !== undefined) return opened.close(CloseCode.Overloaded, closed);
     const entry = this.acceptor.enter(facts.remoteAddress ?? opened.remoteAddress, '');
     if (!entry) return opened.close(CloseCode.Overloaded, 'too many handshakes are pending');
@@ -254,33 +247,31 @@ export class GridManager {
 
   /** What a log or a debugger shows of the grid: neither keys nor tokens, which its sockets hold. */
   [inspect.custom](): string {
-    const peers = this.peers.map(({ origin, state }) => `${origin} ${state}`);
-    return `${this.constructor.name} { ${this.name}, ${this.local}, ${this.life}, peers: [ ${peers.join(', ')} ] }`;
+    const peers = this.peers.map(({ origin, state }) => `${origin} ${state}`).join(', ');
+    return `${this.constructor.name} { ${this.name}, ${this.local}, ${this.life.stage}, peers: [ ${peers} ] }`;
   }
 
   /** The same as JSON. */
   toJSON(): { name: string; local: string; life: string; peers: readonly GridPeer[] } {
-    return { name: this.name, local: this.local, life: this.life, peers: this.peers };
+    return { name: this.name, local: this.local, life: this.life.stage, peers: this.peers };
   }
 
   private async begin(): Promise<void> {
-    if (this.life !== 'new') throw closedGrid();
-    this.life = 'running';
+    this.life.begin();
     this.roster.start();
     const { count, timeoutMs } = this.options.waitForPeers;
     if (count > 0) await this.roster.connected(count, timeoutMs);
   }
 
   private async end(): Promise<void> {
-    const ran = this.life === 'running';
-    this.life = 'draining';
+    const ran = this.life.drain();
     const reason = 'this host is shutting down';
     this.roster.retire(reason);
     if (ran) {
       this.told.next({ type: 'draining', peer: undefined, reason });
       await drained(() => this.busy(), this.options.clock, this.options.drainTimeoutMs);
     }
-    this.life = 'closed';
+    this.life.end();
     this.roster.close();
     this.acceptor.close();
     this.gate.close();
@@ -294,22 +285,8 @@ export class GridManager {
     return this.handlers.runningEvents > 0 || this.roster.busy;
   }
 
-  /** What an incoming call gets while none are taken. */
-  private refusal(): GridError | undefined {
-    return this.life === 'running' ? undefined : new GridError('UNAVAILABLE', TEXT.draining, { reason: 'draining' });
-  }
-
-  private closedBecause(): string | undefined {
-    if (this.life === 'running') return undefined;
-    return this.life === 'new' ? 'this host has not started yet' : 'this host is shutting down';
-  }
-
   /** The hosts that a call to several goes to. */
   private called({ peers }: FanOutOptions): readonly GridPeer[] {
     return peers?.map((origin) => this.peer(origin)) ?? this.peers;
   }
-}
-
-function closedGrid(): GridError {
-  return new GridError('FAILED_PRECONDITION', 'the grid is closed', { reason: 'closed' });
 }
