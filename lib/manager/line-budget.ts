@@ -1,4 +1,4 @@
-import type { Clock } from '../time/index.js';
+import { Window, type Clock } from '../time/index.js';
 
 const HOUR_MS = 60 * 60 * 1_000;
 /** So much of what another host said stands in a line. */
@@ -15,21 +15,21 @@ export function inOneLine(text: string): string {
  * must not fill a log.
  */
 export class LineBudget {
-  private hourStartedAt = -Infinity;
+  private readonly hour: Window;
   private lines = 0;
 
   constructor(
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly perHour: number,
-  ) {}
+  ) {
+    this.hour = new Window(clock, HOUR_MS);
+  }
 
   /** The line as it is to be written; undefined: not at all. */
   spend(line: string): string | undefined {
-    const now = this.clock.now();
     let leftOut = 0;
-    if (now - this.hourStartedAt >= HOUR_MS) {
+    if (this.hour.turned()) {
       leftOut = Math.max(0, this.lines - this.perHour);
-      this.hourStartedAt = now;
       this.lines = 0;
     }
     this.lines++;

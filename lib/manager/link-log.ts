@@ -1,6 +1,6 @@
 import type { GridError } from '../errors/index.js';
 import type { BlockedStream, GridLogger } from '../observe/index.js';
-import type { Clock } from '../time/index.js';
+import { Window, type Clock } from '../time/index.js';
 import { inOneLine, LineBudget } from './line-budget.js';
 
 /** A peer that stays away is named this often. */
@@ -25,8 +25,8 @@ export class LinkLog {
   private refusalTold = false;
   private leaving = false;
   private stolenTold = false;
-  /** When the last line about a connection of ours that another process took was written (`clock.now()`). */
-  private replacedToldAt = -Infinity;
+  /** Of lines about a connection of ours that another process took. */
+  private readonly replacements: Window;
   private readonly budget: LineBudget;
   private readonly streamBudget: LineBudget;
 
@@ -37,6 +37,7 @@ export class LinkLog {
   ) {
     this.budget = new LineBudget(clock, LINES_PER_HOUR);
     this.streamBudget = new LineBudget(clock, LINES_PER_HOUR);
+    this.replacements = new Window(clock, REPEAT_MS);
   }
 
   /** The peer goes on purpose: the line about it is this one, and its end makes none. */
@@ -55,9 +56,7 @@ export class LinkLog {
    * make one line an hour.
    */
   replaced(local: string, pauseMs: number): void {
-    const now = this.clock.now();
-    if (now - this.replacedToldAt < REPEAT_MS) return;
-    this.replacedToldAt = now;
+    if (!this.replacements.turned()) return;
     this.say(`another process calls itself ${local}: ${this.peer} took its connection for ours; we wait ${pauseMs} ms`);
   }
 

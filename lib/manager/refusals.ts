@@ -1,4 +1,4 @@
-import type { Clock } from '../time/index.js';
+import { Window, type Clock } from '../time/index.js';
 
 const MINUTE_MS = 60_000;
 /** Addresses and claimed hosts that are counted in one minute, and addresses whose refusal was logged. */
@@ -10,14 +10,16 @@ const MOST_KEYS = 1_000;
  * what hosts are let in by.
  */
 export class Refusals {
-  private minuteStartedAt = -Infinity;
+  private readonly minute: Window;
   private readonly counts = new Map<string, number>();
   private readonly logged = new Set<string>();
 
   constructor(
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly perMinute: number,
-  ) {}
+  ) {
+    this.minute = new Window(clock, MINUTE_MS);
+  }
 
   /** True iff no more of it is looked at in this minute. */
   tooMany(key: string): boolean {
@@ -39,9 +41,6 @@ export class Refusals {
   }
 
   private turn(): void {
-    const now = this.clock.now();
-    if (now - this.minuteStartedAt < MINUTE_MS) return;
-    this.minuteStartedAt = now;
-    this.counts.clear();
+    if (this.minute.turned()) this.counts.clear();
   }
 }

@@ -3,3 +3,4 @@ export { systemClock, type Clock, type Timer } from './clock.js';
 export { Deadline, DeadlineWheel } from './deadline-wheel.js';
 export { Rate } from './rate.js';
 export { Rota, Turn } from './rota.js';
+export { Window } from './window.js';
