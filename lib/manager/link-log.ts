@@ -74,7 +74,8 @@ export class LinkLog {
   }
 
   connected(): void {
-    if (this.lastLineAt === undefined) this.write('debug', `connected to ${this.peer}`);
+    // who reads at the level debug wants all of them
+    if (this.lastLineAt === undefined) this.logger.debug?.(`connected to ${this.peer}`);
     else this.write('log', `connected to ${this.peer} again`);
     this.failures = 0;
     this.leaving = false;
@@ -103,8 +104,8 @@ export class LinkLog {
     this.write('warn', text);
   }
 
-  private write(level: 'debug' | 'log' | 'warn', text: string): void {
+  private write(level: 'log' | 'warn', text: string): void {
     const line = this.budget.spend(text);
-    if (line !== undefined) this.logger[level]?.(line);
+    if (line !== undefined) this.logger[level](line);
   }
 }
