@@ -114,8 +114,17 @@ class GuardedSocket implements MessageSocket, MessageSocketListener {
   private flush(): void {
     const { listener, waiting } = this;
     if (!listener) return;
-    // what comes meanwhile comes after what waits
-    for (const event of waiting) event(listener);
-    waiting.length = 0;
+    let told = 0;
+    try {
+      // what comes meanwhile comes after what waits
+      for (const event of waiting) {
+        told++;
+        event(listener);
+      }
+    } finally {
+      waiting.splice(0, told);
+      // it threw: what waits behind is told all the same
+      if (waiting.length > 0) queueMicrotask(() => this.flush());
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { guardedSocket } from '../../lib/connection/guarded-socket.js';
 import type { MessageSocket, MessageSocketListener } from '../../lib/connection/index.js';
 import { GridError } from '../../lib/errors/index.js';
@@ -110,6 +110,29 @@ describe('a guarded socket', () => {
     expect(told).toEqual(['1', 'done']);
     await turn();
     expect(told).toEqual(['1', 'done', '2', 1002, '3', [1000, 'bye']]);
+  });
+
+  it('goes on with what waits behind an event whose listener threw', () => {
+    const { fake, socket, told } = guarded();
+    const later = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation(() => {});
+    try {
+      fake.onSend = () => {
+        for (const event of ['1', '2']) fake.listener.onFrame(Buffer.from(event));
+      };
+      socket.send(new Uint8Array(1), () => {});
+      const push = jest.spyOn(told, 'push').mockImplementationOnce(broken);
+      const [[deliver]] = later.mock.calls as [[() => void]];
+      expect(deliver).toThrow('broken');
+      push.mockRestore();
+      fake.listener.onFrame(Buffer.from('3'));
+      expect([told, later.mock.calls.length]).toEqual([[], 2]);
+      later.mock.calls[1]![0]();
+      expect(told).toEqual(['2', '3']);
+      fake.listener.onFrame(Buffer.from('4'));
+      expect(told).toEqual(['2', '3', '4']);
+    } finally {
+      later.mockRestore();
+    }
   });
 
   it('tells once that a write is done, whatever the socket says of it', async () => {
