@@ -44,6 +44,18 @@ async function echo(from: GridManager, to: GridManager): Promise<void> {
   expect(await to.peer(from.local).request(60, 'and back')).toBe('and back');
 }
 
+/** A dialer without a network, and the lines that it made: the dialer's end of each, then the acceptor's. */
+function linesTo(acceptor: GridManager): { dial: Dialer; lines: ReturnType<typeof socketPair>[] } {
+  const lines: ReturnType<typeof socketPair>[] = [];
+  const dial: Dialer = async () => {
+    const line = socketPair();
+    lines.push(line);
+    acceptor.incoming(line[1]);
+    return line[0];
+  };
+  return { dial, lines };
+}
+
 describe('a transport of the application', () => {
   it('may be any message socket: dialer on one side, incoming() on the other', async () => {
     const asked: string[] = [];
@@ -84,15 +96,8 @@ describe('a transport of the application', () => {
 
   it('comes back after a cut', async () => {
     const acceptor = make(SECOND, [FIRST, SECOND]);
-    const lines: ReturnType<typeof socketPair>[] = [];
-    const dialer = make(FIRST, [FIRST, SECOND], {
-      dialer: async () => {
-        const line = socketPair();
-        lines.push(line);
-        acceptor.incoming(line[1]);
-        return line[0];
-      },
-    });
+    const { dial, lines } = linesTo(acceptor);
+    const dialer = make(FIRST, [FIRST, SECOND], { dialer: dial });
     void acceptor.start();
     void dialer.start();
     await allConnected(dialer, acceptor);
@@ -147,16 +152,8 @@ describe('a transport of the application', () => {
   it('whose methods throw ends all calls, and is dialed again', async () => {
     const acceptor = make(SECOND, [FIRST, SECOND]);
     acceptor.handle(61, {}, () => new Promise(() => {}));
-    const lines: ReturnType<typeof socketPair>[] = [];
-    const dialer = make(FIRST, [FIRST, SECOND], {
-      intervals: { redialMs: 5, dialTimeoutMs: 200 },
-      dialer: async () => {
-        const line = socketPair();
-        lines.push(line);
-        acceptor.incoming(line[1]);
-        return line[0];
-      },
-    });
+    const { dial, lines } = linesTo(acceptor);
+    const dialer = make(FIRST, [FIRST, SECOND], { dialer: dial, intervals: { redialMs: 5, dialTimeoutMs: 200 } });
     void acceptor.start();
     void dialer.start();
     await allConnected(dialer, acceptor);
