@@ -54,7 +54,7 @@ const FAIL = Symbol('fail');
 describe('a generator that is broken off', () => {
   it.each([
     ['a request, by a second value', [1, 2], request, 'FAILED_PRECONDITION'],
-    ['a request, by openStreams', [1, 2], send, 'RESOURCE_EXHAUSTED'],
+    ['a request, by openStreams', [1, 2], send, 'RESOURCE_EXHAUSTED', 1],
     ['a request that becomes a stream, by its first value', [3n, 2], send, 'INTERNAL'],
     ['a request that becomes a stream, by its second value', [1, 3n], send, 'INTERNAL'],
     ['a request that becomes a stream, by one that is too large', [LARGE, 2], send, 'OUT_OF_RANGE'],
@@ -63,11 +63,10 @@ describe('a generator that is broken off', () => {
     ['a request, by the Observable around it', [1, FAIL], request, 'INTERNAL'],
     ['a request that becomes a stream, by the Observable around it', [1, 2, FAIL], send, 'INTERNAL'],
     ['a stream, by the Observable around it', [1, 2, FAIL], stream, 'INTERNAL'],
-  ] satisfies [string, unknown[], (line: GridLine) => Promise<unknown>, string][])(
+  ] satisfies [string, unknown[], (line: GridLine) => Promise<unknown>, string, openStreams?: number][])(
     '%s: its caller hears of it at once, its place is free when its cleanup is done',
-    async (what, values: readonly unknown[], call, code) => {
-      const limits = { messageBytes: 1_000, openStreams: what.includes('openStreams') ? 1 : 10 };
-      const line = gridLine({ limits });
+    async (_, values: readonly unknown[], call, code, openStreams = 10) => {
+      const line = gridLine({ limits: { messageBytes: 1_000, openStreams } });
       const cleaned = [signalled(), signalled()];
       let now = 0;
       let ran = 0;
@@ -107,38 +106,43 @@ describe('a generator that is broken off', () => {
     },
   );
 
-  it.each(['waits for a credit', 'waits for the connection'])(
-    'while its error %s: a lost connection aborts its signal, its place is free when its cleanup is done',
-    async (what) => {
+  type Generate = (beforeItFails: () => void) => AsyncGenerator;
+  it.each<[string, number, (generate: Generate, line: GridLine) => unknown, (line: GridLine) => Promise<unknown>]>([
+    [
+      'a credit',
+      // the first value uses it, and nobody takes that one
+      1,
+      (generate) =>
+        new Observable((subscriber) => {
+          subscriber.next(generate(() => {}));
+          setImmediate(() => subscriber.error(new Error('secret')));
+        }),
+      (line) => line.caller.stream(60).done,
+    ],
+    ['the connection', 2, (generate, line) => generate(() => (line.pair.bToA.congested = true)), send],
+  ])(
+    'while its error waits for %s: a lost connection aborts its signal, its place is free when its cleanup is done',
+    async (_, outCapacity, run, call) => {
       const line = gridLine();
       const cleaned = signalled();
       const broken = signalled();
       let signal: AbortSignal | undefined;
-      const generator = async function* (fail: () => void): AsyncGenerator {
+      const generate: Generate = async function* (beforeItFails) {
         try {
           yield 1;
-          fail();
+          beforeItFails();
           yield 3n;
         } finally {
           broken.resolve();
           await cleaned.promise;
         }
       };
-      // the one credit is used by the first value, and nobody takes it
-      const byObservable = (): unknown =>
-        new Observable((subscriber) => {
-          const values = generator(() => {});
-          subscriber.next(values);
-          setImmediate(() => subscriber.error(new Error('secret')));
-        });
-      const byValue = (): unknown => generator(() => (line.pair.bToA.congested = true));
-      const run = what.endsWith('credit') ? byObservable : byValue;
-      const kept = (_payload: unknown, context: CallContext): unknown => {
+      const handler = (_payload: unknown, context: CallContext): unknown => {
         ({ signal } = context);
-        return run();
+        return run(generate, line);
       };
-      line.handle(60, kept, { outCapacity: what.endsWith('credit') ? 1 : 2 });
-      const failed = failure(what.endsWith('credit') ? line.caller.stream(60).done : send(line));
+      line.handle(60, handler, { outCapacity });
+      const failed = failure(call(line));
       await broken.promise;
       await line.pair.settle();
       expect([signal?.aborted, line.pair.b.running, line.pair.b.incoming]).toEqual([false, 1, 1]);
