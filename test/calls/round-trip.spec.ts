@@ -1,9 +1,8 @@
 // What a value is on the other side of a call: payload, answer, messages of both directions, for each codec.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { bytes, json, msgpack, text, type Codec } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
+import { collectGarbage } from '../garbage.js';
 import { collect, failure, gridLine, type GridLine } from './grid-line.js';
 
 let line: GridLine;
@@ -160,12 +159,10 @@ describe("what came is the caller's alone", () => {
     ['an answer', () => line.caller.request(60, { a: 1 })],
     ['a message', awaited],
   ])('%s is garbage as soon as nobody has it any more', async (_, call) => {
-    setFlagsFromString('--expose-gc');
-    const gc = runInNewContext('gc') as () => void;
     const weak = await call().then((value) => new WeakRef(value as object));
     for (let i = 0; i < 3; i++) {
       await new Promise((resolve) => setImmediate(resolve));
-      gc();
+      collectGarbage();
     }
     expect(weak.deref()).toBeUndefined();
   });

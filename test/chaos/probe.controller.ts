@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { Controller, Get, Inject, Post, Query } from '@nestjs/common';
 import { Locks } from '../../sample/storage/src/lock/locks.js';
+import { collectGarbage } from '../garbage.js';
 import type { CallTap } from './call-tap.js';
 import { Journal } from './journal.js';
 import { monotonic } from './monotonic.js';
@@ -14,9 +13,6 @@ export const CALL_TAPS = Symbol('CALL_TAPS');
 const FINALIZERS_MS = 20;
 /** A holder makes sure this often. */
 const CHECK_EVERY_MS = 15;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
 
 /** What a process holds when it has nothing to do. */
 export interface Holdings {

@@ -1,8 +1,7 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { bytes, type CallContext } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
+import { collectGarbage } from '../garbage.js';
 import { MB, volume } from '../scale.js';
 import { couple, nothingLeft, type Couple } from './couple.js';
 import { rejectionOf } from './refusal.js';
@@ -16,10 +15,8 @@ afterEach(() => two.hood.close());
 
 /** Bytes of buffers that are still in use. */
 async function buffersAfterGc(): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('gc') as () => void;
   for (let i = 0; i < 3; i++) {
-    gc();
+    collectGarbage();
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   return process.memoryUsage().arrayBuffers;

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
 import type { CallerStream, CallHandler, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
@@ -8,6 +6,7 @@ import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
+import { collectGarbage } from '../garbage.js';
 import { seeded } from '../random.js';
 import { volume } from '../scale.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
@@ -464,7 +463,6 @@ describe('handlers that misbehave', () => {
 
 /** Bytes of objects that are still in use. */
 function heapAfterGc(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
+  collectGarbage();
   return process.memoryUsage().heapUsed;
 }
