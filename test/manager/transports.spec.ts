@@ -5,11 +5,14 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { GridManager, type Dialer, type GridOptions } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
+import { decodeFrame, EXTENSIONS, Flag, Op, type DecodeRules } from '../../lib/wire/index.js';
 import { freeHosts, freePort } from '../ports.js';
 import { allConnected, LogBook, SECRET } from './neighbourhood.js';
 import { get } from './raw-dialer.js';
 import { rejectionOf } from './refusal.js';
 import { until } from './until.js';
+
+const RULES: DecodeRules = { extensions: new Set(EXTENSIONS), messageBytes: Infinity, frameMessages: Infinity };
 
 const grids: GridManager[] = [];
 const cleanups: (() => Promise<unknown>)[] = [];
@@ -34,10 +37,12 @@ function make(local: string, hosts: readonly string[], options: Partial<GridOpti
 }
 
 /** Two names that need no network, the dialer first. */
-const [FIRST, SECOND] = ((a: string, b: string) => (localDials(a, b) ? [a, b] : [b, a]))(
-  'http://first',
-  'http://second',
-) as [string, string];
+function twoNames(scheme: string): [string, string] {
+  const [a, b] = [`${scheme}://first`, `${scheme}://second`] as const;
+  return localDials(a, b) ? [a, b] : [b, a];
+}
+
+const [FIRST, SECOND] = twoNames('http');
 
 async function echo(from: GridManager, to: GridManager): Promise<void> {
   expect(await from.peer(to.local).request(60, 'over')).toBe('over');
@@ -107,6 +112,32 @@ describe('a transport of the application', () => {
       'it is back',
     );
     await echo(dialer, acceptor);
+  });
+
+  it.each<[GridOptions['crc'], string, boolean]>([
+    ['auto', 'http', true],
+    ['auto', 'https', false],
+    [true, 'https', true],
+    [false, 'http', false],
+  ])('with crc %s carries messages between %s hosts with a CRC: %s', async (crc, scheme, has) => {
+    const [from, to] = twoNames(scheme);
+    const acceptor = make(to, [from, to], { crc });
+    const { dial, lines } = linesTo(acceptor);
+    const dialer = make(from, [from, to], { dialer: dial, crc });
+    void acceptor.start();
+    void dialer.start();
+    await allConnected(dialer, acceptor);
+    const [ours] = lines[0]!;
+    const frames: Buffer[] = [];
+    const { send } = ours;
+    ours.send = (frame, done) => {
+      frames.push(Buffer.from(frame));
+      send.call(ours, frame, done);
+    };
+    await echo(dialer, acceptor);
+    const messages = frames.flatMap((frame) => decodeFrame(frame, RULES));
+    expect(messages.map(({ op }) => op)).toEqual(expect.arrayContaining([Op.Request, Op.Response]));
+    expect(messages.map(({ flags }) => (flags & Flag.Crc) !== 0)).toEqual(messages.map(() => has));
   });
 
   it.each<[string, Dialer, number, string]>([
