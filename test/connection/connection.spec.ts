@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
 import { CloseCode, type Connection } from '../../lib/connection/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { connect, errorOf, handlers, LIMITS, ports, request, turn, until, type PortsInit } from './grid-end.js';
+import { until } from '../until.js';
+import { connect, errorOf, handlers, LIMITS, ports, request, turn, type PortsInit } from './grid-end.js';
 import { WIRES, type Link } from './wires.js';
 
 describe.each(WIRES)('a connection $name', (wire) => {

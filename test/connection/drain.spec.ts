@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { Op, type Extension, type Message } from '../../lib/wire/index.js';
-import { connect, errorOf, ports, request, until } from './grid-end.js';
+import { until } from '../until.js';
+import { connect, errorOf, ports, request } from './grid-end.js';
 import { messagesOf } from './raw-peer.js';
 
 const WITH: readonly Extension[] = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];

@@ -85,15 +85,6 @@ export async function connect(
   ]);
 }
 
-/** Resolves once the condition holds; rejects when it still does not after the hang budget. */
-export async function until(condition: () => boolean, budgetMs = 30_000): Promise<void> {
-  const end = performance.now() + budgetMs;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`hung: ${condition}`);
-    await turn();
-  }
-}
-
 /** One turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));

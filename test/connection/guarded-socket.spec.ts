@@ -4,7 +4,8 @@ import type { MessageSocket, MessageSocketListener } from '../../lib/connection/
 import { GridError } from '../../lib/errors/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
-import { connect, errorOf, ports, request, turn, until } from './grid-end.js';
+import { until } from '../until.js';
+import { connect, errorOf, ports, request, turn } from './grid-end.js';
 
 /** What a method of a socket does that keeps no promise. */
 const broken = (): never => {

@@ -9,7 +9,8 @@ import type { CallHandler, CallerStream, Outbound } from '../../lib/mux/index.js
 import { TcpFaultProxy } from '../../lib/testing/tcp-fault-proxy.js';
 import { systemClock } from '../../lib/time/index.js';
 import { volume } from '../scale.js';
-import { connect, LIMITS, ports, turn, until } from './grid-end.js';
+import { until } from '../until.js';
+import { connect, LIMITS, ports, turn } from './grid-end.js';
 
 const CALLS = volume(10_000, 100_000);
 const CALLS_PER_LINK = 50;
@@ -145,10 +146,10 @@ async function oneLink(seed: number): Promise<void> {
   }
   const mine = records.slice(-CALLS_PER_LINK);
   const settled = (): boolean => mine.every(({ outcomes }) => outcomes.length > 0);
-  await until(() => settled() || Boolean(dialer.closed && acceptor.closed), HANG_MS);
+  await until(() => settled() || Boolean(dialer.closed && acceptor.closed), 'all calls ended, or both ends', HANG_MS);
   proxy.heal();
   proxy.reset();
-  await until(() => Boolean(settled() && dialer.closed && acceptor.closed), HANG_MS);
+  await until(() => Boolean(settled() && dialer.closed && acceptor.closed), 'all calls and both ends', HANG_MS);
   expect([dialer, acceptor].flatMap(({ mux }) => [mux.outgoing, mux.incoming])).toEqual([0, 0, 0, 0]);
 }
 

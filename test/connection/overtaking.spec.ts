@@ -6,7 +6,8 @@ import { socketPair, type MemorySocket } from '../../lib/testing/socket-pair.js'
 import { Op } from '../../lib/wire/index.js';
 import { bytes, text } from '../mux/solo-mux.js';
 import { init, readAll, stream } from '../mux/streams.js';
-import { connect, ports, request, until } from './grid-end.js';
+import { until } from '../until.js';
+import { connect, ports, request } from './grid-end.js';
 import { messagesOf } from './raw-peer.js';
 
 /** More than a socket gets at a time takes five of these. */

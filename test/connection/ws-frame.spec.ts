@@ -7,7 +7,7 @@ import { wsSocket, type MessageSocket } from '../../lib/connection/index.js';
 import { slabs, type Slab } from '../../lib/connection/slab.js';
 import { WS_HEADER_MAX } from '../../lib/connection/ws-frame.js';
 import { patternBytes } from '../wire/build.js';
-import { until } from './grid-end.js';
+import { until } from '../until.js';
 
 /** Round the borders where the length of a WebSocket frame takes more bytes, and beyond what a socket takes at once. */
 const LENGTHS = [1, 7, 125, 126, 127, 65_535, 65_536, 200_000];

@@ -3,7 +3,8 @@ import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { wsSocket, type MessageSocket, type MessageSocketListener } from '../../lib/connection/index.js';
-import { turn, until } from './grid-end.js';
+import { until } from '../until.js';
+import { turn } from './grid-end.js';
 
 const MAX_PAYLOAD = 100_000;
 

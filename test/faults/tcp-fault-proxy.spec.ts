@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { TcpFaultProxy, type TcpFaultProxyOptions } from '../../lib/testing/tcp-fault-proxy.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { until } from '../manager/until.js';
+import { until } from '../until.js';
 
 /** One side of a proxied connection: what it got, and how it ended. */
 class Side {

@@ -7,7 +7,7 @@ import { connectGrid, Grid, GridModule } from 'nestjs-grid';
 import { InjectPinoLogger, Logger, LoggerModule, PinoLogger } from 'nestjs-pino';
 import { freeHosts, portOf } from '../ports.js';
 import { SECRET } from '../nest/test-app.js';
-import { until } from '../nest/until.js';
+import { until } from '../until.js';
 
 interface Line {
   readonly level: number;
@@ -67,7 +67,7 @@ test('nestjs-pino writes what the grid, its handlers and their failures log', as
   await peer.request(60, 'x');
   await peer.request(61).catch(() => {});
   await other.close();
-  await until('the end of the connection is logged', () => lines.some(({ msg }) => msg.includes('is leaving')));
+  await until(() => lines.some(({ msg }) => msg.includes('is leaving')), 'the end of the connection is logged');
   await app.close();
   const of = (context: string): unknown[] =>
     lines.filter((line) => line.context === context).map(({ level, msg }) => [level, msg]);

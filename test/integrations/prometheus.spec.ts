@@ -6,7 +6,7 @@ import { collectGridMetrics, GridMetricsModule } from 'nestjs-grid/prometheus';
 import { GridTestingModule } from 'nestjs-grid/testing';
 import { Counter, register, Registry } from 'prom-client';
 import { plain, tableOf } from '../project/markdown.js';
-import { until } from '../nest/until.js';
+import { until } from '../until.js';
 
 @Controller()
 class Handlers {
@@ -84,7 +84,7 @@ describe('what Prometheus sees of a grid', () => {
     expect(samples.get(`grid_peer_ping_seconds{${PEER}}`)).toBe(status!.lastPingMs! / 1_000);
     hosts.wire(0, 1).cut();
     await open;
-    await until('the connection is counted as lost', () => grid.stats().peers[0]!.state !== 'connected');
+    await until(() => grid.stats().peers[0]!.state !== 'connected', 'the connection is counted as lost');
     expect((await scrape()).get(`grid_peer_state{${PEER},state="disconnected"}`)).toBe(1);
     await hosts.connected();
     expect((await scrape()).get(`grid_peer_reconnects_total{${PEER}}`)).toBe(1);

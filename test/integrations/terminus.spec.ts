@@ -5,7 +5,7 @@ import { Controller, Get } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule, type HealthCheckResult } from '@nestjs/terminus';
 import { GridHealthIndicator, type GridHealthOptions } from 'nestjs-grid/terminus';
 import { GridTestingModule } from 'nestjs-grid/testing';
-import { until } from '../nest/until.js';
+import { until } from '../until.js';
 
 const [FIRST, SECOND, THIRD] = ['http://node-1:9000', 'http://node-2:9000', 'http://node-3:9000'] as const;
 
@@ -47,7 +47,7 @@ async function end(index: number): Promise<void> {
   const { app, origin } = hosts.nodes[index]!;
   await app.close();
   const { grid } = hosts.nodes[0]!;
-  await until(`${origin} is gone`, () => grid.peer(origin).state !== 'connected');
+  await until(() => grid.peer(origin).state !== 'connected', `${origin} is gone`);
 }
 
 describe('GridHealthIndicator', () => {

@@ -2,8 +2,8 @@ import { expect, it } from '@jest/globals';
 import { GridManager } from '../../lib/manager/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { defineStream } from '../../lib/calls/index.js';
+import { until } from '../until.js';
 import { LogBook } from './neighbourhood.js';
-import { until } from './until.js';
 
 const LOCAL = 'http://127.0.0.1:9000';
 const Echo = defineStream<void, string, string>({ id: 65, name: 'echo', inCapacity: 4, outCapacity: 2 });

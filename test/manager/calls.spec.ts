@@ -6,9 +6,9 @@ import { bytes, defineRequest, defineStream, type CallContext } from '../../lib/
 import { isDisconnected } from '../../lib/errors/index.js';
 import type { GridManager, HandlerStats, Settled } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
+import { until } from '../until.js';
 import { allConnected, Neighbourhood, type House } from './neighbourhood.js';
 import { rejectionOf, thrownBy } from './refusal.js';
-import { until } from './until.js';
 
 const Echo = defineRequest<string, string>({ id: 60, name: 'echo' });
 const Count = defineStream<number, never, number>({ id: 61, name: 'count', outCapacity: 4 });

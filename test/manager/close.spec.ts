@@ -7,10 +7,10 @@ import type { GridManager, GridOptions } from '../../lib/manager/index.js';
 import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { systemClock, type Clock, type Timer } from '../../lib/time/index.js';
+import { until } from '../until.js';
 import { allConnected, Neighbourhood, SECRET, type House } from './neighbourhood.js';
 import { RawDialer } from './raw-dialer.js';
 import { rejectionOf, thrownBy } from './refusal.js';
-import { until } from './until.js';
 
 let hood: Neighbourhood;
 let dialer: House;

@@ -2,11 +2,11 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, filter, toArray } from 'rxjs';
 import type { GridEvent, GridPeer } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
+import { until } from '../until.js';
 import { allConnected, Neighbourhood, type House } from './neighbourhood.js';
 import { seeded } from '../random.js';
 import { volume } from '../scale.js';
 import { rejectionOf } from './refusal.js';
-import { until } from './until.js';
 
 let hood: Neighbourhood;
 

@@ -1,7 +1,7 @@
 import type { GridManager, GridOptions } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
+import { until } from '../until.js';
 import { allConnected, Neighbourhood, type House } from './neighbourhood.js';
-import { until } from './until.js';
 
 /** Two connected hosts, the dialer first. */
 export interface Couple {

@@ -4,11 +4,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { CallContext } from '../../lib/calls/index.js';
 import { isDisconnected } from '../../lib/errors/index.js';
 import { volume } from '../scale.js';
+import { until } from '../until.js';
 import { ClientSockets } from './client-sockets.js';
 import { couple, nothingLeft, openCalls, running, type Couple } from './couple.js';
 import { allConnected } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
-import { until } from './until.js';
 
 /** Streams whose socket goes, and those that end while it stays. */
 

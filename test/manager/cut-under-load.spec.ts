@@ -4,12 +4,12 @@ import { bytes, type CallContext } from '../../lib/calls/index.js';
 import { isDisconnected } from '../../lib/errors/index.js';
 import type { GridManager } from '../../lib/manager/index.js';
 import { FULL, volume } from '../scale.js';
+import { until } from '../until.js';
 import { ClientSockets } from './client-sockets.js';
 import { couple, nothingLeft, openCalls, running, type Couple } from './couple.js';
 import { allConnected } from './neighbourhood.js';
 import { RawDialer } from './raw-dialer.js';
 import { rejectionOf } from './refusal.js';
-import { until } from './until.js';
 
 /** B10, the stress test of a connection: it is cut while a great many calls wait for a peer that is held. */
 

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { GridManager } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
+import { until } from '../until.js';
 import { allConnected, Neighbourhood, SECRET, type House } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
-import { until } from './until.js';
 
 /** Failures that real use of this design found, as far as they take hosts and sockets. */
 

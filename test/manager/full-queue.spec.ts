@@ -6,9 +6,9 @@ import { op } from '../conformance/raw-codec.js';
 import { RawHandler } from '../conformance/raw-handler.js';
 import { RawListener } from '../conformance/raw-listener.js';
 import type { RawPeer } from '../conformance/raw-peer.js';
+import { until } from '../until.js';
 import { Neighbourhood } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
-import { until } from './until.js';
 
 /** A peer that stops reading while everything waits to be written: over real sockets, it made by hand. */
 

@@ -4,9 +4,9 @@ import { GridManager, type GridOptions } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { freeHosts } from '../ports.js';
+import { until } from '../until.js';
 import { LogBook } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
-import { until } from './until.js';
 
 const ANSWER_MS = 30_000;
 

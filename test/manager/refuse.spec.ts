@@ -8,9 +8,9 @@ import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { systemClock, type Clock } from '../../lib/time/index.js';
 import { encodeConnectRequest, Op, wireTimeOf } from '../../lib/wire/index.js';
+import { until } from '../until.js';
 import { allConnected, House, Neighbourhood, SECRET } from './neighbourhood.js';
 import { frameOf, RawDialer } from './raw-dialer.js';
-import { until } from './until.js';
 
 /** Off by more than a busy machine takes from here to the test. */
 const HOUR_MS = 3_600_000;

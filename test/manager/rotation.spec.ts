@@ -5,10 +5,10 @@ import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { systemClock } from '../../lib/time/index.js';
 import { volume } from '../scale.js';
+import { until } from '../until.js';
 import { allConnected, House, Neighbourhood } from './neighbourhood.js';
 import { RawDialer } from './raw-dialer.js';
 import { thrownBy } from './refusal.js';
-import { until } from './until.js';
 
 const OLD = 'the old secret, thirty-two bytes or more';
 const NEW = 'the new secret, thirty-two bytes or more';

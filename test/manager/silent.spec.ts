@@ -6,9 +6,9 @@ import { WebSocketServer, type WebSocket } from 'ws';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { freeHosts } from '../ports.js';
 import { volume } from '../scale.js';
+import { until } from '../until.js';
 import { Neighbourhood, type House } from './neighbourhood.js';
 import { RawDialer } from './raw-dialer.js';
-import { until } from './until.js';
 
 /** Peers that open a WebSocket and say nothing. */
 

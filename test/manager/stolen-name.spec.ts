@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { GridManager, type GridEvent } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { volume } from '../scale.js';
+import { until } from '../until.js';
 import { House, LogBook, Neighbourhood, SECRET } from './neighbourhood.js';
-import { until } from './until.js';
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 

@@ -9,11 +9,11 @@ import { GridManager, type GridOptions } from '../../lib/manager/index.js';
 import { verifyOptions } from '../../lib/manager/verify-options.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { freeHosts, freePort, portOf } from '../ports.js';
+import { until } from '../until.js';
 import { Authority, type HostCertificate } from './certificates.js';
 import { allConnected, LogBook, SECRET } from './neighbourhood.js';
 import { RawDialer } from './raw-dialer.js';
 import { rejectionOf, thrownBy } from './refusal.js';
-import { until } from './until.js';
 
 /** What OpenSSL needs to speak versions that it would rather not. */
 const OLD = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;

@@ -7,10 +7,10 @@ import { localDials } from '../../lib/manager/who-dials.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { decodeFrame, EXTENSIONS, Flag, Op, type DecodeRules } from '../../lib/wire/index.js';
 import { freeHosts, freePort } from '../ports.js';
+import { until } from '../until.js';
 import { allConnected, LogBook, SECRET } from './neighbourhood.js';
 import { get } from './raw-dialer.js';
 import { rejectionOf } from './refusal.js';
-import { until } from './until.js';
 
 const RULES: DecodeRules = { extensions: new Set(EXTENSIONS), messageBytes: Infinity, frameMessages: Infinity };
 

@@ -2,9 +2,9 @@ import { afterEach, expect, it } from '@jest/globals';
 import { bytes } from '../../lib/calls/index.js';
 import type { GridManager } from '../../lib/manager/index.js';
 import { MB, volume } from '../scale.js';
+import { until } from '../until.js';
 import { nothingLeft } from './couple.js';
 import { allConnected, Neighbourhood } from './neighbourhood.js';
-import { until } from './until.js';
 
 /** Two grids of the same hosts on one port, each with a route and connections of its own. */
 

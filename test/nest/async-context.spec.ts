@@ -14,9 +14,9 @@ import { MessagePattern } from '@nestjs/microservices';
 import { Grid, type GridPeer } from 'nestjs-grid';
 import { concat, finalize, NEVER, Observable, of } from 'rxjs';
 import { freeHosts, portOf } from '../ports.js';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
 import { createApp } from './test-app.js';
-import { until } from './until.js';
 
 const store = new AsyncLocalStorage<string>();
 const left: (string | undefined)[] = [];
@@ -83,7 +83,7 @@ async function expectAll(peer: GridPeer, first: number, expected: string | undef
       expect([id, value]).toEqual([id, expected]);
       if (id === first + 1 || ++taken === 3) break;
     }
-    await until('the handler is left', () => left.length > 0);
+    await until(() => left.length > 0, 'the handler is left');
     expect([id, ...left]).toEqual([id, expected]);
   }
 }

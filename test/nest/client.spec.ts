@@ -3,8 +3,8 @@ import { Controller, Logger, NotFoundException } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { defineRequest, GridContext, GridError, GridRecordBuilder, GridRequest, type GridClient } from 'nestjs-grid';
 import { firstValueFrom, interval, lastValueFrom, take, tap, toArray, type Observable } from 'rxjs';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
-import { until } from './until.js';
 
 const Double = defineRequest<number, number>({ id: 64, name: 'double' });
 const told: unknown[] = [];
@@ -90,7 +90,7 @@ describe('send', () => {
 
   test('unsubscribing cancels at the handler', async () => {
     expect(await lastValueFrom(client.send<number>(61).pipe(take(3), toArray()))).toEqual([0, 1, 2]);
-    await until('the handler was told', () => unsubscribed === 1);
+    await until(() => unsubscribed === 1, 'the handler was told');
   });
 
   test('a contract types payload and answer', async () => {
@@ -121,7 +121,7 @@ describe('emit', () => {
   test('is sent without a subscriber, and completes when the peer has it', async () => {
     client.emit('told', 1);
     await lastValueFrom(client.emit('told', 2));
-    await until('both are there', () => told.length === 2);
+    await until(() => told.length === 2, 'both are there');
     expect(told).toEqual([1, 2]);
   });
 
@@ -129,13 +129,13 @@ describe('emit', () => {
     const errors: string[] = [];
     jest.spyOn(Logger.prototype, 'error').mockImplementation((text: unknown) => void errors.push(String(text)));
     client.emit('nobody', 1);
-    await until('it is logged', () => errors.length > 0);
+    await until(() => errors.length > 0, 'it is logged');
     expect(errors).toEqual([expect.stringMatching(/^event "nobody" to http.*UNIMPLEMENTED/)]);
     await expect(lastValueFrom(client.emit('nobody', 1))).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
     expect(errors).toHaveLength(1);
     // JSON has no form for it
     client.emit({ cmd: 'nobody', size: 1n }, 1);
-    await until('it is logged', () => errors.length > 1);
+    await until(() => errors.length > 1, 'it is logged');
     expect(errors[1]).toMatch(/^event \{ cmd: 'nobody', size: 1n \} to http.*UNIMPLEMENTED/);
   });
 });

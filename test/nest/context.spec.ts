@@ -3,8 +3,8 @@ import { Controller, Inject, Injectable, UseGuards, type CanActivate, type Execu
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Grid, GridContext, GridInput, GridStream } from 'nestjs-grid';
 import { finalize, firstValueFrom, lastValueFrom, NEVER, Subject, toArray, type Observable } from 'rxjs';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
-import { until } from './until.js';
 
 const seen: string[] = [];
 const gate = new Subject<void>();
@@ -109,7 +109,7 @@ describe('metadata', () => {
     const options = { metadata: { user: 'ann' }, onMetadata: (metadata: Record<string, string>) => got.push(metadata) };
     expect(await pair.peer.request(1, 'user', options)).toBe('ann');
     for await (const value of pair.peer.stream(2, 'user', options)) expect(value).toBe('ann');
-    await until('both have come', () => got.length === 2);
+    await until(() => got.length === 2, 'both have come');
     expect(got).toEqual([{ 'answered-by': pair.grid.local }, { 'answered-by': pair.grid.local }]);
   });
 });
@@ -127,7 +127,7 @@ describe('deadline and signal', () => {
     seen.length = 0;
     const late = pair.peer.request(4, undefined, { timeoutMs: 20 });
     await expect(late).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
-    await until('it was left', () => seen.includes('unsubscribed'));
+    await until(() => seen.includes('unsubscribed'), 'it was left');
     expect(seen).toEqual(['runs', expect.stringMatching(/^signal (DEADLINE_EXCEEDED|CANCELLED)/), 'unsubscribed']);
   });
 
@@ -137,7 +137,7 @@ describe('deadline and signal', () => {
     await call.write('one');
     expect(await call[Symbol.asyncIterator]().next()).toEqual({ done: false, value: 'one' });
     call.cancel();
-    await until('it was cut', () => seen.length > 1);
+    await until(() => seen.length > 1, 'it was cut');
     expect(seen).toEqual(['runs', expect.stringMatching(/^cut: .*CANCELLED/)]);
   });
 
@@ -146,23 +146,23 @@ describe('deadline and signal', () => {
     const controller = new AbortController();
     const call = pair.peer.request(6, undefined, { timeoutMs: 5_000, signal: controller.signal });
     const failed = expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
-    await until('it runs', () => seen.includes('runs'));
+    await until(() => seen.includes('runs'), 'it runs');
     controller.abort();
     await failed;
-    await until('the inner call was told', () => seen.some((line) => line.startsWith('the inner call: CANCELLED')));
+    await until(() => seen.some((line) => line.startsWith('the inner call: CANCELLED')), 'the inner call was told');
   });
 });
 
 test('concurrency and queue of a handler: what is beyond is refused, and did not run', async () => {
   seen.length = 0;
   const first = pair.peer.request(8, 'first');
-  await until('the first runs', () => seen.length === 1);
+  await until(() => seen.length === 1, 'the first runs');
   const second = pair.peer.request(8, 'second');
   await expect(pair.peer.request(8, 'third')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED', notSent: true });
   expect(seen).toEqual(['first']);
   gate.next();
   expect(await first).toBe('first');
-  await until('the second runs', () => seen.length === 2);
+  await until(() => seen.length === 2, 'the second runs');
   gate.next();
   expect(await second).toBe('second');
   expect(seen).toEqual(['first', 'second']);
@@ -180,7 +180,7 @@ describe('calls to the local host', () => {
   test('events too', async () => {
     seen.length = 0;
     await pair.grid.peer(pair.grid.local).emit('told', 'itself', { metadata: { user: 'admin' } });
-    await until('it was told', () => seen.includes('told itself'));
+    await until(() => seen.includes('told itself'), 'it was told');
   });
 });
 
@@ -189,7 +189,7 @@ describe('events', () => {
     seen.length = 0;
     pair.log.errors.length = 0;
     await pair.peer.emit('told', 'nobody');
-    await until('it is logged', () => pair.log.errors.length > 0);
+    await until(() => pair.log.errors.length > 0, 'it is logged');
     expect(pair.log.errors).toEqual([expect.stringMatching(/event told: .*Forbidden resource/)]);
     expect(seen).toEqual([]);
   });
@@ -203,7 +203,7 @@ test('a peer that is down: emit() fails at once with notSent, broadcast and requ
   const alone = await gridPair({ metadata: { controllers: [Handlers] } }, { metadata: { controllers: [Handlers] } });
   try {
     await alone.app.close();
-    await until('the caller knows', () => alone.peer.state !== 'connected');
+    await until(() => alone.peer.state !== 'connected', 'the caller knows');
     const down = { code: 'UNAVAILABLE', reason: 'not-connected', notSent: true, peer: alone.peer.origin };
     await expect(alone.peer.emit('told', 'x')).rejects.toMatchObject(down);
     const rejected = { peer: alone.peer.origin, status: 'rejected', error: expect.objectContaining(down) };

@@ -5,8 +5,8 @@ import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Grid, GridError, type GridEvent } from 'nestjs-grid';
 import { WebSocket } from 'ws';
 import { portOf } from '../ports.js';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
-import { until } from './until.js';
 
 /** Closed: handlers wait. */
 class Gate {
@@ -89,9 +89,9 @@ describe('a host that shuts down', () => {
       for await (const value of pair.peer.stream<number>(61, i)) values.push(value);
       return values;
     });
-    await until('all of them run', () => gate.running === 1_100);
+    await until(() => gate.running === 1_100, 'all of them run');
     const closing = pair.app.close();
-    await until('the caller knows', () => draining.length === 2);
+    await until(() => draining.length === 2, 'the caller knows');
     expect(gate.running).toBe(1_100);
     gate.release();
     expect(await Promise.all(calls)).toEqual(Array.from(calls.keys()));
@@ -103,9 +103,9 @@ describe('a host that shuts down', () => {
 
   test('tells its peers why, and new calls fail with notSent: at the caller, without a message', async () => {
     const running = pair.peer.request(60, 1);
-    await until('it runs', () => gate.running === 1);
+    await until(() => gate.running === 1, 'it runs');
     const closing = pair.app.close();
-    await until('the caller knows', () => draining.length === 2);
+    await until(() => draining.length === 2, 'the caller knows');
     expect(draining).toEqual([
       { type: 'draining', peer: undefined, reason: 'this host is shutting down' },
       { type: 'draining', peer: pair.peer.origin, reason: 'this host is shutting down' },
@@ -130,9 +130,9 @@ describe('a host that shuts down', () => {
 
   test('answers an upgrade with 503', async () => {
     const running = pair.peer.request(60, 1);
-    await until('it runs', () => gate.running === 1);
+    await until(() => gate.running === 1, 'it runs');
     const closing = pair.app.close();
-    await until('it drains', () => draining.length > 0);
+    await until(() => draining.length > 0, 'it drains');
     const late = new WebSocket(`ws://127.0.0.1:${portOf(pair.grid.local)}${pair.grid.route}`);
     const [, response] = (await once(late, 'unexpected-response')) as [unknown, { statusCode: number }];
     expect(response.statusCode).toBe(503);
@@ -145,9 +145,9 @@ describe('a host that shuts down', () => {
 
   test('may still make the calls that its running handlers need', async () => {
     const asked = pair.peer.request(62);
-    await until('it runs', () => gate.running === 1);
+    await until(() => gate.running === 1, 'it runs');
     const closing = pair.app.close();
-    await until('the caller knows', () => draining.length === 2);
+    await until(() => draining.length === 2, 'the caller knows');
     gate.release();
     expect(await asked).toEqual([pair.caller.local, pair.grid.local]);
     await closing;
@@ -155,9 +155,9 @@ describe('a host that shuts down', () => {
 
   test('waits for the handlers of an event that it has answered', async () => {
     await pair.peer.emit('told');
-    await until('it runs', () => gate.running === 1);
+    await until(() => gate.running === 1, 'it runs');
     const closing = pair.app.close();
-    await until('it drains', () => draining.length > 0);
+    await until(() => draining.length > 0, 'it drains');
     expect(events).toEqual([]);
     gate.release();
     await closing;
@@ -168,9 +168,9 @@ describe('a host that shuts down', () => {
     const back = pair.grid.peer(pair.caller.local);
     await back.waitForConnect({ timeoutMs: 30_000 });
     const calls = [pair.peer.request(60, 1), back.request(60, 2)];
-    await until('both run', () => gate.running === 2);
+    await until(() => gate.running === 2, 'both run');
     const closing = pair.close();
-    await until('each knows of the other', () => draining.length === 4);
+    await until(() => draining.length === 4, 'each knows of the other');
     for (const peer of [pair.peer, back]) {
       await expect(peer.request(63)).rejects.toMatchObject({ reason: 'draining', notSent: true });
     }
@@ -182,7 +182,7 @@ describe('a host that shuts down', () => {
   test('closes at its time what does not end: the caller is told that it was cut', async () => {
     const impatient = await gridPair({ ...options, grid: { drainTimeoutMs: 50 } }, options);
     const failed = Promise.allSettled([impatient.peer.request(60, 1), impatient.peer.stream(61, 1).done]);
-    await until('both run', () => gate.running === 2);
+    await until(() => gate.running === 2, 'both run');
     await impatient.app.close();
     for (const outcome of await failed) {
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'UNAVAILABLE', notSent: false } });

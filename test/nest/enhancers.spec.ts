@@ -27,8 +27,8 @@ import {
 import { CONTEXT, Ctx, MessagePattern, Payload, RpcException, type RequestContext } from '@nestjs/microservices';
 import { GridContext, GridError, type GridStrategy } from 'nestjs-grid';
 import { lastValueFrom, map, of, throwError, toArray, type Observable } from 'rxjs';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
-import { until } from './until.js';
 
 const seen: string[] = [];
 
@@ -300,10 +300,10 @@ describe('hooks around the whole call', () => {
       // what comes when the call is over is not subscribed to any more
       const left = new AbortController();
       const asked = hooked.peer.request(32, undefined, { signal: left.signal }).catch(() => {});
-      await until('it runs', () => spans.length > 0);
+      await until(() => spans.length > 0, 'it runs');
       left.abort();
       await asked;
-      await until('it has ended', () => spans.length > 1);
+      await until(() => spans.length > 1, 'it has ended');
       expect(spans).toEqual(['start 32', 'end 32 in span']);
     } finally {
       await hooked.close();

@@ -5,8 +5,8 @@ import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservice
 import { defineRequest, defineStream, GridContext, GridInput, GridRequest, GridStream } from 'nestjs-grid';
 import { GridTestingModule } from 'nestjs-grid/testing';
 import { lastValueFrom, of, range, Subject, toArray } from 'rxjs';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
-import { until } from './until.js';
 
 const Add = defineRequest<readonly number[], number>({ id: 40, name: 'add' });
 const Squares = defineStream<{ from: number }, number, number>({
@@ -197,13 +197,13 @@ describe('backpressure and cancel reach the handler', () => {
     const call = pair.peer.stream<number>(5, 10_000, { outCapacity: 8 });
     const iterator = call[Symbol.asyncIterator]();
     expect(await iterator.next()).toEqual({ done: false, value: 0 });
-    await until('the credit is used up', () => gate.pulled >= 32);
+    await until(() => gate.pulled >= 32, 'the credit is used up');
     await pair.peer.ping();
     // one credit came back for the value taken, and one value may stand ready
     expect(gate.pulled).toBeLessThanOrEqual(34);
     const { returned } = gate;
     await iterator.return?.();
-    await until('the generator was returned', () => gate.returned === returned + 1);
+    await until(() => gate.returned === returned + 1, 'the generator was returned');
   });
 
   test('an Observable that is faster than its consumer ends with a clear error', async () => {
@@ -216,7 +216,7 @@ describe('backpressure and cancel reach the handler', () => {
     const call = pair.peer.stream<number>(5, 10_000, { timeoutMs: 100 });
     const iterator = call[Symbol.asyncIterator]();
     await iterator.next();
-    await until('the generator was returned', () => gate.returned === returned + 1);
+    await until(() => gate.returned === returned + 1, 'the generator was returned');
     await expect(call.done).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 
@@ -227,7 +227,7 @@ describe('backpressure and cancel reach the handler', () => {
     const iterator = call[Symbol.asyncIterator]();
     await iterator.next();
     cluster.wire(0, 1).cut();
-    await until('the generator was returned', () => gate.returned === returned + 1);
+    await until(() => gate.returned === returned + 1, 'the generator was returned');
     await expect(call.done).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
     await cluster.close();
   });
@@ -236,10 +236,10 @@ describe('backpressure and cancel reach the handler', () => {
     events.length = 0;
     const controller = new AbortController();
     const call = pair.peer.request(9, undefined, { signal: controller.signal });
-    await until('the handler waits', () => events.includes('waiting'));
+    await until(() => events.includes('waiting'), 'the handler waits');
     controller.abort();
     await expect(call).rejects.toMatchObject({ code: 'CANCELLED' });
-    await until('the handler was aborted', () => events.some((event) => event.startsWith('aborted CANCELLED')));
+    await until(() => events.some((event) => event.startsWith('aborted CANCELLED')), 'the handler was aborted');
   });
 });
 
@@ -247,14 +247,14 @@ describe('events', () => {
   test('emit is done when the peer has the event; all handlers of it run, generators to their end', async () => {
     events.length = 0;
     await pair.peer.emit('user.created', 'ann');
-    await until('all have run', () => events.length === 3);
+    await until(() => events.length === 3, 'all have run');
     expect(events).toEqual(['first ann', 'second ann', 'second ann to its end']);
   });
 
   test('an event handler that fails is logged with the error that was thrown, and nobody is told', async () => {
     pair.log.errors.length = 0;
     await pair.peer.emit(70);
-    await until('it is logged', () => pair.log.errors.length > 0);
+    await until(() => pair.log.errors.length > 0, 'it is logged');
     expect(pair.log.errors).toEqual([expect.stringMatching(/70: Error: an event handler failed\n.*at /s)]);
   });
 
@@ -262,6 +262,6 @@ describe('events', () => {
     expect(await pair.caller.broadcast('user.created', 'bob')).toEqual([
       { peer: pair.peer.origin, status: 'fulfilled', value: undefined },
     ]);
-    await until('all have run', () => events.includes('second bob to its end'));
+    await until(() => events.includes('second bob to its end'), 'all have run');
   });
 });

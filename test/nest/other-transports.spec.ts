@@ -10,8 +10,8 @@ import { Grid, GridModule, gridMicroservice } from 'nestjs-grid';
 import { firstValueFrom, Observable } from 'rxjs';
 import { WebSocket } from 'ws';
 import { freeHosts, freePorts, portOf } from '../ports.js';
+import { until } from '../until.js';
 import { createApp, LogBook, SECRET, startApp } from './test-app.js';
-import { until } from './until.js';
 
 const apps: (INestApplication | INestMicroservice)[] = [];
 afterEach(async () => {
@@ -130,7 +130,7 @@ test('waitForPeers does not keep an HTTP app from listening; that peers are miss
     grid: { waitForPeers: { count: 1, timeoutMs: 50 }, intervals: { redialMs: 10_000 } },
   });
   apps.push(app);
-  await until('it is logged', () => log.errors.length > 0);
+  await until(() => log.errors.length > 0, 'it is logged');
   expect(log.errors).toEqual([expect.stringContaining('DEADLINE_EXCEEDED')]);
 });
 

@@ -21,8 +21,8 @@ import {
 import { CONTEXT, Ctx, EventPattern, MessagePattern, Payload, type RequestContext } from '@nestjs/microservices';
 import { GridContext, GridError, GridInput, GridStream } from 'nestjs-grid';
 import { concat, EMPTY, finalize, interval, map, merge, NEVER, of, tap, throwError, type Observable } from 'rxjs';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
-import { until } from './until.js';
 
 /** The ways to answer: each is called with the same payload and gives the same two values. */
 const ANSWERS = [
@@ -225,12 +225,12 @@ describe.each(ANSWERS)('the pipeline around %s', (_, id) => {
     const request = stream ? undefined : pair.peer.request(id, payload, { signal });
     const failed = expect(request ?? stream!.done).rejects.toMatchObject({ code: 'CANCELLED' });
     if (stream) expect(await stream[Symbol.asyncIterator]().next()).toEqual({ done: false, value: 'ANN' });
-    await until('the handler runs', () => seen.includes('handler knows its caller: true'));
+    await until(() => seen.includes('handler knows its caller: true'), 'the handler runs');
     if (id < 3) expect(seen).not.toContain('interceptor is left');
     controller.abort();
     await failed;
-    await until('the interceptor is left', () => seen.includes('interceptor is left'));
-    if (id > 1) await until('the handler is left', () => seen.includes('handler is left'));
+    await until(() => seen.includes('interceptor is left'), 'the interceptor is left');
+    if (id > 1) await until(() => seen.includes('handler is left'), 'the handler is left');
   });
 });
 
@@ -381,7 +381,7 @@ describe('what a filter makes of a stream that broke', () => {
       expect(value).toBe(['one', '0', '1'][count]);
       if (++count === 3) break;
     }
-    await until('it is unsubscribed', () => texts.includes('unsubscribed'));
+    await until(() => texts.includes('unsubscribed'), 'it is unsubscribed');
   });
 
   test('no filter: INTERNAL, logged once', async () => {
@@ -399,7 +399,7 @@ describe('what a filter makes of a stream that broke', () => {
   test('of an event', async () => {
     filtered.log.errors.length = 0;
     await filtered.peer.emit('told', 'told');
-    await until('the filter has run', () => texts.includes('event: told'));
+    await until(() => texts.includes('event: told'), 'the filter has run');
     expect(filtered.log.errors).toEqual([]);
   });
 });

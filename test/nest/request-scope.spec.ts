@@ -3,8 +3,8 @@ import { Controller, Inject, Injectable, Scope } from '@nestjs/common';
 import { ContextIdFactory, type ContextId, type HostComponentInfo } from '@nestjs/core';
 import { CONTEXT, EventPattern, MessagePattern, Payload, type RequestContext } from '@nestjs/microservices';
 import { GridContext, GridInput, GridStream } from 'nestjs-grid';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
-import { until } from './until.js';
 
 const events: string[] = [];
 
@@ -86,7 +86,7 @@ test('request scope: a provider per request, per stream and per event, that sees
     [2, 'y', 'b'],
   ]);
   await pair.peer.emit('told', 'c');
-  await until('the event is handled', () => events.length > 0);
+  await until(() => events.length > 0, 'the event is handled');
   expect(events).toEqual(['c to 3']);
 });
 

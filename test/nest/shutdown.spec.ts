@@ -1,8 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { Controller, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
+import { until } from '../until.js';
 import { gridPair } from './grid-pair.js';
-import { until } from './until.js';
 
 const order: string[] = [];
 let finish = (): void => {};
@@ -40,11 +40,11 @@ describe('app.close() while a handler runs', () => {
     const pair = await gridPair({ metadata, grid: { drainTimeoutMs: 10_000 } });
     try {
       const answer = pair.peer.request(60);
-      await until('the handler runs', () => order.includes('reading'));
+      await until(() => order.includes('reading'), 'the handler runs');
       let draining = false;
       pair.grid.events.subscribe((event) => (draining ||= event.type === 'draining'));
       const closing = pair.app.close();
-      await until('the grid drains', () => draining);
+      await until(() => draining, 'the grid drains');
       expect(order).toEqual(['reading']);
       finish();
       expect(await answer).toBe('content');
@@ -61,7 +61,7 @@ describe('app.close() while a handler runs', () => {
     order.length = 0;
     const answer = pair.peer.request(60);
     const failed = expect(answer).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
-    await until('the handler runs', () => order.includes('reading'));
+    await until(() => order.includes('reading'), 'the handler runs');
     await pair.app.close();
     await failed;
     await pair.close();

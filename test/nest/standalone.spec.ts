@@ -6,8 +6,8 @@ import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { Grid, GridError, gridMicroservice } from 'nestjs-grid';
 import { freeHosts, portOf } from '../ports.js';
+import { until } from '../until.js';
 import { LogBook, rootModule, type TestAppOptions } from './test-app.js';
-import { until } from './until.js';
 
 @Controller()
 class Echo {
@@ -51,7 +51,7 @@ describe('a process without HTTP', () => {
     const events: string[] = [];
     first.on('down', (event: { peer: string }) => events.push(event.peer));
     await second.close();
-    await until('the loss is told', () => events.includes(hosts[1]!));
+    await until(() => events.includes(hosts[1]!), 'the loss is told');
     await first.close();
     await first.close();
   });

@@ -40,8 +40,8 @@ import {
   type Observable,
 } from 'rxjs';
 import { freeHosts, portOf } from '../ports.js';
+import { until } from '../until.js';
 import { LogBook, SECRET } from './test-app.js';
-import { until } from './until.js';
 
 /** What happened at the server, by the key that a row chose. */
 const happened: string[] = [];
@@ -293,7 +293,7 @@ const SAME: Same[] = [
     act: async ({ client }) => {
       happened.length = 0;
       client.emit('told', 'ann');
-      await until('both handlers have run', () => happened.length === 2);
+      await until(() => happened.length === 2, 'both handlers have run');
       return [...happened].sort();
     },
     gives: ['also told ann', 'told ann'],

@@ -18,7 +18,7 @@ import {
 import { fakeGrid } from 'nestjs-grid/testing';
 import { lastValueFrom, toArray } from 'rxjs';
 import { z } from 'zod';
-import { until } from '../nest/until.js';
+import { until } from '../until.js';
 
 const B = 'http://b:9000';
 const C = 'http://c:9000';
@@ -180,7 +180,7 @@ describe('overrideProvider(Grid)', () => {
     await app.init();
     expect(await grid.peer(grid.local).request(Info, { disk: 'sda' })).toEqual({ free: 7 });
     await grid.peer(grid.local).emit('told', 'news');
-    await until('the event arrived', () => told.length === 1);
+    await until(() => told.length === 1, 'the event arrived');
     expect(grid.stats().self).toMatchObject({ outgoing: 0, running: 0 });
     await app.close();
   });

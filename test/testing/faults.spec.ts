@@ -3,7 +3,7 @@ import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import type { GridEvent } from 'nestjs-grid';
 import { GridTestingModule, ManualClock, type GridTestingOptions } from 'nestjs-grid/testing';
-import { until } from '../nest/until.js';
+import { until } from '../until.js';
 
 const ran: unknown[] = [];
 
@@ -84,7 +84,7 @@ describe.each(['memory', 'loopback'] as const)('over %s', (wire) => {
       const stalled = cluster.wire(from, to);
       stalled.stall();
       const call = cluster.peer(0, 1).request(60, from);
-      await until('it is held', () => stalled.held > 0);
+      await until(() => stalled.held > 0, 'it is held');
       expect(() => cluster.assertIdle()).toThrow(/1 frames held/);
       stalled.heal();
       expect(await call).toBe(from);
@@ -103,7 +103,7 @@ describe.each(['memory', 'loopback'] as const)('over %s', (wire) => {
     const read = (async () => {
       for await (const value of call) got.push(value);
     })();
-    await until('it is held', () => back.held > 0);
+    await until(() => back.held > 0, 'it is held');
     expect(got.length).toBeLessThanOrEqual(3);
     back.heal();
     await read;
@@ -134,7 +134,7 @@ describe.each(['memory', 'loopback'] as const)('over %s', (wire) => {
     there.delay(300);
     const answers: unknown[] = [];
     const calls = ['a', 'b'].map(async (text) => answers.push(await cluster.peer(0, 1).request(60, text)));
-    await until('they are held', () => there.held > 0);
+    await until(() => there.held > 0, 'they are held');
     there.delay(0);
     const last = cluster
       .peer(0, 1)
@@ -154,7 +154,7 @@ describe.each(['memory', 'loopback'] as const)('over %s', (wire) => {
     there.delay(300, { afterMessages: 1 });
     expect(await cluster.peer(0, 1).request(60, 'a')).toBe('a');
     const late = cluster.peer(0, 1).request(60, 'b');
-    await until('it is held', () => there.held > 0);
+    await until(() => there.held > 0, 'it is held');
     clock.advance(300);
     expect(await late).toBe('b');
   });
@@ -164,10 +164,10 @@ describe.each(['memory', 'loopback'] as const)('over %s', (wire) => {
     await start({ wire, grid: { clock, intervals: { pingMs: 1_000 } } });
     cluster.wire(0, 1).stall();
     cluster.wire(1, 0).stall();
-    await until('both gave up', () => {
+    await until(() => {
       clock.advance(500);
       return cluster.nodes.every(({ grid }) => grid.peers[0]!.state === 'disconnected');
-    });
+    }, 'both gave up');
   });
 });
 

@@ -5,8 +5,8 @@ import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import fc from 'fast-check';
 import { GridContext, GridError, GridInput, GridStream } from 'nestjs-grid';
 import { GridTestingModule } from 'nestjs-grid/testing';
-import { until } from '../nest/until.js';
 import { volume } from '../scale.js';
+import { until } from '../until.js';
 
 const NODES = 3;
 const ROUNDS = volume(50, 1_000);
@@ -194,14 +194,14 @@ async function weather({ faults, calls }: Round): Promise<void> {
   for (const { at } of faults) cluster.wire(at.from, (at.from + at.hop) % NODES).heal();
   // whoever lost a connection has it again, and nothing is left of any call
   await cluster.connected();
-  await until('all is idle', () => {
+  await until(() => {
     try {
       cluster.assertIdle();
       return true;
     } catch {
       return false;
     }
-  });
+  }, 'all is idle');
   for (const [id, life] of lives) {
     expect([id, life]).toEqual([id, { started: 1, ended: 1, aborts: Math.min(life.aborts, 1) }]);
     met.aborted += life.aborts;

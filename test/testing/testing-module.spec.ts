@@ -3,7 +3,7 @@ import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { GridTestingModule, ManualClock } from 'nestjs-grid/testing';
-import { until } from '../nest/until.js';
+import { until } from '../until.js';
 
 @Controller()
 class Echo {
@@ -42,7 +42,7 @@ describe('GridTestingModule', () => {
     });
     await expect(cluster.peer(0, 1).request(60)).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
     const call = cluster.peer(1, 0).request(61, undefined, { timeoutMs: 5_000 });
-    await until('the handler runs', () => cluster!.nodes[0]!.grid.stats().peers[0]!.running === 1);
+    await until(() => cluster!.nodes[0]!.grid.stats().peers[0]!.running === 1, 'the handler runs');
     await cluster.peer(1, 0).ping();
     const failed = expect(call).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect(() => cluster!.assertIdle()).toThrow(/node-2:9000 with http:\/\/node-1:9000: 1 outgoing calls/);
@@ -78,9 +78,8 @@ describe('GridTestingModule', () => {
     call.catch(() => {});
     const self = (): object => cluster!.nodes[0]!.grid.stats().self;
     expect(self()).toMatchObject({ outgoing: 1 });
-    await until('the handler runs', () =>
-      busyText().endsWith('itself: 1 outgoing calls, 1 incoming calls, 1 handlers'),
-    );
+    const busy = 'itself: 1 outgoing calls, 1 incoming calls, 1 handlers';
+    await until(() => busyText().endsWith(busy), 'the handler runs');
   });
 
   test.each(['memory', 'loopback'] as const)('connected() over %s knows of a loss that just happened', async (wire) => {
