@@ -1,5 +1,5 @@
 import { GridError, TEXT } from '../errors/index.js';
-import { Deadline } from '../time/index.js';
+import type { Deadline } from '../time/index.js';
 import { Flag, Op, type Message, type Metadata } from '../wire/index.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import type { CallHandler } from './handler.js';
@@ -20,7 +20,16 @@ const ENDED = { kind: 'ended' } as const;
  * A single request of the peer. Whoever handles it calls `respond`, `fail` or `upgrade` once, after an abort too: that
  * is how the mux counts the handlers that really ended.
  */
-export class IncomingRequest extends Deadline implements IncomingCall {
+export class IncomingRequest implements IncomingCall, Deadline {
+  /** @internal The deadline wheel's, like the three after it. */
+  dueAt = 0;
+  /** @internal */
+  slot = -1;
+  /** @internal */
+  before: Deadline | undefined = undefined;
+  /** @internal */
+  after: Deadline | undefined = undefined;
+
   readonly handler: number;
   /** The subroute id as hex. */
   readonly subroute: string | undefined;
@@ -45,7 +54,6 @@ export class IncomingRequest extends Deadline implements IncomingCall {
     private readonly callee: CallHandler,
     readonly openedAt: number,
   ) {
-    super();
     this.handler = opening.handler;
     this.subroute = subroute;
     // an empty request arrives as "none" (spec §5)

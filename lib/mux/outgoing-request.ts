@@ -1,5 +1,5 @@
 import { GridError, TEXT } from '../errors/index.js';
-import { Deadline } from '../time/index.js';
+import type { Deadline } from '../time/index.js';
 import {
   decodeErrorText,
   decodeMuxConnectError,
@@ -24,7 +24,16 @@ export interface RequestListener {
 }
 
 /** A single request of ours that waits for its answer. */
-export class OutgoingRequest extends Deadline implements OutgoingCall {
+export class OutgoingRequest implements OutgoingCall, Deadline {
+  /** @internal The deadline wheel's, like the three after it. */
+  dueAt = 0;
+  /** @internal */
+  slot = -1;
+  /** @internal */
+  before: Deadline | undefined = undefined;
+  /** @internal */
+  after: Deadline | undefined = undefined;
+
   private readonly openedAt: number;
   private readonly position: number;
   private readonly many: boolean;
@@ -40,7 +49,6 @@ export class OutgoingRequest extends Deadline implements OutgoingCall {
     metadata: Metadata | undefined,
     private readonly listener: RequestListener,
   ) {
-    super();
     this.handler = init.handler;
     this.timeoutMs = init.timeoutMs;
     this.many = listener.onStream !== undefined && ports.upgrades;

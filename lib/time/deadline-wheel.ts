@@ -1,24 +1,35 @@
 import type { Clock, Timer } from './clock.js';
 
 /** Slots of each level, and so how many times longer a slot of the next level is. */
-const SLOTS = 64;
+const SLOT_BITS = 6;
+const SLOTS = 2 ** SLOT_BITS;
 /** Milliseconds that one slot of each level spans; the last level reaches 2 years ahead. */
 const SPANS: readonly number[] = [0, 1, 2, 3, 4, 5].map((level) => SLOTS ** level);
 const TOP = SPANS.length - 1;
 
-/** Something that falls due at its own time. It stands in one wheel at most, and is its own link there. */
-export abstract class Deadline {
-  /** @internal Whole milliseconds of the wheel's clock, rounded up: never early. */
-  dueAt = 0;
-  /** @internal Where it stands; -1: nowhere. */
-  slot = -1;
-  /** @internal */
-  before: Deadline | undefined = undefined;
-  /** @internal */
-  after: Deadline | undefined = undefined;
+/**
+ * Something that falls due at its own time. It stands in one wheel at most, and is its own link there. No base class:
+ * to make an object of a derived one costs twice as much, and a request is made for each call.
+ */
+export interface Deadline {
+  /** Whole milliseconds of the wheel's clock, rounded up: never early. At first 0. */
+  dueAt: number;
+  /** Where it stands; -1: nowhere, as at first. */
+  slot: number;
+  before: Deadline | undefined;
+  after: Deadline | undefined;
 
-  /** @internal Called once, when the time has come; it stands in no wheel any more. */
-  abstract onDue(): void;
+  /** Called once, when the time has come; it stands in no wheel any more. */
+  onDue(): void;
+}
+
+/** Where deadlines of one time go, as long as the present has not moved on. */
+interface Spot {
+  dueAt: number;
+  at: number;
+  slot: number;
+  /** When that slot comes up. */
+  startsAt: number;
 }
 
 /**
@@ -35,6 +46,8 @@ export class DeadlineWheel {
   private timer: Timer | undefined;
   private timerAt = Infinity;
   private firing = false;
+  /** Of the deadline that was placed last: with many calls most fall due in the same millisecond as the one before. */
+  private readonly recent: Spot = { dueAt: -1, at: -1, slot: 0, startsAt: 0 };
 
   constructor(private readonly clock: Clock) {}
 
@@ -66,21 +79,31 @@ export class DeadlineWheel {
 
   /** Puts it into its slot, and tells when that comes up. */
   private place(deadline: Deadline): number {
-    const { dueAt } = deadline;
-    let level = 0;
-    while (level < TOP && blockOf(dueAt, level) !== blockOf(this.at, level)) level++;
-    const span = SPANS[level]!;
-    // what the last level does not reach stands in its farthest slot, and is placed again when that comes up
-    const turn = Math.min(Math.floor(dueAt / span), Math.floor(this.at / span) + SLOTS - 1);
-    const slot = level * SLOTS + (turn % SLOTS);
+    const { recent } = this;
+    if (deadline.dueAt !== recent.dueAt || this.at !== recent.at) this.find(deadline.dueAt);
+    const { slot } = recent;
     const head = this.slots[slot];
     deadline.slot = slot;
     deadline.before = undefined;
     deadline.after = head;
     if (head) head.before = deadline;
     this.slots[slot] = deadline;
-    this.counts[level]!++;
-    return turn * span;
+    this.counts[slot >> SLOT_BITS]!++;
+    return recent.startsAt;
+  }
+
+  /** Finds the slot for that time, into `recent`. */
+  private find(dueAt: number): void {
+    const { recent, at } = this;
+    let level = 0;
+    while (level < TOP && blockOf(dueAt, level) !== blockOf(at, level)) level++;
+    const span = SPANS[level]!;
+    // what the last level does not reach stands in its farthest slot, and is placed again when that comes up
+    const turn = Math.min(Math.floor(dueAt / span), Math.floor(at / span) + SLOTS - 1);
+    recent.dueAt = dueAt;
+    recent.at = at;
+    recent.slot = level * SLOTS + (turn % SLOTS);
+    recent.startsAt = turn * span;
   }
 
   private unlink(deadline: Deadline): void {
@@ -88,7 +111,7 @@ export class DeadlineWheel {
     if (before) before.after = after;
     else this.slots[slot] = after;
     if (after) after.before = before;
-    this.counts[Math.floor(slot / SLOTS)]!--;
+    this.counts[slot >> SLOT_BITS]!--;
     deadline.slot = -1;
     deadline.before = undefined;
     deadline.after = undefined;

@@ -1,6 +1,6 @@
 export { AwakeTimer } from './awake-timer.js';
 export { systemClock, type Clock, type Timer } from './clock.js';
-export { Deadline, DeadlineWheel } from './deadline-wheel.js';
+export { DeadlineWheel, type Deadline } from './deadline-wheel.js';
 export { Rate } from './rate.js';
 export { Rota, Turn } from './rota.js';
 export { Window } from './window.js';

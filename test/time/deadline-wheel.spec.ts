@@ -1,12 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { Deadline, DeadlineWheel } from '../../lib/time/index.js';
+import { DeadlineWheel, type Deadline } from '../../lib/time/index.js';
 
-class Marked extends Deadline {
-  constructor(private readonly act: () => void) {
-    super();
-  }
+class Marked implements Deadline {
+  dueAt = 0;
+  slot = -1;
+  before: Deadline | undefined = undefined;
+  after: Deadline | undefined = undefined;
+
+  constructor(private readonly act: () => void) {}
 
   onDue(): void {
     this.act();
