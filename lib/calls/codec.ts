@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { GridError } from '../errors/index.js';
 import { parseJson } from '../wire/index.js';
 
@@ -31,8 +32,9 @@ export function bytes(): Codec<Uint8Array> {
 
 const BYTES: Codec<Uint8Array> = Object.freeze({
   encode(value: Uint8Array): Uint8Array {
-    // ArrayBuffer.isView and not instanceof: byte arrays of another realm are as good
-    if (!ArrayBuffer.isView(value) || value.BYTES_PER_ELEMENT !== 1) {
+    if (value instanceof Uint8Array) return value;
+    // byte arrays of another realm are as good
+    if (!ArrayBuffer.isView(value) || (value as Uint8Array).BYTES_PER_ELEMENT !== 1) {
       throw new GridError('INVALID_ARGUMENT', `codec bytes() takes a Uint8Array or Buffer, not ${kindOf(value)}`);
     }
     return value;

@@ -20,7 +20,8 @@ const MEMORY = 4096;
 
 /** The targets of one prefix, remembered: a subroute id costs a hash. */
 export class Targets {
-  private readonly byKey = new Map<string | number, Target>();
+  private readonly byId: (Target | undefined)[] = [];
+  private readonly byText = new Map<string, Target>();
   private readonly byContract = new WeakMap<Contract, Target>();
 
   constructor(private readonly prefix: string | undefined) {}
@@ -34,13 +35,16 @@ export class Targets {
       this.byContract.set(to, target);
       return target;
     }
-    // objects may change after they were seen: they are remembered by what they say
-    const plain = typeof to === 'number' || typeof to === 'string';
-    const known = plain ? this.byKey.get(to) : undefined;
-    if (known) return known;
-    const target = this.ofPattern(to);
-    if (plain) this.remember(to, target);
-    return target;
+    switch (typeof to) {
+      case 'number':
+        // what is no handler ID throws, and is not remembered
+        return this.byId[to] ?? (this.byId[to] = this.ofPattern(to));
+      case 'string':
+        return this.byText.get(to) ?? this.remember(to, this.ofPattern(to));
+      default:
+        // objects may change after they were seen
+        return this.ofPattern(to);
+    }
   }
 
   private ofPattern(pattern: Pattern): Target {
@@ -63,8 +67,9 @@ export class Targets {
     return subroute === undefined ? undefined : subrouteId(handler, subroute);
   }
 
-  private remember(key: string | number, target: Target): void {
-    if (this.byKey.size >= MEMORY) this.byKey.clear();
-    this.byKey.set(key, target);
+  private remember(text: string, target: Target): Target {
+    if (this.byText.size >= MEMORY) this.byText.clear();
+    this.byText.set(text, target);
+    return target;
   }
 }

@@ -33,6 +33,8 @@ export class CallTable<C> {
   private blockCount = 0;
   /** Where the last call was added. It stays while it is empty: the next call stands there, too. */
   private recent: Block<C> | undefined;
+  /** Where a call was looked for last: answers come in about the order of their calls. In the table, if any. */
+  private near: Block<C> | undefined;
   private count = 0;
   private readonly seed: number;
 
@@ -86,7 +88,11 @@ export class CallTable<C> {
   }
 
   private find(base: MuxId): Block<C> | undefined {
-    return this.recent?.base === base ? this.recent : this.blocks[this.placeOf(base)];
+    if (this.recent?.base === base) return this.recent;
+    if (this.near?.base === base) return this.near;
+    const block = this.blocks[this.placeOf(base)];
+    this.near = block;
+    return block;
   }
 
   private add(base: MuxId): Block<C> {
@@ -98,6 +104,7 @@ export class CallTable<C> {
 
   private remove({ base }: Block<C>): void {
     this.blockCount--;
+    if (this.near?.base === base) this.near = undefined;
     this.empty(this.placeOf(base));
     const { length } = this.blocks;
     if (length > KEPT_PLACES && 16 * this.blockCount < length) this.resize(length / 2);
