@@ -21,8 +21,12 @@ const PER_DECADE = 10;
 const FIRST_MS = 0.01;
 const BOUNDS_MS = Array.from({ length: 96 }, (_, bucket) => FIRST_MS * 10 ** (bucket / PER_DECADE));
 const LAST = BOUNDS_MS.length;
+/** By the bits of a duration in steps of `FIRST_MS`, rounded down: the bucket of the shortest one with so many. */
+const FIRST_BUCKETS = Uint8Array.from({ length: 33 }, (_, bits) => (bits === 0 ? 0 : bucketOf(2 ** (bits - 1) * FIRST_MS, 0)));
+/** What has more bits than 32 such steps is past all bounds. */
+const LONGEST_MS = 2 ** 32 * FIRST_MS;
 
-/** Counts durations in buckets of growing width; adding costs one logarithm and no memory. */
+/** Counts durations in buckets of growing width; adding costs a few comparisons and no memory. */
 export class LatencyHistogram {
   private readonly buckets = new Float64Array(LAST + 1);
   private count = 0;
@@ -33,8 +37,8 @@ export class LatencyHistogram {
     this.count++;
     this.totalMs += ms;
     if (ms > this.maxMs) this.maxMs = ms;
-    const bucket = ms <= FIRST_MS ? 0 : Math.ceil(PER_DECADE * Math.log10(ms / FIRST_MS));
-    this.buckets[Math.min(bucket, LAST)]!++;
+    const bits = 32 - Math.clz32(ms / FIRST_MS);
+    this.buckets[ms < LONGEST_MS ? bucketOf(ms, FIRST_BUCKETS[bits]!) : LAST]!++;
   }
 
   summary(): LatencySummary {
@@ -65,4 +69,11 @@ export class LatencyHistogram {
     }
     return this.maxMs;
   }
+}
+
+/** The bucket of a duration, looked for from one that is not behind it; of each power of two there are three or four. */
+function bucketOf(ms: number, from: number): number {
+  let bucket = from;
+  while (bucket < LAST && ms > BOUNDS_MS[bucket]!) bucket++;
+  return bucket;
 }
