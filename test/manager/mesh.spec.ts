@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterEach, expect, it } from '@jest/globals';
 import { freeHosts } from '../ports.js';
+import { seeded } from '../random.js';
 import { volume } from '../scale.js';
 import { SECRET } from './neighbourhood.js';
 
@@ -35,7 +36,8 @@ it('B45 many hosts in two processes, started at random moments, are all connecte
   const halves = [hosts.slice(0, count / 2), hosts.slice(count / 2)];
   const processes = await Promise.all(halves.map((locals) => start(locals, hosts)));
   const told = processes.map((child) => once(child, 'message'));
-  const delays = hosts.map(() => Math.random() * lastMs);
+  const random = seeded(45);
+  const delays = hosts.map(() => random() * lastMs);
   for (const [half, child] of processes.entries()) {
     child.send({ delays: delays.slice((half * count) / 2), lastMs, withinMs: volume(30_000, 10_000) });
   }

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { LocalDisk } from '../../sample/storage/src/disk/local-disk.js';
 import { encodeSeal, SEAL_BYTES } from '../../sample/storage/src/objects/seal.js';
 import { nextVersion } from '../../sample/storage/src/objects/version.js';
+import { seeded } from '../random.js';
 
 let parent: string;
 let disk: LocalDisk;
@@ -61,8 +62,10 @@ describe('a local disk', () => {
     await expect(disk.commit('parts/plain', 'c/d/e')).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
 
     const parts = await Promise.all(versions.map((version) => sealed(`parts/${version}`, version)));
-    parts.sort(() => Math.random() - 0.5);
-    await Promise.all(parts.map((part) => disk.commit(part, 'c/d/e')));
+    const random = seeded(64);
+    const places = new Map(parts.map((part) => [part, random()]));
+    const shuffled = parts.toSorted((a, b) => places.get(a)! - places.get(b)!);
+    await Promise.all(shuffled.map((part) => disk.commit(part, 'c/d/e')));
     expect(await placed('c/d/e')).toBe(versions.at(-1));
     await disk.delete('parts/plain');
     expect(await readdir(join(disk.root, 'parts'))).toEqual([]);
