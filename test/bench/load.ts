@@ -41,7 +41,7 @@ export class ClosedLoop<T> {
     outstanding: number,
   ) {
     this.workers = Promise.all(Array.from({ length: outstanding }, (_, index) => this.turns(index)));
-    // counts only while somebody waits
+    // a failure counts only while somebody waits
     this.workers.catch(() => {});
   }
 

@@ -128,6 +128,7 @@ const situations: Record<GridCode, Situation[]> = {
       happens: () => {
         const [dialer, acceptor] = socketPair();
         const admit = async () => ({ accepted: false, reason: 'the token is not valid: expired' }) as const;
+        // the dialer's failure is the one that is looked at
         acceptHandshake(acceptor, { local: B, admit }, ports()).catch(() => {});
         return failure(dialHandshake(dialer, { local: A, remote: B, token: 'old' }, ports()));
       },
@@ -139,6 +140,7 @@ const situations: Record<GridCode, Situation[]> = {
       when: 'a handler has no place left',
       happens: async (line) => {
         line.handle(60, () => new Promise(() => {}), { concurrency: 1 });
+        // it has the place until the line is cut
         line.caller.request(60).catch(() => {});
         return failure(line.caller.request(60));
       },

@@ -179,7 +179,7 @@ describe('a trace over two processes', () => {
   });
 
   test('an error: status and code at both ends, what was thrown at the handler only', async () => {
-    const spans = await traceOf(3, () => peer.request(62).catch(() => {}));
+    const spans = await traceOf(3, () => expect(peer.request(62)).rejects.toMatchObject({ code: 'INTERNAL' }));
     const client = only(spans, 'grid 62', SpanKind.CLIENT);
     const server = only(spans, 'grid 62', SpanKind.SERVER);
     const internal = { code: SpanStatusCode.ERROR, message: 'Internal server error' };

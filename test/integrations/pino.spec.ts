@@ -65,7 +65,7 @@ test('nestjs-pino writes what the grid, its handlers and their failures log', as
   const peer = grid.peer(hosts[0]!);
   await peer.waitForConnect({ timeoutMs: 30_000 });
   await peer.request(60, 'x');
-  await peer.request(61).catch(() => {});
+  await expect(peer.request(61)).rejects.toMatchObject({ code: 'INTERNAL' });
   await other.close();
   await until(() => lines.some(({ msg }) => msg.includes('is leaving')), 'the end of the connection is logged');
   await app.close();

@@ -63,7 +63,7 @@ describe('what Prometheus sees of a grid', () => {
   test('each peer: state, open calls, queue, bytes, reconnects, ping', async () => {
     const [{ grid }] = hosts.nodes as [GridTestingModule['nodes'][number]];
     const peer = grid.peer('http://node-2:9000');
-    const open = peer.request(62).catch(() => {});
+    const open = expect(peer.request(62)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     await peer.ping();
     const samples = await scrape();
     expect(Object.fromEntries(only(samples, 'grid_peer_state'))).toEqual({
@@ -94,7 +94,7 @@ describe('what Prometheus sees of a grid', () => {
     const [{ grid }] = hosts.nodes as [GridTestingModule['nodes'][number]];
     const peer = grid.peer('http://node-2:9000');
     for (let i = 0; i < 3; i++) await peer.request(60, i);
-    await peer.request(61).catch(() => {});
+    await expect(peer.request(61)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await peer.emit(63);
     // the call of the host to itself is one more, from both ends
     await grid.peer(grid.local).request(60, 1);

@@ -254,10 +254,8 @@ describe('calls between two hosts', () => {
     await until(() => both()[1]!.open === 0, 'the stream is over at both ends');
     const over = { open: 0, calls: 1, credits: 0, starved: 0, unread: 0 };
     expect(both()).toMatchObject([over, over]);
-    await a
-      .peer(b.local)
-      .request(70, Buffer.alloc(20), { codec: bytes() })
-      .catch(() => {});
+    const request = a.peer(b.local).request(70, Buffer.alloc(20), { codec: bytes() });
+    expect((await rejectionOf(request)).code).toBe('FAILED_PRECONDITION');
     expect(a.stats().peers[0]!.handlers.find(({ kind }) => kind === 'request')).toMatchObject({ bytesOut: 20 });
   });
 

@@ -79,9 +79,8 @@ class IdleStreams {
   /** Somebody waits for its next message, as in every application. */
   private openOne(): GridCall {
     const call = this.peer.stream(Handler.Idle);
-    call[Symbol.asyncIterator]()
-      .next()
-      .catch(() => {});
+    // it fails when the stream is cancelled
+    call[Symbol.asyncIterator]().next().catch(() => {});
     return call;
   }
 
