@@ -15,6 +15,7 @@ import {
   violation,
   type DecodeRules,
   type Dialect,
+  type Frame,
   type Message,
 } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
@@ -169,7 +170,7 @@ export class Connection implements MessageSocketListener {
     this.end(error, code, error.message);
   }
 
-  onFrame(frame: Uint8Array): void {
+  onFrame(frame: Frame): void {
     if (this.state.name !== 'open') return;
     this.ports.observer.frameReceived(frame.length);
     try {

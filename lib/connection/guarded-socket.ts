@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { toGridError } from '../errors/index.js';
+import type { Frame } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
 import type { MessageSocket, MessageSocketListener } from './message-socket.js';
 
@@ -74,7 +75,7 @@ class GuardedSocket implements MessageSocket, MessageSocketListener {
     }
   }
 
-  onFrame(frame: Uint8Array): void {
+  onFrame(frame: Frame): void {
     this.tell((listener) => listener.onFrame(frame));
   }
 

@@ -12,6 +12,7 @@ import {
   violation,
   type Abilities,
   type Dialect,
+  type Frame,
   type Message,
 } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
@@ -24,7 +25,7 @@ type Phase =
   /** The next frame must be the one message that this end waits for. */
   | { readonly name: 'waiting'; readonly handle: (message: Message) => void }
   /** The acceptor makes up its mind; what a hasty dialer sends meanwhile waits. */
-  | { readonly name: 'deciding'; readonly early: Uint8Array[]; bytes: number }
+  | { readonly name: 'deciding'; readonly early: Frame[]; bytes: number }
   | { readonly name: 'open'; readonly connection: Connection }
   | { readonly name: 'failed'; readonly patience: Timer | undefined };
 
@@ -101,7 +102,7 @@ export class Handshake implements MessageSocketListener {
     });
   }
 
-  onFrame(frame: Uint8Array): void {
+  onFrame(frame: Frame): void {
     const { phase, ports } = this;
     if (phase.name === 'open') {
       phase.connection.onFrame(frame);

@@ -1,3 +1,5 @@
+import type { Frame } from '../wire/index.js';
+
 /**
  * A two-way socket of whole binary messages: a WebSocket, one end of an in-memory pair, or what a custom `dialer`
  * brings. It is open when it is handed over. None of its methods throws, and nothing is delivered to the listener inside
@@ -24,8 +26,11 @@ export interface MessageSocket {
 }
 
 export interface MessageSocketListener {
-  /** A whole binary message. The memory is the listener's from now on. */
-  onFrame(frame: Uint8Array): void;
+  /**
+   * A whole binary message, from a socket of the application always in one piece. The memory is the listener's from now
+   * on.
+   */
+  onFrame(frame: Frame): void;
   /** A text message came, or the socket's own protocol was broken: `code` is the close code that it asks for. */
   onViolation(code: number, reason: string): void;
   /** The socket is closed, once, for whatever cause. Nothing follows. */

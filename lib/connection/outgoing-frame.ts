@@ -9,7 +9,7 @@ import {
   type Message,
 } from '../wire/index.js';
 import type { Slab } from './slab.js';
-import { WS_HEADER_MAX } from './ws-frame.js';
+import { WS_HEADER_MAX } from './ws-header.js';
 
 /**
  * The largest Merged that we send: half of what the smallest `Max` of a peer allows. Two of them fit what Node reads from

@@ -1,8 +1,11 @@
 import { inspect } from 'node:util';
 import type { WebSocket } from 'ws';
+import type { Frame } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
-import { WS_HEADER_MAX, writeFrame, type FrameSink } from './ws-frame.js';
 import type { MessageSocket, MessageSocketListener } from './message-socket.js';
+import { writeFrame, type WsStream } from './ws-frame.js';
+import { WS_HEADER_MAX } from './ws-header.js';
+import { WsReader } from './ws-reader.js';
 
 /** The longest reason that fits a close frame. */
 const MAX_REASON_BYTES = 123;
@@ -27,10 +30,11 @@ const REASONS: ReadonlyMap<string, string> = new Map([
  * A WebSocket of the `ws` package as a message socket. It must be open, with compression off and `maxPayload` set to
  * `limits.frameBytes`. Nothing is read from it before `listen`. Never throws.
  * @param remoteAddress for logs; `ws` itself does not tell it.
- * @param sink where it writes to, if known: then most frames go there by themselves, without a copy.
+ * @param below what it writes to and reads from, if known: then binary messages go past `ws`, without its copies. To be
+ * given in the turn in which the WebSocket opens, before anything was read.
  */
-export function wsSocket(ws: WebSocket, remoteAddress?: string, sink?: FrameSink): MessageSocket {
-  return new WsSocket(ws, remoteAddress, sink);
+export function wsSocket(ws: WebSocket, remoteAddress?: string, below?: WsStream): MessageSocket {
+  return new WsSocket(ws, remoteAddress, below);
 }
 
 class WsSocket implements MessageSocket {
@@ -41,12 +45,12 @@ class WsSocket implements MessageSocket {
   constructor(
     private readonly ws: WebSocket,
     readonly remoteAddress: string | undefined,
-    private readonly sink: FrameSink | undefined,
+    private readonly below: WsStream | undefined,
   ) {
     ws.binaryType = 'nodebuffer';
     ws.pause();
     ws.on('message', (data, isBinary) => {
-      if (isBinary) this.tell((listener) => listener.onFrame(data as Buffer));
+      if (isBinary) this.onMessage(data as Buffer);
       else this.tell((listener) => listener.onViolation(CloseCode.Protocol, 'a text frame'));
     });
     ws.on('error', (error: NodeJS.ErrnoException) => {
@@ -56,6 +60,7 @@ class WsSocket implements MessageSocket {
       this.tell((listener) => listener.onViolation(CODES.get(code) ?? CloseCode.Protocol, reason));
     });
     ws.on('close', (code, reason) => this.tell((listener) => listener.onClose(code, reason.toString())));
+    if (below) readPast(below, this.onMessage);
     if (ws.readyState === ws.CLOSED) this.early.push((listener) => listener.onClose(CloseCode.Abnormal, ''));
   }
 
@@ -66,10 +71,9 @@ class WsSocket implements MessageSocket {
   }
 
   send(frame: Uint8Array, done: (error?: Error) => void, room = 0): void {
-    const { ws, sink } = this;
-    const isOwn = sink !== undefined && room >= WS_HEADER_MAX && ws.readyState === ws.OPEN;
-    if (isOwn && writeFrame(sink, frame, done)) return;
-    ws.send(frame, { binary: true }, done);
+    const { ws, below } = this;
+    if (below && room >= WS_HEADER_MAX && ws.readyState === ws.OPEN) writeFrame(below, frame, done);
+    else ws.send(frame, { binary: true }, done);
   }
 
   close(code: number, reason: string): void {
@@ -90,10 +94,39 @@ class WsSocket implements MessageSocket {
     return { remoteAddress: this.remoteAddress };
   }
 
+  private readonly onMessage = (message: Frame): void => {
+    const { listener } = this;
+    if (listener) listener.onFrame(message);
+    else this.early.push((later) => later.onFrame(message));
+  };
+
   private tell(event: (listener: MessageSocketListener) => void): void {
     if (this.listener) event(this.listener);
     else this.early.push(event);
   }
+}
+
+/**
+ * Reads binary messages in place of `ws`, which gets everything else through the listener that it has set on its stream.
+ * Where somebody else listens too, it cannot be told which listener that is: `ws` then reads everything itself.
+ */
+function readPast({ stream, masks, maxBytes }: WsStream, onMessage: (message: Frame) => void): void {
+  const [listener, ...others] = stream.listeners('data');
+  if (listener === undefined || others.length > 0) return;
+  const read = (piece: Buffer): void => reader.read(piece);
+  const pass = (bytes: Buffer): void => void Reflect.apply(listener, stream, [bytes]);
+  const reader = new WsReader({
+    masked: !masks,
+    maxBytes,
+    onMessage,
+    onControl: pass,
+    onRest(bytes) {
+      // in the first place as it was: who counts what comes does so behind it
+      stream.off('data', read).prependListener('data', listener as () => void);
+      pass(bytes);
+    },
+  });
+  stream.off('data', listener as () => void).on('data', read);
 }
 
 /** A reason that fits, cut at a character's border. */

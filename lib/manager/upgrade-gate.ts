@@ -126,7 +126,8 @@ export class UpgradeGate {
     this.server.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', drop);
       sockets.add(ws);
-      const admitted = acceptor.accept(wsSocket(ws, entry.remoteAddress, { stream: socket, masks: false }), entry);
+      const below = { stream: socket, masks: false, maxBytes: settings.limits.frameBytes };
+      const admitted = acceptor.accept(wsSocket(ws, entry.remoteAddress, below), entry);
       void admitted.finally(allowHandshake(ws, socket, (excess) => acceptor.refuse(entry, excess, claimedHost)));
     });
   }

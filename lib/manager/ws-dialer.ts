@@ -63,7 +63,8 @@ export function dialWebSocket(dial: WsDial): Promise<MessageSocket> {
     };
     const onOpen = (): void =>
       settle(() => {
-        const socket = wsSocket(ws, stream?.remoteAddress, stream && { stream, masks: true });
+        const below = stream && { stream, masks: true, maxBytes: dial.frameBytes };
+        const socket = wsSocket(ws, stream?.remoteAddress, below);
         ws.off('error', onError);
         resolve(socket);
       });

@@ -1,4 +1,5 @@
 import type { MessageSocket, MessageSocketListener } from '../connection/index.js';
+import { joined } from '../wire/index.js';
 import type { FaultyWire } from './faulty-wire.js';
 
 /** Close code of a socket that ended without a goodbye. */
@@ -25,7 +26,7 @@ export class FaultySocket implements MessageSocket {
   listen(listener: MessageSocketListener): void {
     this.listener = listener;
     this.inner.listen({
-      onFrame: (frame) => this.back.sendFrame(this, frame, (arriving) => this.listener?.onFrame(arriving)),
+      onFrame: (frame) => this.back.sendFrame(this, joined(frame), (arriving) => this.listener?.onFrame(arriving)),
       onViolation: (code, reason) => this.back.send(this, () => this.listener?.onViolation(code, reason)),
       onClose: (code, reason) => this.back.send(this, () => this.end(code, reason)),
     });

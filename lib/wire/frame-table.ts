@@ -4,6 +4,7 @@ import { receivedMessage, type Message, type Metadata } from './message.js';
 import { decodeMetadata } from './metadata.js';
 import { MsgpackReader } from './msgpack-reader.js';
 import type { Op } from './op.js';
+import { SplitFrame, type Frame } from './split-frame.js';
 import { SUBROUTE_BYTES } from './subroute.js';
 
 /** Numbers of 32 bits in a row: lib/wire/assembly/frame.ts tells which. */
@@ -11,10 +12,9 @@ export const ROW_NUMBERS = 8;
 
 /**
  * The messages of a frame from the table that the WebAssembly codec made of it. Their payloads and subroute ids are
- * views of the frame. Throws a violation where metadata does not parse.
+ * views of the frame, copies only where it is split. Throws a violation where metadata does not parse.
  */
-export function readTable(table: Uint32Array, count: number, frame: Uint8Array): Message[] {
-  const { buffer, byteOffset } = frame;
+export function readTable(table: Uint32Array, count: number, frame: Frame): Message[] {
   const messages: Message[] = [];
   for (let row = 0; row < count * ROW_NUMBERS; row += ROW_NUMBERS) {
     const head = table[row]!;
@@ -29,7 +29,7 @@ export function readTable(table: Uint32Array, count: number, frame: Uint8Array):
     const payloadAt = table[row + 5]!;
     const payloadBytes = table[row + 6]!;
     let payload: Buffer | undefined;
-    if (payloadBytes > 0) payload = new FrameView(buffer, byteOffset + payloadAt, payloadBytes);
+    if (payloadBytes > 0) payload = partOf(frame, payloadAt, payloadBytes);
     else if (flags & Flag.PayloadIsZero) payload = EMPTY_VIEW;
 
     let subroute: Buffer | undefined;
@@ -37,9 +37,10 @@ export function readTable(table: Uint32Array, count: number, frame: Uint8Array):
     let metadataBytes: number | undefined;
     if (flags & (Flag.Subroute | Flag.Metadata)) {
       const trailer = table[row + 7]!;
-      if (flags & Flag.Subroute) subroute = new FrameView(buffer, byteOffset + trailer, SUBROUTE_BYTES);
+      if (flags & Flag.Subroute) subroute = partOf(frame, trailer, SUBROUTE_BYTES);
       if (flags & Flag.Metadata) {
-        const reader = new MsgpackReader(frame, payloadAt + payloadBytes, trailer);
+        const start = payloadAt + payloadBytes;
+        const reader = new MsgpackReader(partOf(frame, start, trailer - start));
         metadataBytes = reader.remaining;
         metadata = decodeMetadata(reader);
         reader.finish('a message');
@@ -53,4 +54,9 @@ export function readTable(table: Uint32Array, count: number, frame: Uint8Array):
     messages.push(message);
   }
   return messages;
+}
+
+function partOf(frame: Frame, at: number, length: number): Buffer {
+  if (frame instanceof SplitFrame) return frame.part(at, length);
+  return new FrameView(frame.buffer, frame.byteOffset + at, length);
 }

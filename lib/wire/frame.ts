@@ -5,6 +5,7 @@ import { decodeMessage, encodeMessage, MIN_MESSAGE_BYTES } from './message-codec
 import { MsgpackReader } from './msgpack-reader.js';
 import { binHeaderBytes, MAX_HEADER_BYTES, putBinHeader } from './msgpack-writer.js';
 import { Op } from './op.js';
+import { joined, type Frame } from './split-frame.js';
 import { tooManyMessages, violation } from './violation.js';
 
 /** The most bytes of a Merged's head: array, muxId, seq = N, deadlineMs, handler, op, flags, empty payload. */
@@ -20,16 +21,17 @@ const MIN_ITEM_BYTES = 2 + MIN_MESSAGE_BYTES;
  * Takes one WebSocket message apart: its one message, or the N of a Merged (wire spec §2, §4). The WebAssembly codec
  * does what is usual and right; all else, every refusal included, comes from the plain decoder below.
  *
- * Nothing is copied: payloads and subroute ids are views of `frame`. The frame's memory is handed over with this call:
- * whoever read it from the socket must never write to it again, and the views stay valid for as long as anyone holds
- * them. A small payload that is kept keeps the memory of its whole frame alive; copy it if you store it.
+ * Hardly anything is copied: payloads and subroute ids are views of `frame`, unless they lie where it is split. The
+ * frame's memory is handed over with this call: whoever read it from the socket must never write to it again, and the
+ * views stay valid for as long as anyone holds them. A small payload that is kept keeps the memory of its whole frame
+ * alive; copy it if you store it.
  *
  * @throws GridError, never anything else: DATA_LOSS for a CRC that differs, OUT_OF_RANGE (reason `limit`) for a payload
  * past `messageBytes`, INVALID_ARGUMENT for the rest (reason `protocol`, or `limit` for more than `frameMessages`). All
  * of them end the connection with `closeCodeOf(error)`; no message of the frame may be used then.
  */
-export function decodeFrame(frame: Uint8Array, rules: DecodeRules): Message[] {
-  return wasmCodec?.decodeFrame(frame, rules) ?? decodePlainFrame(frame, rules);
+export function decodeFrame(frame: Frame, rules: DecodeRules): Message[] {
+  return wasmCodec?.decodeFrame(frame, rules) ?? decodePlainFrame(joined(frame), rules);
 }
 
 /** The same by nothing but TypeScript: what it accepts and refuses is what counts. */

@@ -31,6 +31,7 @@ export { decodeMuxConnectError, encodeMuxConnectError } from './mux-connect-erro
 export { FIRST_OP, LAST_OP, Op, type OpName } from './op.js';
 export { decodePing, decodePong, encodePing, encodePong, type PingBody, type PongBody } from './ping-body.js';
 export { parseJson } from './safe-json.js';
+export { joined, SplitFrame, type Frame } from './split-frame.js';
 export { SUBROUTE_BYTES, subrouteId, subrouteKey } from './subroute.js';
 export { closeCodeOf, violation } from './violation.js';
 export { unixMs, wireTimeOf, type WireTime } from './wire-time.js';

@@ -4,6 +4,7 @@ import type { DecodeRules } from './decode-rules.js';
 import { Flag } from './flag.js';
 import { readTable, ROW_NUMBERS } from './frame-table.js';
 import type { Message } from './message.js';
+import { SplitFrame, type Frame } from './split-frame.js';
 import { xxh3Low } from './xxh3.js';
 
 /** Up to here the plain hash is faster than copying the bytes in. */
@@ -43,11 +44,20 @@ export class WasmCodec {
     return Array.from({ length: count }, (_, index) => Buffer.from(this.memory.buffer, start + index * bytes, bytes));
   }
 
-  /** Masks bytes of this memory in place; false: they lie elsewhere, and are as they were. */
-  mask(bytes: Uint8Array, key: number): boolean {
-    if (bytes.buffer !== this.memory.buffer) return false;
-    this.module.mask(bytes.byteOffset, bytes.length, key);
-    return true;
+  /** As `maskPlainly` in frame-memory.ts. */
+  mask(bytes: Uint8Array, key: number): void {
+    const { memory, module, scratch, scratchBytes } = this;
+    if (bytes.buffer === memory.buffer) {
+      module.mask(bytes.byteOffset, bytes.length, key);
+      return;
+    }
+    // the parts are a multiple of the key's length
+    for (let at = 0; at < bytes.length; at += scratchBytes) {
+      const end = Math.min(bytes.length, at + scratchBytes);
+      this.copyIn(bytes, at, end);
+      module.mask(scratch, end - at, key);
+      bytes.set(new Uint8Array(memory.buffer, scratch, end - at), at);
+    }
   }
 
   /** As `crcOf` in crc.ts. */
@@ -69,10 +79,15 @@ export class WasmCodec {
    * As `decodeFrame` in frame.ts, for frames in which everything is usual and allowed; undefined for all others, which
    * the plain decoder accepts or refuses then.
    */
-  decodeFrame(frame: Uint8Array, { extensions, messageBytes, frameMessages }: DecodeRules): Message[] | undefined {
+  decodeFrame(frame: Frame, { extensions, messageBytes, frameMessages }: DecodeRules): Message[] | undefined {
     const { length } = frame;
     if (length > this.scratchBytes) return undefined;
-    this.copyIn(frame, 0, length);
+    if (frame instanceof SplitFrame) {
+      this.memory.set(frame.head, this.scratch);
+      this.memory.set(frame.tail, this.scratch + frame.head.length);
+    } else {
+      this.memory.set(frame, this.scratch);
+    }
     const flags = (extensions.has('meta') ? Flag.Metadata : 0) | (extensions.has('upgrade') ? Flag.Many : 0);
     const count = this.walkFrame(length, Math.min(messageBytes, length), Math.min(frameMessages, length), flags);
     if (count < 0) return undefined;

@@ -4,6 +4,7 @@ import type { MessageSocket, MessageSocketListener } from '../../lib/connection/
 import { GridError } from '../../lib/errors/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
+import { joined } from '../../lib/wire/index.js';
 import { until } from '../until.js';
 import { connect, errorOf, ports, request, turn } from './grid-end.js';
 
@@ -86,7 +87,7 @@ function guarded(): { fake: Fake; socket: MessageSocket; told: unknown[] } {
   const told: unknown[] = [];
   const socket = guardedSocket(fake);
   socket.listen({
-    onFrame: (frame) => told.push(Buffer.from(frame).toString()),
+    onFrame: (frame) => told.push(Buffer.from(joined(frame)).toString()),
     onViolation: (code) => told.push(code),
     onClose: (code, reason) => told.push([code, reason]),
   });

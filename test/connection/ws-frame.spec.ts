@@ -5,14 +5,14 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { wsSocket, type MessageSocket } from '../../lib/connection/index.js';
 import { slabs, type Slab } from '../../lib/connection/slab.js';
-import { WS_HEADER_MAX } from '../../lib/connection/ws-frame.js';
+import { WS_HEADER_MAX } from '../../lib/connection/ws-header.js';
 import { patternBytes } from '../wire/build.js';
 import { until } from '../until.js';
 
 /** Round the borders where the length of a WebSocket frame takes more bytes, and beyond what a socket takes at once. */
 const LENGTHS = [1, 7, 125, 126, 127, 65_535, 65_536, 200_000];
 
-/** The memory that lies in the codec's is masked there; other memory is masked by `ws`, in a copy. */
+/** The codec's own memory is masked where it is; other memory goes through it. */
 const PLACES = ['near', 'far'] as const;
 
 describe.each([
@@ -49,7 +49,7 @@ describe.each([
     // before `ws` takes the masks off
     other!.prependListener('data', (chunk: Buffer) => raw.push(Buffer.from(chunk)));
     theirs.on('message', (data: Buffer) => messages.push(data));
-    socket = wsSocket(ours, '127.0.0.1', { stream: stream!, masks });
+    socket = wsSocket(ours, '127.0.0.1', { stream: stream!, masks, maxBytes: 1024 * 1024 });
     slab = slabs.take(1024 * 1024);
     next = 0;
     far = Buffer.alloc(1024 * 1024);

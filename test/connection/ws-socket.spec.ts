@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { wsSocket, type MessageSocket, type MessageSocketListener } from '../../lib/connection/index.js';
+import type { Frame } from '../../lib/wire/index.js';
 import { until } from '../until.js';
 import { turn } from './grid-end.js';
 
@@ -11,7 +13,7 @@ const MAX_PAYLOAD = 100_000;
 class Events implements MessageSocketListener {
   readonly list: unknown[][] = [];
 
-  onFrame(frame: Uint8Array): void {
+  onFrame(frame: Frame): void {
     this.list.push(['frame', frame.length]);
   }
 
@@ -34,7 +36,10 @@ function wsFrame(firstByte: number, payload: Uint8Array, masked = true): Buffer 
   return Buffer.concat([Buffer.from([firstByte]), length, Buffer.alloc(masked ? 4 : 0), payload]);
 }
 
-describe('a message socket of ws', () => {
+describe.each([
+  ['with what is below it', true],
+  ['alone', false],
+])('a message socket of ws, %s', (_, knowsBelow) => {
   let server: WebSocketServer;
   let tcp: Socket;
   let socket: MessageSocket;
@@ -59,10 +64,11 @@ describe('a message socket of ws', () => {
       'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n',
     );
     tcp.write('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
-    const [ws] = (await once(server, 'connection')) as [WebSocket];
+    const [ws, request] = (await once(server, 'connection')) as [WebSocket, IncomingMessage];
     await until(() => received.includes('\r\n\r\n'));
     received = Buffer.alloc(0);
-    socket = wsSocket(ws, '127.0.0.1');
+    const below = { stream: request.socket, masks: false, maxBytes: MAX_PAYLOAD };
+    socket = wsSocket(ws, '127.0.0.1', knowsBelow ? below : undefined);
     events = new Events();
   });
   afterEach(async () => {
@@ -87,6 +93,22 @@ describe('a message socket of ws', () => {
     expect(socket.remoteAddress).toBe('127.0.0.1');
   });
 
+  it('reads fragments, and what comes between and behind them', async () => {
+    socket.listen(events);
+    const ping = wsFrame(0x89, Buffer.from('still there?'));
+    const pieces = [wsFrame(0x82, Buffer.alloc(1)), ping, wsFrame(0x02, Buffer.alloc(2)), ping];
+    tcp.write(Buffer.concat([...pieces, wsFrame(0x80, Buffer.alloc(3)), wsFrame(0x82, Buffer.alloc(4))]));
+    await until(() => events.list.length === 3);
+    expect(events.list).toEqual([
+      ['frame', 1],
+      ['frame', 5],
+      ['frame', 4],
+    ]);
+    const pong = wsFrame(0x8a, Buffer.from('still there?'), false);
+    await until(() => received.length === 2 * pong.length);
+    expect(received.equals(Buffer.concat([pong, pong]))).toBe(true);
+  });
+
   it.each([
     ['a text message', wsFrame(0x81, Buffer.from('hi')), 1002],
     ['text that is not UTF-8', wsFrame(0x81, Buffer.from([0xc3, 0x28])), 1007],
@@ -94,6 +116,13 @@ describe('a message socket of ws', () => {
     ['a compressed frame', wsFrame(0xc2, Buffer.alloc(5)), 1002],
     ['an unknown opcode', wsFrame(0x83, Buffer.alloc(5)), 1002],
     ['a long ping', wsFrame(0x89, Buffer.alloc(200)), 1002],
+    ['a ping in pieces', wsFrame(0x09, Buffer.alloc(5)), 1002],
+    [
+      'a text message behind a binary one',
+      Buffer.concat([wsFrame(0x82, Buffer.alloc(0)), wsFrame(0x81, Buffer.from('hi'))]),
+      1002,
+    ],
+    ['a message inside another', Buffer.concat([wsFrame(0x02, Buffer.alloc(1)), wsFrame(0x82, Buffer.alloc(1))]), 1002],
     ['H15 a length of 2^63-1', Buffer.from('82ff7fffffffffffffff', 'hex'), 1009],
     ['H15 a length of 2^40', Buffer.from('82ff0000010000000000', 'hex'), 1009],
     ['H15 the cap + 1', Buffer.concat([Buffer.from('82ff', 'hex'), Buffer.from('00000000000186a1', 'hex')]), 1009],
@@ -105,14 +134,15 @@ describe('a message socket of ws', () => {
   ])('%s is a violation', async (_, bytes, code) => {
     socket.listen(events);
     tcp.write(bytes);
-    await until(() => events.list.length > 0);
-    expect(events.list[0]).toEqual(['violation', code]);
+    const told = (): unknown[][] => events.list.filter(([kind]) => kind !== 'frame');
+    await until(() => told().length > 0);
+    expect(told()).toEqual([['violation', code]]);
     socket.close(code, 'so it is');
     await until(() => received.length > 0);
     expect(closeCodeSent()).toBe(code);
     tcp.destroy();
-    await until(() => events.list.length > 1);
-    expect(events.list.slice(1)).toEqual([['close', expect.any(Number), '']]);
+    await until(() => told().length > 1);
+    expect(told().slice(1)).toEqual([['close', expect.any(Number), '']]);
   });
 
   it('tells the code and reason of the other end, once', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { createXXHash3 } from 'hash-wasm';
-import { cutSlabs } from '../../lib/wire/frame-memory.js';
+import { cutSlabs, maskInPlace, maskPlainly } from '../../lib/wire/frame-memory.js';
 import { CODEC_NAMES, CODEC_VARIABLE, loadCodec, wasmCodec } from '../../lib/wire/codec.js';
 import { WasmCodec } from '../../lib/wire/wasm-codec.js';
 import { xxh3Low } from '../../lib/wire/xxh3.js';
@@ -96,32 +96,36 @@ describe('masking', () => {
   /** RFC 6455 §5.3, byte for byte. */
   const maskedBy = (bytes: Uint8Array, key: number): Buffer =>
     Buffer.from(bytes.map((byte, i) => byte ^ (key >>> (8 * (i % 4)))));
+  const plain = { name: 'plain', mask: maskPlainly, cutSlabs: () => [] };
+  const process = { name: 'that of this process', mask: maskInPlace, cutSlabs: () => [] };
 
   it('is that of RFC 6455 for any key, length and place, and touches nothing else', () => {
     const place = fc.nat({ max: 70 });
     const key = fc.integer({ min: 0, max: 0xffff_ffff });
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 700, size: 'max' }), place, key, (bytes, at, mask) => {
-        for (const codec of [scalar, simd]) {
-          const [slab] = codec.cutSlabs(1000, 1);
-          slab!.fill(0xa5).set(bytes, at);
-          expect(codec.mask(slab!.subarray(at, at + bytes.length), mask)).toBe(true);
-          const around = Buffer.alloc(1000, 0xa5);
-          around.set(maskedBy(bytes, mask), at);
-          expect(slab!.equals(around)).toBe(true);
+        for (const codec of [scalar, simd, plain, process]) {
+          for (const memory of [...codec.cutSlabs(1000, 1), Buffer.alloc(1000)]) {
+            memory.fill(0xa5).set(bytes, at);
+            codec.mask(memory.subarray(at, at + bytes.length), mask);
+            const around = Buffer.alloc(1000, 0xa5);
+            around.set(maskedBy(bytes, mask), at);
+            expect([codec.name, memory.equals(around)]).toEqual([codec.name, true]);
+          }
         }
       }),
       { numRuns: 500 },
     );
   });
 
-  it('leaves bytes outside of the memory of the codec as they are', () => {
-    const bytes = patternBytes(100);
-    const [foreign] = scalar.cutSlabs(100, 1);
-    foreign!.set(bytes);
-    for (const elsewhere of [bytes, foreign!]) {
-      expect(simd.mask(elsewhere, 0x0102_0304)).toBe(false);
-      expect(Buffer.compare(elsewhere, patternBytes(100))).toBe(0);
+  it('goes on across the border of what the codec takes at once', () => {
+    for (const codec of [scalar, simd, plain, process]) {
+      for (const length of [SLAB_BYTES, SLAB_BYTES + 1, 2 * SLAB_BYTES + 3]) {
+        const bytes = patternBytes(length);
+        codec.mask(bytes, 0xf1e2_d3c4);
+        const expected = maskedBy(patternBytes(length), 0xf1e2_d3c4);
+        expect([codec.name, Buffer.compare(bytes, expected)]).toEqual([codec.name, 0]);
+      }
     }
   });
 });

@@ -1,0 +1,152 @@
+import { maskInPlace, SplitFrame, type Frame } from '../wire/index.js';
+import { BINARY, FIN, KEY_BYTES, LENGTH, LENGTH_16, LENGTH_64, MASKED, PING, PONG } from './ws-header.js';
+
+/** Memory that a message gets for its announced length alone; it grows with what really comes. Room for 1 MiB in it. */
+const ADVANCE_BYTES = 1024 * 1024 + 64 * 1024;
+
+/** The first byte of a binary message that is whole in one frame. */
+const WHOLE_BINARY = FIN | BINARY;
+
+const NOTHING = Buffer.alloc(0);
+
+export interface WsReaderPorts {
+  /** The other end dialed: what it sends must be masked. */
+  readonly masked: boolean;
+  /** The longest message in bytes; a longer one is `ws`' to refuse. */
+  readonly maxBytes: number;
+  /** A whole binary message. The memory is the taker's from now on. */
+  readonly onMessage: (message: Frame) => void;
+  /** A whole ping or pong of the WebSocket, for `ws` to read. */
+  readonly onControl: (frame: Buffer) => void;
+  /** All that comes is for `ws` to read, from the start of a frame on. Nothing follows. */
+  readonly onRest: (bytes: Buffer) => void;
+}
+
+/**
+ * Takes the binary messages out of what comes from the network, as views of it. `ws` itself makes several Buffers for
+ * each frame, joins one that came in pieces, and passes each piece through a stream of its own, which stops and restarts
+ * the socket. It reads pings and pongs, and everything from the first frame on that is neither one of them nor a whole
+ * binary message: fragments, a goodbye, and whatever breaks a rule.
+ */
+export class WsReader {
+  /** The start of a frame of which too little has come. */
+  private start = NOTHING;
+  /** The first piece of a message, if the others have not come. */
+  private head: Buffer | undefined;
+  /** A message in more than two pieces, and how much of it has come. */
+  private message: Buffer | undefined;
+  private filled = 0;
+  /** Of the message that has not come whole. */
+  private length = 0;
+  private key = 0;
+  private gaveUp = false;
+
+  constructor(private readonly ports: WsReaderPorts) {}
+
+  /** Reads what came from the network. The memory is the reader's from now on. */
+  read(piece: Buffer): void {
+    if (this.start.length > 0) {
+      piece = Buffer.concat([this.start, piece]);
+      this.start = NOTHING;
+    }
+    for (let at = 0; at < piece.length && !this.gaveUp; ) {
+      if (this.head) at = this.readSecond(this.head, piece, at);
+      else if (this.message) at = this.readOn(this.message, piece, at);
+      else at = this.readFrame(piece, at);
+    }
+  }
+
+  private readFrame(piece: Buffer, start: number): number {
+    const first = piece[start]!;
+    const second = piece[start + 1];
+    if (first !== WHOLE_BINARY && first !== PING && first !== PONG) return this.giveUp(piece, start);
+    if (second === undefined) return this.wait(piece, start);
+    const { masked } = this.ports;
+    let length = second & LENGTH;
+    if (masked !== (second & MASKED) > 0 || (first !== WHOLE_BINARY && length >= LENGTH_16)) {
+      return this.giveUp(piece, start);
+    }
+    let at = start + 2;
+    if (length === LENGTH_16) at += 2;
+    else if (length === LENGTH_64) at += 8;
+    if (at > piece.length) return this.wait(piece, start);
+    if (length === LENGTH_16) length = piece.readUInt16BE(start + 2);
+    // exact up to 2^53, which is past any cap
+    else if (length === LENGTH_64) length = piece.readUInt32BE(start + 2) * 2 ** 32 + piece.readUInt32BE(start + 6);
+    if (length > this.ports.maxBytes) return this.giveUp(piece, start);
+    if (masked) at += KEY_BYTES;
+    if (at > piece.length) return this.wait(piece, start);
+    const end = at + length;
+    if (first !== WHOLE_BINARY) {
+      if (end > piece.length) return this.wait(piece, start);
+      this.ports.onControl(piece.subarray(start, end));
+      return end;
+    }
+    if (masked) this.key = piece.readUInt32LE(at - KEY_BYTES);
+    if (end <= piece.length) {
+      const message = piece.subarray(at, end);
+      this.unmask(message, 0);
+      this.ports.onMessage(message);
+      return end;
+    }
+    this.length = length;
+    this.head = piece.subarray(at);
+    return piece.length;
+  }
+
+  private readSecond(head: Buffer, piece: Buffer, at: number): number {
+    this.head = undefined;
+    const end = at + this.length - head.length;
+    if (end <= piece.length) {
+      const tail = piece.subarray(at, end);
+      this.unmask(head, 0);
+      this.unmask(tail, head.length);
+      this.ports.onMessage(new SplitFrame(head, tail));
+      return end;
+    }
+    this.message = Buffer.allocUnsafe(Math.min(this.length, ADVANCE_BYTES));
+    this.message.set(head);
+    this.filled = head.length;
+    return at;
+  }
+
+  private readOn(message: Buffer, piece: Buffer, at: number): number {
+    const end = Math.min(piece.length, at + this.length - this.filled);
+    const filled = this.filled + end - at;
+    if (filled > message.length) message = this.grow(message, filled);
+    message.set(at === 0 && end === piece.length ? piece : piece.subarray(at, end), this.filled);
+    this.filled = filled;
+    if (filled === this.length) {
+      this.message = undefined;
+      this.unmask(message, 0);
+      this.ports.onMessage(message);
+    }
+    return end;
+  }
+
+  private grow(message: Buffer, least: number): Buffer {
+    const grown = Buffer.allocUnsafe(Math.min(this.length, Math.max(least, 2 * message.length)));
+    grown.set(message.subarray(0, this.filled));
+    this.message = grown;
+    return grown;
+  }
+
+  /** `at`: where in the message the bytes stand. */
+  private unmask(bytes: Buffer, at: number): void {
+    if (!this.ports.masked) return;
+    const turned = 8 * (at & 3);
+    maskInPlace(bytes, turned === 0 ? this.key : (this.key >>> turned) | (this.key << (32 - turned)));
+  }
+
+  /** Until more has come. A copy: the piece may be a large one. */
+  private wait(piece: Buffer, start: number): number {
+    this.start = Buffer.from(piece.subarray(start));
+    return piece.length;
+  }
+
+  private giveUp(piece: Buffer, start: number): number {
+    this.gaveUp = true;
+    this.ports.onRest(piece.subarray(start));
+    return piece.length;
+  }
+}

@@ -1,0 +1,34 @@
+import { FrameView } from './frame-view.js';
+
+/** A WebSocket message that came in two pieces. Most of what is in it lies in one of them: it need not be joined. */
+export class SplitFrame {
+  constructor(
+    readonly head: Uint8Array,
+    readonly tail: Uint8Array,
+  ) {}
+
+  get length(): number {
+    return this.head.length + this.tail.length;
+  }
+
+  /** Some of its bytes: a view where they lie in one piece, a copy where they do not. */
+  part(at: number, length: number): Buffer {
+    const { head, tail } = this;
+    const inTail = at - head.length;
+    if (inTail >= 0) return new FrameView(tail.buffer, tail.byteOffset + inTail, length);
+    const rest = inTail + length;
+    if (rest <= 0) return new FrameView(head.buffer, head.byteOffset + at, length);
+    const copy = Buffer.allocUnsafe(length);
+    copy.set(head.subarray(at));
+    copy.set(tail.subarray(0, rest), -inTail);
+    return copy;
+  }
+}
+
+/** A WebSocket message as it came. */
+export type Frame = Uint8Array | SplitFrame;
+
+/** The same in one piece. */
+export function joined(frame: Frame): Uint8Array {
+  return frame instanceof SplitFrame ? Buffer.concat([frame.head, frame.tail]) : frame;
+}

@@ -1,0 +1,135 @@
+import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import { WsReader } from '../../lib/connection/ws-reader.js';
+import { joined } from '../../lib/wire/index.js';
+import { patternBytes } from '../wire/build.js';
+
+const MAX_BYTES = 70_000;
+const BINARY = 0x82;
+const PING = 0x89;
+const PONG = 0x8a;
+
+type Event = readonly ['message' | 'control' | 'rest', string];
+
+const eventOf = (kind: Event[0], bytes: Uint8Array): Event => [kind, Buffer.from(bytes).toString('base64')];
+
+/** A WebSocket frame (RFC 6455 §5.2), masked with a key or not at all. */
+function frameOf(first: number, payload: Uint8Array, key?: Buffer): Buffer {
+  const { length } = payload;
+  const size = length < 126 ? Buffer.alloc(0) : Buffer.alloc(length <= 0xffff ? 2 : 8);
+  if (size.length === 2) size.writeUInt16BE(length);
+  if (size.length === 8) size.writeBigUInt64BE(BigInt(length));
+  const second = size.length === 0 ? length : size.length === 2 ? 126 : 127;
+  const masked = key ? payload.map((byte, i) => byte ^ key[i % 4]!) : payload;
+  return Buffer.concat([Buffer.from([first, second | (key ? 0x80 : 0)]), size, key ?? Buffer.alloc(0), masked]);
+}
+
+/** What a reader makes of a stream that is cut at these places. */
+function read(stream: Uint8Array, cuts: readonly number[], masked: boolean): Event[] {
+  const events: Event[] = [];
+  const reader = new WsReader({
+    masked,
+    maxBytes: MAX_BYTES,
+    onMessage: (message) => events.push(eventOf('message', joined(message))),
+    onControl: (frame) => events.push(eventOf('control', frame)),
+    onRest: (bytes) => events.push(eventOf('rest', bytes)),
+  });
+  const places = [...cuts, stream.length].toSorted((a, b) => a - b);
+  let at = 0;
+  for (const place of places) {
+    // each piece in memory of its own, as from a socket; who takes the rest does so from the first piece of it on
+    if (place > at && events.at(-1)?.[0] !== 'rest') reader.read(Buffer.from(stream.subarray(at, place)));
+    at = place;
+  }
+  return events;
+}
+
+const key = fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Buffer.from(bytes));
+const length = fc.oneof(
+  { weight: 5, arbitrary: fc.nat({ max: 300 }) },
+  fc.constantFrom(0, 1, 125, 126, 127, 65_535, 65_536, MAX_BYTES),
+);
+const frame = fc.record({ first: fc.constantFrom(BINARY, BINARY, BINARY, PING, PONG), length, key });
+
+describe.each([
+  ['masked', true],
+  ['plain', false],
+])('a reader of %s frames', (_, masked) => {
+  const encoded = (first: number, payload: Uint8Array, mask: Buffer): Buffer =>
+    frameOf(first, payload, masked ? mask : undefined);
+
+  it('gives the messages and control frames in their order, however the stream is cut', () => {
+    fc.assert(
+      fc.property(fc.array(frame, { maxLength: 12 }), fc.array(fc.nat(), { maxLength: 40 }), (frames, places) => {
+        const stream: Buffer[] = [];
+        const expected: Event[] = [];
+        for (const { first, length: wanted, key: mask } of frames) {
+          const payload = patternBytes(first === BINARY ? wanted : wanted % 126);
+          const bytes = encoded(first, payload, mask);
+          stream.push(bytes);
+          expected.push(first === BINARY ? eventOf('message', payload) : eventOf('control', bytes));
+        }
+        const whole = Buffer.concat(stream);
+        const cuts = places.map((place) => place % (whole.length + 1));
+        expect(read(whole, cuts, masked)).toEqual(expected);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('does so at every two places', () => {
+    const mask = Buffer.from('f1e2d3c4', 'hex');
+    const [one, two] = [patternBytes(7), patternBytes(130)];
+    const ping = encoded(PING, Buffer.from('hi'), mask);
+    const stream = Buffer.concat([encoded(BINARY, one, mask), ping, encoded(BINARY, two, mask)]);
+    const expected = [eventOf('message', one), eventOf('control', ping), eventOf('message', two)];
+    for (let first = 0; first <= stream.length; first++) {
+      for (let second = first; second <= stream.length; second += 3) {
+        expect([first, second, read(stream, [first, second], masked)]).toEqual([first, second, expected]);
+      }
+    }
+    expect(read(stream, [...stream.keys()], masked)).toEqual(expected);
+  });
+
+  const odd: [string, Buffer][] = [
+    ['text', encoded(0x81, Buffer.from('hi'), Buffer.alloc(4))],
+    ['the first of several frames', encoded(0x02, Buffer.alloc(2), Buffer.alloc(4))],
+    ['a frame that continues nothing', encoded(0x80, Buffer.alloc(2), Buffer.alloc(4))],
+    ['a goodbye', encoded(0x88, Buffer.from([0x03, 0xe8]), Buffer.alloc(4))],
+    ['a reserved bit', encoded(0xc2, Buffer.alloc(2), Buffer.alloc(4))],
+    ['an unknown opcode', encoded(0x83, Buffer.alloc(2), Buffer.alloc(4))],
+    ['the other mask', frameOf(BINARY, Buffer.alloc(2), masked ? undefined : Buffer.alloc(4))],
+    ['a ping with the other mask', frameOf(PING, Buffer.alloc(2), masked ? undefined : Buffer.alloc(4))],
+    ['a ping that is too long', encoded(PING, Buffer.alloc(126), Buffer.alloc(4))],
+    ['one byte too many', encoded(BINARY, Buffer.alloc(MAX_BYTES + 1), Buffer.alloc(4))],
+    ['a length of 2^63', Buffer.from(masked ? '82ff8000000000000000' : '827f8000000000000000', 'hex')],
+  ];
+
+  it.each(odd)('leaves %s to `ws`, with all that follows, from its first byte on', (_name, bytes) => {
+    const message = encoded(BINARY, patternBytes(9), Buffer.from('01020304', 'hex'));
+    const stream = Buffer.concat([message, bytes, message]);
+    for (let cut = 0; cut <= Math.min(stream.length, message.length + 20); cut++) {
+      const [first, rest, ...more] = read(stream, [cut], masked);
+      expect([cut, first, more]).toEqual([cut, eventOf('message', patternBytes(9)), []]);
+      expect([cut, rest![0]]).toEqual([cut, 'rest']);
+      // up to where the piece ends: `ws` itself reads the pieces behind it
+      const given = Buffer.from(rest![1], 'base64');
+      expect(stream.indexOf(given, message.length)).toBe(message.length);
+    }
+  });
+
+  it('takes no memory for what a frame only claims', () => {
+    const claim = encoded(BINARY, Buffer.alloc(MAX_BYTES), Buffer.alloc(4));
+    claim.writeBigUInt64BE(BigInt(2 ** 31), 2);
+    const readers: WsReader[] = [];
+    const ports = { masked, maxBytes: 2 ** 31, onMessage() {}, onControl() {}, onRest() {} };
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 20; i++) {
+      const reader = new WsReader(ports);
+      for (const cut of [14, 15, 40_000]) reader.read(Buffer.from(claim.subarray(0, cut)));
+      readers.push(reader);
+    }
+    expect(readers).toHaveLength(20);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * 1.5 * 1024 * 1024);
+  });
+});
