@@ -9,6 +9,7 @@ process.on('disconnect', () => process.exit(0));
 process.on('message', async ({ delays, lastMs, withinMs }) => {
   try {
     for (const [index, grid] of grids.entries()) setTimeout(() => void grid.start(), delays[index]);
+    // all of the mesh have begun by then: what is left of the time is for the connections
     await new Promise((resolve) => setTimeout(resolve, lastMs));
     const peers = grids.flatMap((grid) => grid.peers);
     await Promise.all(peers.map((peer) => peer.waitForConnect({ timeoutMs: withinMs })));

@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { codeBlocksOf, type CodeBlock } from './markdown.js';
+import { until } from '../conformance/hang-budget.js';
 import { freePorts } from '../ports.js';
+import { codeBlocksOf, type CodeBlock } from './markdown.js';
 import { run } from './process.js';
 import { manifest, readText, ROOT } from './sources.js';
 
@@ -85,7 +86,7 @@ describe('the code in the documents', () => {
       spawn('node', [main], { env: { ...env, GRID_LOCAL: origin }, stdio: 'ignore' }),
     );
     try {
-      const answer = await until(async () => {
+      const answer = await answerOf(async () => {
         const response = await fetch(`${origins[0]}/inventory`);
         return response.ok ? await response.json() : undefined;
       });
@@ -115,16 +116,16 @@ describe('the code in the documents', () => {
     };
     const tracesOf = (text: string): string[] => [...text.matchAll(/traceId: '(\w{32})'/g)].map(([, id]) => id!);
     try {
-      expect(await until(() => json('/buy/lamp', 'POST'))).toEqual({ left: 2 });
+      expect(await answerOf(() => json('/buy/lamp', 'POST'))).toEqual({ left: 2 });
       expect(await json('/list')).toEqual(['lamp', 'desk']);
       expect(await json('/health')).toMatchObject({
         status: 'ok',
         details: { grid: { peers: { [stock]: { state: 'connected' } } } },
       });
       expect(await (await fetch(`${stock}/metrics`)).text()).toContain('grid_');
-      const joined = async (): Promise<boolean | undefined> =>
-        tracesOf(printed.shop).some((id) => tracesOf(printed.stock).includes(id)) || undefined;
-      await until(joined);
+      const joined = async (): Promise<boolean> =>
+        tracesOf(printed.shop).some((id) => tracesOf(printed.stock).includes(id));
+      await until(joined, 'no trace has spans of both services', HANG_MS);
     } finally {
       for (const app of apps) app.kill('SIGKILL');
     }
@@ -197,13 +198,7 @@ function anchorsOf(document: string): string[] {
   );
 }
 
-/** Asks until there is an answer; what goes wrong meanwhile counts as none. */
-async function until<T>(ask: () => Promise<T | undefined>): Promise<T> {
-  const giveUpAt = performance.now() + HANG_MS;
-  while (performance.now() < giveUpAt) {
-    const answer = await ask().catch(() => undefined);
-    if (answer !== undefined) return answer;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('no answer in time');
+/** Asks until there is an answer: at first nobody listens, and then the two do not know each other yet. */
+function answerOf(ask: () => Promise<unknown>): Promise<unknown> {
+  return until(() => ask().catch(() => undefined), 'no answer', HANG_MS);
 }
