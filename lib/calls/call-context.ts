@@ -26,9 +26,9 @@ export interface ContextFacts {
 
 /** What a handler knows of the call that it answers. */
 export class CallContext<In = unknown> implements ParentCall {
-  private controller: AbortController | undefined;
-  private abortedBy: GridError | undefined;
-  private answerMetadata: Record<string, string> | undefined;
+  private controller: AbortController | undefined = undefined;
+  private abortedBy: GridError | undefined = undefined;
+  private answerMetadata: Record<string, string> | undefined = undefined;
 
   /**
    * @internal

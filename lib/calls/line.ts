@@ -16,8 +16,8 @@ class Link<T> implements Place<T> {
  * what has left alive for long where as many come as go: see `CallTable` of the mux.
  */
 export class Line<T> {
-  private first: Link<T> | undefined;
-  private last: Link<T> | undefined;
+  private first: Link<T> | undefined = undefined;
+  private last: Link<T> | undefined = undefined;
   private count = 0;
 
   get length(): number {

@@ -25,7 +25,7 @@ const DONE: Result = Object.freeze({ done: true, value: undefined });
  */
 export abstract class MessageReader implements AsyncIterableIterator<unknown, undefined> {
   /** Who asked for a message that is not there: made when somebody has to wait. */
-  private waiters: Fifo<Waiter> | undefined;
+  private waiters: Fifo<Waiter> | undefined = undefined;
   private over = false;
 
   constructor(private readonly inbound: Inbound) {

@@ -42,15 +42,15 @@ interface Waiting {
 /** A stream that was opened. */
 export class OpenCall implements GridCall {
   /** Forgets the signals that would cancel the call. */
-  forget: (() => void) | undefined;
+  forget: (() => void) | undefined = undefined;
 
   /** Made with the first one. */
-  private writes: Fifo<PendingWrite> | undefined;
+  private writes: Fifo<PendingWrite> | undefined = undefined;
   private inputEnded = false;
-  private feed: Outflow | undefined;
+  private feed: Outflow | undefined = undefined;
   private hasReader = false;
-  private waiting: Waiting | undefined;
-  private ended: End | undefined;
+  private waiting: Waiting | undefined = undefined;
+  private ended: End | undefined = undefined;
   /** The last error that was named, so that one failure is one object wherever it shows. */
   private lastError: { readonly bare: GridError; readonly named: GridError } | undefined;
 

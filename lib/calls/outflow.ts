@@ -28,14 +28,14 @@ const END: Last = Object.freeze({ failed: false });
 
 /** Values on their way into one direction of a stream: as many as there are credits, the others wait here. */
 export class Outflow implements Sink {
-  private source: Source | undefined;
+  private source: Source | undefined = undefined;
   /** Made with the first one. */
-  private waiting: Fifo<Uint8Array> | undefined;
-  private last: Last | undefined;
+  private waiting: Fifo<Uint8Array> | undefined = undefined;
+  private last: Last | undefined = undefined;
   private over = false;
   /** The source gives nothing any more, and its code has not ended. */
   private stopping = false;
-  private onStopped: (() => void) | undefined;
+  private onStopped: (() => void) | undefined = undefined;
 
   constructor(private readonly ports: OutflowPorts) {
     ports.outbound.onReady = () => this.flush();

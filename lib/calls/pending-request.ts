@@ -21,7 +21,7 @@ function settlers(resolve: (value: unknown) => void, reject: (error: GridError) 
 export class PendingRequest implements RequestListener {
   readonly answer = new Promise<unknown>(settlers);
   /** Takes the listener off the caller's signals. */
-  forget: (() => void) | undefined;
+  forget: (() => void) | undefined = undefined;
 
   // of the Promise that was made last
   private readonly resolve = resolveNext;

@@ -17,9 +17,9 @@ import { StreamAnswer } from './stream-answer.js';
  */
 export class RequestAnswer implements Sink {
   readonly context: CallContext;
-  private source: Source | undefined;
+  private source: Source | undefined = undefined;
   private held: { readonly value: unknown } | undefined;
-  private decision: NodeJS.Immediate | undefined;
+  private decision: NodeJS.Immediate | undefined = undefined;
   private over = false;
 
   constructor(

@@ -12,12 +12,12 @@ import type { Target } from './target.js';
 
 /** One subscription of `send()`: a request whose answer may turn out to be a stream. Unsubscribing cancels it. */
 export class SentCall implements RequestListener, ObserverPorts, Unsubscribable {
-  private request: OutgoingRequest | undefined;
-  private stream: CallerStream | undefined;
+  private request: OutgoingRequest | undefined = undefined;
+  private stream: CallerStream | undefined = undefined;
   /** The one answer or the error is there: nothing is left to cancel. */
   private settled = false;
   /** Takes the listener off the caller's signals. */
-  private forget: (() => void) | undefined;
+  private forget: (() => void) | undefined = undefined;
 
   constructor(
     private readonly subscriber: Subscriber<unknown>,

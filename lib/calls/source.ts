@@ -64,7 +64,7 @@ const askReturn = (iterator: AnyIterator): unknown => iterator.return?.();
 /** An async generator, iterable or Readable: one value is asked for each time the sink is ready, never two at once. */
 export class PullSource implements Source {
   private state: 'idle' | 'pulling' | 'over' = 'idle';
-  private stopped: (() => void) | undefined;
+  private stopped: (() => void) | undefined = undefined;
 
   constructor(
     private readonly iterator: AnyIterator,
@@ -165,8 +165,8 @@ export class PullSource implements Source {
  */
 export class PushSource implements Source {
   private state: 'fresh' | 'running' | 'over' = 'fresh';
-  private subscription: Values | undefined;
-  private inner: PullSource | undefined;
+  private subscription: Values | undefined = undefined;
+  private inner: PullSource | undefined = undefined;
   private empty = true;
   private emitted = false;
 

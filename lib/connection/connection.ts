@@ -57,10 +57,10 @@ export class Connection implements MessageSocketListener {
   readonly remoteAddress: string | undefined;
   readonly mux: Mux;
   /** Called once when the connection has ended, after all its calls have. Ended before it was set: see `closed`. */
-  onClosed: ((error: GridError, closeCode: number) => void) | undefined;
+  onClosed: ((error: GridError, closeCode: number) => void) | undefined = undefined;
 
   /** Called once when the peer says that it drains: it takes no new calls, and closes when the old ones are over. */
-  onPeerDraining: ((reason: string) => void) | undefined;
+  onPeerDraining: ((reason: string) => void) | undefined = undefined;
 
   private state: State = { name: 'open' };
   private peerIsDraining = false;

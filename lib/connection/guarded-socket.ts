@@ -17,7 +17,7 @@ export function guardedSocket(socket: MessageSocket): MessageSocket {
 
 class GuardedSocket implements MessageSocket, MessageSocketListener {
   readonly remoteAddress: string | undefined;
-  private listener: MessageSocketListener | undefined;
+  private listener: MessageSocketListener | undefined = undefined;
   /** What came inside `send`, and after it until its caller is done; or before anybody listened. */
   private readonly waiting: Event[] = [];
   private sending = false;

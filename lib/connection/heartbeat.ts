@@ -47,11 +47,11 @@ export class Heartbeat {
   /** Pings without their pong, oldest first. */
   private readonly sent: SentPing[] = [];
   private readonly asked: Asked[] = [];
-  private askedTimer: Timer | undefined;
+  private askedTimer: Timer | undefined = undefined;
   private askedAt = -ASKED_GAP_MS;
-  private stopped: GridError | undefined;
+  private stopped: GridError | undefined = undefined;
   /** The last round trip in milliseconds. */
-  lastPingMs: number | undefined;
+  lastPingMs: number | undefined = undefined;
 
   constructor(private readonly ports: HeartbeatPorts) {
     this.tick = this.startTick();

@@ -6,9 +6,9 @@ import { slabs, type Slab } from './slab.js';
 /** Frames that wait for the socket in the order in which they were filled, the youngest of them still being filled. */
 export class Lane {
   private readonly frames = new FrameLine();
-  private open: OutgoingFrame | undefined;
+  private open: OutgoingFrame | undefined = undefined;
   /** Where the next frame is made, if it fits. No other lane writes into it. */
-  private slab: Slab | undefined;
+  private slab: Slab | undefined = undefined;
 
   constructor(private readonly frameMessages: number) {}
 

@@ -32,7 +32,7 @@ export class OutgoingFrame {
   private readonly starts: number[] = [];
   private readonly base: number;
   private end: number;
-  private withdrawn: Set<number> | undefined;
+  private withdrawn: Set<number> | undefined = undefined;
   /** Bytes of the messages that will travel. */
   liveBytes = 0;
   /** Messages that will travel. */

@@ -21,7 +21,7 @@ export interface StallWatchPorts {
  * times the time. There is a timer only while something is being written.
  */
 export class StallWatch {
-  private timer: Timer | undefined;
+  private timer: Timer | undefined = undefined;
   private progressed = false;
   private idleLooks = 0;
 

@@ -43,7 +43,7 @@ export class WriteQueue implements Outbox {
   /** Used only while frames wait for the socket. */
   private readonly urgent: Lane;
   /** Set from the first message of a turn until the turn is over. */
-  private turn: NodeJS.Immediate | undefined;
+  private turn: NodeJS.Immediate | undefined = undefined;
   private batch = FIRST_BATCH;
   /** Position of the last message that did not overtake when the turn began. */
   private turnFrom = 0;

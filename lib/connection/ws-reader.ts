@@ -32,9 +32,9 @@ export class WsReader {
   /** The start of a frame of which too little has come. */
   private start = NOTHING;
   /** The first piece of a message, if the others have not come. */
-  private head: Buffer | undefined;
+  private head: Buffer | undefined = undefined;
   /** A message in more than two pieces, and how much of it has come. */
-  private message: Buffer | undefined;
+  private message: Buffer | undefined = undefined;
   private filled = 0;
   /** Of the message that has not come whole. */
   private length = 0;

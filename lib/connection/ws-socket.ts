@@ -38,7 +38,7 @@ export function wsSocket(ws: WebSocket, remoteAddress?: string, below?: WsStream
 }
 
 class WsSocket implements MessageSocket {
-  private listener: MessageSocketListener | undefined;
+  private listener: MessageSocketListener | undefined = undefined;
   /** What happened before anybody listened. */
   private early: ((listener: MessageSocketListener) => void)[] = [];
 

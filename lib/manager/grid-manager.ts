@@ -58,8 +58,8 @@ export class GridManager {
   readonly events: Observable<GridEvent>;
 
   private readonly life = new Life();
-  private started: Promise<void> | undefined;
-  private closed: Promise<void> | undefined;
+  private started: Promise<void> | undefined = undefined;
+  private closed: Promise<void> | undefined = undefined;
   private readonly told = new Subject<GridEvent>();
   protected readonly interceptors: CallInterceptor[] = [];
   private readonly roster: Roster;

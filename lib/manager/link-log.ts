@@ -21,7 +21,7 @@ export function isRefusal(error: GridError): boolean {
 export class LinkLog {
   private failures = 0;
   /** When the last line about this outage was written (`clock.now()`). */
-  private lastLineAt: number | undefined;
+  private lastLineAt: number | undefined = undefined;
   private refusalTold = false;
   private leaving = false;
   private stolenTold = false;

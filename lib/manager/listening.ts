@@ -17,7 +17,7 @@ export interface ListeningPorts {
 /** The servers on which a grid's route is served: those of others, and the listener of its own. */
 export class Listening {
   private readonly detachments = new Set<() => void>();
-  private listener: Promise<OwnListener> | undefined;
+  private listener: Promise<OwnListener> | undefined = undefined;
 
   constructor(private readonly ports: ListeningPorts) {}
 

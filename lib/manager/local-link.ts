@@ -27,7 +27,7 @@ export interface LocalLinkPorts {
 
 /** One direction of the pair. What is sent arrives in a later turn, in order, with bytes of its own. */
 class LocalOutbox implements Outbox {
-  deliver: ((message: Message) => void) | undefined;
+  deliver: ((message: Message) => void) | undefined = undefined;
   private readonly resumes = new Set<() => void>();
   /** The message at index i has the position `handed + i`. */
   private waiting: (Message | undefined)[] = [];

@@ -49,7 +49,7 @@ export class PeerLink implements Link {
   /** No further connection is wanted: the grid drains. */
   private retired = false;
   /** ID of the peer's process, known since the first connection. */
-  private remoteId: Uint8Array | undefined;
+  private remoteId: Uint8Array | undefined = undefined;
   private readonly waiters: ConnectWaiters;
 
   constructor(

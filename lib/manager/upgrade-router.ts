@@ -26,7 +26,7 @@ export function routeUpgrades(server: Server, path: string, handler: UpgradeHand
  */
 class UpgradeRouter {
   private readonly handlers = new Map<string, UpgradeHandler>();
-  private restore: (() => void) | undefined;
+  private restore: (() => void) | undefined = undefined;
 
   constructor(private readonly server: Server) {}
 

@@ -25,7 +25,7 @@ export interface WatchedStream {
  * what is there anyhow is looked at: no message costs anything for it.
  */
 export class BlockWatch extends Turn {
-  private movesThen: number | undefined;
+  private movesThen: number | undefined = undefined;
 
   constructor(
     private readonly ports: CallPorts,

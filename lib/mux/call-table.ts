@@ -32,9 +32,9 @@ export class CallTable<C> {
   private blocks: (Block<C> | undefined)[] = emptyPlaces(LEAST_PLACES);
   private blockCount = 0;
   /** Where the last call was added. It stays while it is empty: the next call stands there, too. */
-  private recent: Block<C> | undefined;
+  private recent: Block<C> | undefined = undefined;
   /** Where a call was looked for last: answers come in about the order of their calls. In the table, if any. */
-  private near: Block<C> | undefined;
+  private near: Block<C> | undefined = undefined;
   private count = 0;
   private readonly seed: number;
 

@@ -35,19 +35,19 @@ const QUIET_TURNS = 2;
 export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwner, WatchedStream {
   readonly output: Inbound;
   /** Called once when the call is over on the wire; items may still wait in `output`. */
-  onOver: ((error: GridError | undefined) => void) | undefined;
+  onOver: ((error: GridError | undefined) => void) | undefined = undefined;
   /** What the handler gave along with its end; known when `onOver` is called. */
-  responseMetadata: Metadata | undefined;
+  responseMetadata: Metadata | undefined = undefined;
 
   private readonly sender: CallerSender;
   private readonly received = new Sequence();
   private readonly openedAt: number;
   /** Undefined as long as nobody asks for one that was closed from the start. */
-  private inputHalf: Outbound | undefined;
+  private inputHalf: Outbound | undefined = undefined;
   /** Pings whose turn came since the last sign of life; not milliseconds: who slept did not hear what came meanwhile. */
   private quietTurns = 0;
-  private deadline: StreamDeadline | undefined;
-  private blockWatch: BlockWatch | undefined;
+  private deadline: StreamDeadline | undefined = undefined;
+  private blockWatch: BlockWatch | undefined = undefined;
   private pings = 0;
   private position = 0;
   private state: 'open' | 'over' = 'open';

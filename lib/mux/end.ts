@@ -9,7 +9,7 @@ export const CLEAN_END: End = Object.freeze({ error: undefined });
 
 /** The end of input that the handler did not read to its end. Hardly anybody asks for the error: its stack costs. */
 export class HandlerEnded implements End {
-  private made: GridError | undefined;
+  private made: GridError | undefined = undefined;
 
   get error(): GridError {
     return (this.made ??= new GridError('CANCELLED', 'the handler has ended'));

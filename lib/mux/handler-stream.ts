@@ -32,7 +32,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   readonly deadlineAt: number | undefined;
   readonly output: Outbound;
   /** Called once when the call is aborted: cancelled, past its deadline, disconnected, ended by the protocol. */
-  onAbort: ((error: GridError) => void) | undefined;
+  onAbort: ((error: GridError) => void) | undefined = undefined;
 
   private readonly muxId: MuxId;
   /** What it holds of `heldBytes` beside its input. */
@@ -40,10 +40,10 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   private readonly sender: StreamSender;
   private readonly received = new Sequence();
   /** Undefined as long as nobody asks for one that had ended when the call came. */
-  private inputHalf: Inbound | undefined;
-  private deadline: StreamDeadline | undefined;
-  private blockWatch: BlockWatch | undefined;
-  private abortedBy: GridError | undefined;
+  private inputHalf: Inbound | undefined = undefined;
+  private deadline: StreamDeadline | undefined = undefined;
+  private blockWatch: BlockWatch | undefined = undefined;
+  private abortedBy: GridError | undefined = undefined;
   private onWire: 'open' | 'over' = 'open';
   private handlerEnded = false;
 

@@ -36,7 +36,7 @@ export interface InboundPorts {
  */
 export class Inbound extends Turn {
   /** Called when an item or the end has arrived. */
-  onReady: (() => void) | undefined;
+  onReady: (() => void) | undefined = undefined;
 
   /**
    * Messages that may wait unread: the capacity that both ends know, or the cap where none is known.
@@ -45,11 +45,11 @@ export class Inbound extends Turn {
   capacity: number;
 
   /** Made with the first item. */
-  private items: Fifo<Uint8Array> | undefined;
+  private items: Fifo<Uint8Array> | undefined = undefined;
   private bytes = 0;
-  private ended: End | undefined;
+  private ended: End | undefined = undefined;
   private discarded = false;
-  private held: HeldBytes | undefined;
+  private held: HeldBytes | undefined = undefined;
   /** Credits of items that were taken, not given back yet. */
   private owed = 0;
   /** So many of them go back at once. */

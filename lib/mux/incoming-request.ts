@@ -44,7 +44,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
   /** What it holds of `heldBytes`. */
   private readonly openingBytes: number;
   private state: State = RUNNING;
-  private abortListener: ((error: GridError) => void) | undefined;
+  private abortListener: ((error: GridError) => void) | undefined = undefined;
 
   /** @internal */
   constructor(

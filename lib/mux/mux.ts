@@ -48,7 +48,7 @@ export class Mux {
   private readonly clock: Clock;
   private readonly deadlines: DeadlineWheel;
   private readonly abort: (error: GridError, closeCode: number) => void;
-  private closedBy: GridError | undefined;
+  private closedBy: GridError | undefined = undefined;
 
   constructor({ outbox, handlers, accepting, load, abort, ...shared }: MuxPorts) {
     const { clock, dialect, intervals, limits } = shared;

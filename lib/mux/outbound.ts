@@ -35,12 +35,12 @@ const ENDED: State = Object.freeze({ kind: 'closed', why: 'ended' });
 /** One direction's sending: credits, and the end after the last message. */
 export class Outbound {
   /** Called when `ready` may have become true, and when the direction has closed. */
-  onReady: (() => void) | undefined;
+  onReady: (() => void) | undefined = undefined;
 
   private state = OPENING;
   private credit = 0;
   private capacity = 0;
-  private forgetDrain: (() => void) | undefined;
+  private forgetDrain: (() => void) | undefined = undefined;
 
   constructor(private readonly ports: OutboundPorts) {}
 

@@ -32,7 +32,7 @@ class FilteredIterable implements AsyncIterable<unknown> {
 
 class FilteredIterator implements AsyncIterator<unknown> {
   /** What is iterated from the error on. */
-  protected instead: Replacement | undefined;
+  protected instead: Replacement | undefined = undefined;
 
   constructor(
     protected readonly iterator: AsyncIterator<unknown>,
@@ -72,7 +72,7 @@ class StoppableIterator extends FilteredIterator {
 class Replacement {
   private readonly waiting: unknown[] = [];
   private end: { readonly error?: unknown } | undefined;
-  private wake: (() => void) | undefined;
+  private wake: (() => void) | undefined = undefined;
   private readonly subscription: Subscription;
 
   constructor(given: unknown) {

@@ -30,7 +30,7 @@ export interface GridClientOptions {
 /** Nest's `ClientProxy` for one host of a grid. All clients of a host share the grid's one connection to it. */
 export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
   private readonly logger = new Logger(GridClient.name);
-  private found: GridPeer | undefined;
+  private found: GridPeer | undefined = undefined;
 
   constructor(private readonly options: GridClientOptions) {
     super();

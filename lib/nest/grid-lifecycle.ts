@@ -27,7 +27,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   /** True once all other bootstrap hooks of the application have run. */
   private bootstrapped = false;
   private release: (() => void)[] = [];
-  private closing: Promise<void> | undefined;
+  private closing: Promise<void> | undefined = undefined;
 
   constructor(
     readonly grid: Grid,

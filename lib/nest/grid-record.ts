@@ -9,8 +9,8 @@ export class GridRecord<T = unknown> {
 
 /** `client.send(60, new GridRecordBuilder(payload).setTimeout(500).setMetadata({ user: 'ann' }).build())`. */
 export class GridRecordBuilder<T = unknown> {
-  private timeoutMs: number | undefined;
-  private metadata: Record<string, string> | undefined;
+  private timeoutMs: number | undefined = undefined;
+  private metadata: Record<string, string> | undefined = undefined;
 
   constructor(private data?: T) {}
 

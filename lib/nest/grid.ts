@@ -5,7 +5,7 @@ import { GridClient } from './grid-client.js';
 
 /** The grid of a Nest app: `constructor(@InjectGrid() private readonly grid: Grid)`. */
 export class Grid extends GridManager {
-  private admit: (() => void) | undefined;
+  private admit: (() => void) | undefined = undefined;
 
   constructor(options: GridOptions) {
     super(options);

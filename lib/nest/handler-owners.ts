@@ -24,7 +24,7 @@ type Method = (...args: unknown[]) => any;
  * the extras it gives are the object that the decorator left on the method, and handlers come in the order of the scan.
  */
 export class HandlerOwners {
-  private owners: Map<object, HandlerOwner[]> | undefined;
+  private owners: Map<object, HandlerOwner[]> | undefined = undefined;
   private readonly seen = new Map<object, unknown[]>();
 
   constructor(private readonly modules: ModulesContainer) {}

@@ -7,7 +7,7 @@ const ABNORMAL = 1006;
 
 /** The dialer's end of a connection, led over the two wires between its hosts. */
 export class FaultySocket implements MessageSocket {
-  private listener: MessageSocketListener | undefined;
+  private listener: MessageSocketListener | undefined = undefined;
 
   constructor(
     private readonly inner: MessageSocket,

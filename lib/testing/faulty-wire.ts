@@ -46,7 +46,7 @@ export class FaultyWire {
   private messagesSent = 0;
   private delayMs = 0;
   private stalled = false;
-  private timer: Timer | undefined;
+  private timer: Timer | undefined = undefined;
 
   constructor(private readonly clock: Clock) {}
 

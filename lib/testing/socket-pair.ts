@@ -16,12 +16,12 @@ const ABNORMAL = 1006;
  */
 export class MemorySocket implements MessageSocket {
   /** Shown every frame that arrives here, before the listener gets it. */
-  tap: ((frame: Uint8Array) => void) | undefined;
+  tap: ((frame: Uint8Array) => void) | undefined = undefined;
   private other!: MemorySocket;
-  private listener: MessageSocketListener | undefined;
+  private listener: MessageSocketListener | undefined = undefined;
   private state: 'open' | 'closing' | 'closed' = 'open';
   private inbox: Parcel[] = [];
-  private hop: NodeJS.Immediate | undefined;
+  private hop: NodeJS.Immediate | undefined = undefined;
   private stalled = false;
 
   constructor(readonly remoteAddress: string) {}

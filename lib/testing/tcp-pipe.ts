@@ -25,10 +25,10 @@ export class TcpPipe implements TcpTraveller {
   private parcels: Parcel[] = [];
   private waitingBytes = 0;
   private lastDueAt = 0;
-  private timer: Timer | undefined;
+  private timer: Timer | undefined = undefined;
   /** Waits for the receiver. */
   private writing = false;
-  private turn: NodeJS.Immediate | undefined;
+  private turn: NodeJS.Immediate | undefined = undefined;
   private over = false;
 
   constructor(private readonly ports: TcpPipePorts) {

@@ -43,7 +43,7 @@ export class DeadlineWheel {
   private size = 0;
   /** Up to here everything has fired. */
   private at = 0;
-  private timer: Timer | undefined;
+  private timer: Timer | undefined = undefined;
   private timerAt = Infinity;
   private firing = false;
   /** Of the deadline that was placed last: with many calls most fall due in the same millisecond as the one before. */

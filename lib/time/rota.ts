@@ -22,9 +22,9 @@ export abstract class Turn {
  */
 export class Rota<T extends Turn> {
   // both are a T: nothing else is put in
-  private first: Turn | undefined;
-  private last: Turn | undefined;
-  private timer: Timer | undefined;
+  private first: Turn | undefined = undefined;
+  private last: Turn | undefined = undefined;
+  private timer: Timer | undefined = undefined;
   /** When the timer should fire. */
   private roundAt = 0;
   /** What was due by then has been put off already. */

@@ -22,7 +22,7 @@ export class WasmCodec {
   private readonly crc: CodecModule['crc'];
   private readonly walkFrame: CodecModule['walkFrame'];
   /** The slab that was used last, and its address: to ask a view for its buffer costs more than a small hash. */
-  private slab: Uint8Array | undefined;
+  private slab: Uint8Array | undefined = undefined;
   private slabAt = 0;
 
   constructor(
