@@ -12,14 +12,16 @@ const TOP = SPANS.length - 1;
  * to make an object of a derived one costs twice as much, and a request is made for each call.
  */
 export interface Deadline {
-  /** Whole milliseconds of the wheel's clock, rounded up: never early. At first 0. */
+  /** @internal Whole milliseconds of the wheel's clock, rounded up: never early. At first 0. */
   dueAt: number;
-  /** Where it stands; -1: nowhere, as at first. */
+  /** @internal Where it stands; -1: nowhere, as at first. */
   slot: number;
+  /** @internal */
   before: Deadline | undefined;
+  /** @internal */
   after: Deadline | undefined;
 
-  /** Called once, when the time has come; it stands in no wheel any more. */
+  /** @internal Called once, when the time has come; it stands in no wheel any more. */
   onDue(): void;
 }
 
