@@ -169,11 +169,12 @@ export class PushSource implements Source {
   private inner: PullSource | undefined = undefined;
   private empty = true;
   private emitted = false;
+  /** Where it is torn down. Many have ended before they need one. */
+  private context: AsyncResource | undefined = undefined;
 
   constructor(
     private readonly observable: Observable<unknown>,
     public sink: Sink,
-    private context = currentContext(),
   ) {}
 
   resume(): void {
@@ -198,6 +199,7 @@ export class PushSource implements Source {
     } catch (thrown) {
       this.onError(thrown);
     }
+    if (this.isRunning()) this.context ??= currentContext();
   }
 
   onComplete(): void {
@@ -259,11 +261,16 @@ export class PushSource implements Source {
 
   private unsubscribe(): void {
     try {
-      this.context.runInAsyncScope(() => this.subscription?.unsubscribe());
+      if (this.context) this.context.runInAsyncScope(unsubscribe, undefined, this.subscription);
+      else unsubscribe(this.subscription);
     } catch {
       // an error in the application's teardown: the call is over, nobody is left to tell
     }
   }
+}
+
+function unsubscribe(subscription: Values | undefined): void {
+  subscription?.unsubscribe();
 }
 
 /**

@@ -69,13 +69,6 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     this.received.mismatch(opening.seq);
     this.sender = new StreamSender(ports, muxId, this);
     this.output = new Outbound(this.sender);
-    if (deadlineAt !== undefined) {
-      this.deadline = new StreamDeadline(this);
-      ports.deadlines.add(this.deadline, deadlineAt);
-    }
-    if (deadlineAt === undefined || deadlineAt - this.openedAt > ports.intervals.streamSilenceMs) {
-      ports.silence.add(this, this.openedAt);
-    }
     this.openingBytes = heldBytesOf(opening);
     // many streams that hold nothing are no crowd: the payloads of all other calls would be copied
     if (this.openingBytes > 0) ports.held.add(this.openingBytes);
@@ -113,6 +106,20 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     deadlineAt: number | undefined,
   ): HandlerStream {
     return new HandlerStream(ports, opening, subroute, callee, deadlineAt, 0, ports.clock.now());
+  }
+
+  /**
+   * Its time runs. To be called once, when its handler has been started: many have ended by then and need no timer.
+   * @internal
+   */
+  watchTime(): void {
+    if (this.onWire === 'over') return;
+    const { ports, deadlineAt, openedAt } = this;
+    if (deadlineAt !== undefined) {
+      this.deadline = new StreamDeadline(this);
+      ports.deadlines.add(this.deadline, deadlineAt);
+    }
+    if (this.needsPings) ports.silence.add(this, openedAt);
   }
 
   /** Ended from the start where the caller sends none. */
@@ -243,14 +250,17 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     if (overrun) this.endByProtocol(overrun);
   }
 
+  /** The deadline of one that does not comes first (spec §8). */
+  private get needsPings(): boolean {
+    return this.deadlineAt === undefined || this.deadlineAt - this.openedAt > this.ports.intervals.streamSilenceMs;
+  }
+
   private countInput(payload: Uint8Array): void {
     this.ports.observer.payloadReceived('incoming', 'stream', this.handler, payload.length);
   }
 
   private handlePing(message: Message): void {
-    if (this.deadlineAt === undefined || this.deadlineAt - this.openedAt > this.ports.intervals.streamSilenceMs) {
-      this.ports.silence.add(this);
-    }
+    if (this.needsPings) this.ports.silence.add(this);
     this.ports.emitter.pong(message, false);
   }
 

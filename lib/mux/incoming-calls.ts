@@ -106,6 +106,7 @@ export class IncomingCalls {
     this.calls.set(message.muxId, stream);
     stream.acknowledge();
     run(stream, handler.onStream, (error) => stream.output.fail(error));
+    stream.watchTime();
   }
 
   /** A message for a call of the peer that runs. */

@@ -130,6 +130,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
     this.countEnd();
     this.ports.replace(this.opening.muxId, stream);
     stream.acknowledge();
+    stream.watchTime();
     return stream;
   }
 
