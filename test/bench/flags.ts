@@ -23,9 +23,9 @@ export interface Flags {
 }
 
 export const USAGE = `npm run bench -- [--only ${CASE_NAMES.join(',')}] [--payload 512,4096] [--outstanding 1,16,64,256]
-  [--rounds 3] [--seconds 2] [--warm-up 1.5] [--peers all] [--json FILE] [--markdown FILE] [--profile DIR] [--smoke]`;
+  [--rounds 3] [--seconds 2] [--warm-up 3] [--peers all] [--json FILE] [--markdown FILE] [--profile DIR] [--smoke]`;
 
-const FULL = { seconds: '2', 'warm-up': '1.5', rounds: '3', outstanding: '1,16,64,256', payload: '512,4096', scale: 1 };
+const FULL = { seconds: '2', 'warm-up': '3', rounds: '3', outstanding: '1,16,64,256', payload: '512,4096', scale: 1 };
 /** Long enough to see that every case works, too short to mean anything. */
 const SMOKE = { seconds: '0.15', 'warm-up': '0.05', rounds: '1', outstanding: '64', payload: '512', scale: 0.02 };
 
