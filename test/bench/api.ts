@@ -22,7 +22,7 @@ export interface ApiClient {
   echo(payload: Uint8Array): Promise<Uint8Array>;
   /** One stream of `count` messages of 512 bytes each: resolves with the number of those that came. */
   items(count: number): Promise<number>;
-  /** The same from an Observable, where `items` has another source. */
+  /** The same from an Observable and read as one, where `items` is otherwise. */
   observed?(count: number): Promise<number>;
 }
 

@@ -1,5 +1,6 @@
 import { bytes, GridManager, type GridOptions, type GridPeer } from 'nestjs-grid/core';
 import type { Api, ApiClient, Meeting } from '../api.js';
+import { counted } from './counted.js';
 import { CAPACITY, generated, Handler, idle, observed, pushed } from './sources.js';
 
 export const originOf = (port: number): string => `http://127.0.0.1:${port}`;
@@ -57,15 +58,15 @@ export const raw: Api = {
 
   async connect(meeting) {
     const peer = await connectRaw(meeting);
-    const from = async (handler: number, count: number): Promise<number> => {
-      let taken = 0;
-      for await (const _ of peer.stream<Uint8Array>(handler, countPayload(count))) taken++;
-      return taken;
-    };
     return {
       ...echoOf(peer),
-      items: (count) => from(Handler.Items, count),
-      observed: (count) => from(Handler.ObservedItems, count),
+      async items(count) {
+        let taken = 0;
+        for await (const _ of peer.stream<Uint8Array>(Handler.Items, countPayload(count))) taken++;
+        return taken;
+      },
+      observed: (count) =>
+        counted(peer.stream<Uint8Array>(Handler.ObservedItems, countPayload(count)).toObservable()),
     };
   },
 };
