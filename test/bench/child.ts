@@ -22,7 +22,7 @@ export class Child {
 
   constructor(assignment: Assignment) {
     const { role, run } = assignment;
-    const nodeArgs = ['--expose-gc', '--disable-warning=ExperimentalWarning'];
+    const nodeArgs = ['--expose-gc', '--disable-warning=ExperimentalWarning', ...run.v8];
     const start = pinned
       ? { execPath: 'taskset', execArgv: ['-c', String(CORE[role]), process.execPath, ...nodeArgs] }
       : { execArgv: nodeArgs };

@@ -25,7 +25,12 @@ describe('the flags of the benchmark', () => {
       rounds: 1,
       seconds: 0.5,
       warmUpSeconds: 2,
+      v8: [],
     });
+    expect(readFlags(['--v8=--initial-old-space-size=256 --no-opt']).v8).toEqual([
+      '--initial-old-space-size=256',
+      '--no-opt',
+    ]);
   });
 
   test('a smoke run is small, and flags beside it still count', () => {
@@ -48,6 +53,8 @@ describe('the flags of the benchmark', () => {
     [['--seconds', '0'], '--seconds 0: must be a number of seconds above 0'],
     [['--warm-up', '1e3'], '--warm-up 1e3: must be a number of seconds'],
     [['--peers', 'some'], '--peers some: must be all'],
+    [['--v8', 'fast'], "--v8 'fast': must be flags of node"],
+    [['--v8='], "--v8 '': must be flags of node"],
     [['--json', ''], '--json: needs a path'],
     [['--cases', 'unary'], "Unknown option '--cases'"],
     [['unary'], "Unexpected argument 'unary'"],

@@ -20,10 +20,13 @@ export interface Flags {
   readonly markdown: string | undefined;
   /** Where the CPU profile of each process goes. */
   readonly profile: string | undefined;
+  /** Flags of V8 for every process that is measured. */
+  readonly v8: readonly string[];
 }
 
 export const USAGE = `npm run bench -- [--only ${CASE_NAMES.join(',')}] [--payload 512,4096] [--outstanding 1,16,64,256]
-  [--rounds 3] [--seconds 2] [--warm-up 3] [--peers all] [--json FILE] [--markdown FILE] [--profile DIR] [--smoke]`;
+  [--rounds 3] [--seconds 2] [--warm-up 3] [--peers all] [--json FILE] [--markdown FILE] [--profile DIR] [--v8=FLAGS]
+  [--smoke]`;
 
 const FULL = { seconds: '2', 'warm-up': '3', rounds: '3', outstanding: '1,16,64,256', payload: '512,4096', scale: 1 };
 /** Long enough to see that every case works, too short to mean anything. */
@@ -44,6 +47,7 @@ export function readFlags(args: string[]): Flags {
       json: { type: 'string' },
       markdown: { type: 'string' },
       profile: { type: 'string' },
+      v8: { type: 'string' },
       smoke: { type: 'boolean', default: false },
     },
   });
@@ -61,6 +65,7 @@ export function readFlags(args: string[]): Flags {
     json: file('json', given.json),
     markdown: file('markdown', given.markdown),
     profile: file('profile', given.profile),
+    v8: given.v8 === undefined ? [] : given.v8.split(' ').map(v8Flag),
   };
 }
 
@@ -87,6 +92,11 @@ function seconds(flag: string, word: string): number {
 function caseName(word: string): CaseName {
   if (isCaseName(word)) return word;
   throw new Error(`--only ${word}: known are ${CASE_NAMES.join(', ')}`);
+}
+
+function v8Flag(word: string): string {
+  if (/^--[a-z]/.test(word)) return word;
+  throw new Error(`--v8 '${word}': must be flags of node, like --v8=--initial-old-space-size=256`);
 }
 
 function file(flag: string, path: string | undefined): string | undefined {

@@ -30,6 +30,7 @@ const setUp = [
   `${flags.rounds} interleaved rounds of ${flags.seconds} s after ${flags.warmUpSeconds} s of warm-up: medians.`,
   'CPU: client and server together. RSS: at the end (peak). Other load: cores that something else kept busy, at worst;',
   'above 0.2 the rates mean little, the CPU per call still something.',
+  ...(flags.v8.length > 0 ? [`Every process with ${flags.v8.join(' ')}.`] : []),
   ...(peers.leftOut.length > 0 ? [`Left out: ${peers.leftOut.join(', ')}.`] : []),
   '',
   ...[...new Set(runs.map(({ api }) => api))].map((api) => `- ${api}: ${apiEntry(api).title}`),

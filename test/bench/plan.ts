@@ -19,11 +19,12 @@ function runsOf(name: CaseName, round: number, flags: Flags, peers: Peers): Run[
   const payloads = entry.payload === undefined ? flags.payload : [entry.payload];
   // a smoke run takes one load, the largest
   const outstanding = entry.outstanding?.slice(flags.scale < 1 ? -1 : 0) ?? flags.outstanding;
-  const times = { warmUpMs: flags.warmUpSeconds * 1000, measureMs: flags.seconds * 1000, scale: flags.scale };
+  const { warmUpSeconds, seconds, scale, v8 } = flags;
+  const common = { round, warmUpMs: warmUpSeconds * 1000, measureMs: seconds * 1000, scale, v8 };
   return payloads.flatMap((payload) =>
     outstanding.flatMap((outstanding) =>
       parts.flatMap((part) =>
-        apis.map((api) => ({ case: name, api, part, payload, outstanding, round, ...times })),
+        apis.map((api) => ({ case: name, api, part, payload, outstanding, ...common })),
       ),
     ),
   );

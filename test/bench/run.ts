@@ -19,6 +19,8 @@ export interface Run {
   readonly measureMs: number;
   /** Share of the full counts of calls, streams and peers: 1, or less where only the way is tried. */
   readonly scale: number;
+  /** Flags of V8 for every process. */
+  readonly v8: readonly string[];
 }
 
 /** A count of the full run, as large as this one takes it. */
