@@ -60,12 +60,15 @@ export function unshared(bytes: Uint8Array, crowded: boolean): Uint8Array {
 /** The same for an opening message, which is kept as long as its call. */
 export function unsharedOpening(message: Message, { crowded }: HeldBytes): Message {
   const { payload, subroute } = message;
-  // both are views of one frame
-  const view = payload ?? subroute;
-  if (view === undefined || (!crowded && view.buffer.byteLength <= SHARED_BYTES)) return message;
+  // each by itself: an empty payload is no view of the frame, and what lies where a frame is split is a copy
+  if (!crowded && !isOfLarge(payload) && !isOfLarge(subroute)) return message;
   const own = {
     payload: payload && unshared(payload, crowded),
     subroute: subroute && unshared(subroute, crowded),
   };
   return own.payload === payload && own.subroute === subroute ? message : { ...message, ...own };
+}
+
+function isOfLarge(view: Uint8Array | undefined): boolean {
+  return view !== undefined && view.buffer.byteLength > SHARED_BYTES;
 }
