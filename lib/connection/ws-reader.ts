@@ -1,8 +1,10 @@
 import { maskInPlace, SplitFrame, type Frame } from '../wire/index.js';
 import { BINARY, FIN, KEY_BYTES, LENGTH, LENGTH_16, LENGTH_64, MASKED, PING, PONG } from './ws-header.js';
 
-/** Memory that a message gets for its announced length alone; it grows with what really comes. Room for 1 MiB in it. */
-const ADVANCE_BYTES = 1024 * 1024 + 64 * 1024;
+/** Memory that a message gets for its announced length alone. */
+const ADVANCE_BYTES = 128 * 1024;
+/** So many times what has really come it gets later on. */
+const GROWTH = 9;
 
 /** The first byte of a binary message that is whole in one frame. */
 const WHOLE_BINARY = FIN | BINARY;
@@ -49,10 +51,16 @@ export class WsReader {
       piece = Buffer.concat([this.start, piece]);
       this.start = NOTHING;
     }
-    for (let at = 0; at < piece.length && !this.gaveUp; ) {
-      if (this.head) at = this.readSecond(this.head, piece, at);
-      else if (this.message) at = this.readOn(this.message, piece, at);
-      else at = this.readFrame(piece, at);
+    let at = 0;
+    try {
+      while (at < piece.length && !this.gaveUp) {
+        if (this.head) at = this.readSecond(this.head, piece, at);
+        else if (this.message) at = this.readOn(this.message, piece, at);
+        else at = this.readFrame(piece, at);
+      }
+    } finally {
+      // a taker threw: where the next frame starts is not known any more, and a payload must not be read as one
+      if (at < piece.length) this.gaveUp = true;
     }
   }
 
@@ -125,7 +133,7 @@ export class WsReader {
   }
 
   private grow(message: Buffer, least: number): Buffer {
-    const grown = Buffer.allocUnsafe(Math.min(this.length, Math.max(least, 2 * message.length)));
+    const grown = Buffer.allocUnsafe(Math.min(this.length, Math.max(least, GROWTH * message.length)));
     grown.set(message.subarray(0, this.filled));
     this.message = grown;
     return grown;

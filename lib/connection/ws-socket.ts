@@ -122,7 +122,7 @@ function readPast({ stream, masks, maxBytes }: WsStream, onMessage: (message: Fr
     onControl: pass,
     onRest(bytes) {
       // in the first place as it was: who counts what comes does so behind it
-      stream.off('data', read).prependListener('data', listener as () => void);
+      stream.prependListener('data', listener as () => void).off('data', read);
       pass(bytes);
     },
   });

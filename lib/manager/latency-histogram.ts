@@ -37,7 +37,7 @@ export class LatencyHistogram {
     this.count++;
     this.totalMs += ms;
     if (ms > this.maxMs) this.maxMs = ms;
-    const bits = 32 - Math.clz32(ms / FIRST_MS);
+    const bits = 32 - Math.clz32(Math.max(0, ms) / FIRST_MS);
     this.buckets[ms < LONGEST_MS ? bucketOf(ms, FIRST_BUCKETS[bits]!) : LAST]!++;
   }
 

@@ -130,6 +130,27 @@ describe.each([
       readers.push(reader);
     }
     expect(readers).toHaveLength(20);
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * 1.5 * 1024 * 1024);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(20 * 256 * 1024);
+  });
+
+  it('reads nothing more once a taker threw: no payload is taken for a frame', () => {
+    const inner = encoded(BINARY, patternBytes(3), Buffer.alloc(4));
+    const outer = encoded(BINARY, inner, Buffer.alloc(4));
+    const stream = Buffer.concat([encoded(BINARY, patternBytes(1), Buffer.alloc(4)), outer]);
+    const lengths: number[] = [];
+    const reader = new WsReader({
+      masked,
+      maxBytes: MAX_BYTES,
+      onMessage(message) {
+        lengths.push(message.length);
+        throw new Error('of no use');
+      },
+      onControl() {},
+      onRest() {},
+    });
+    const cut = stream.length - inner.length;
+    expect(() => reader.read(Buffer.from(stream.subarray(0, cut)))).toThrow('of no use');
+    reader.read(Buffer.from(stream.subarray(cut)));
+    expect(lengths).toEqual([1]);
   });
 });

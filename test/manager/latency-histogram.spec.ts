@@ -30,8 +30,8 @@ describe('a histogram of latencies', () => {
     }
   });
 
-  test('takes none, and what no bound holds', () => {
-    expect(bucketOf(0)).toBe(0.01);
+  test('takes none, less than none, and what no bound holds', () => {
+    for (const ms of [0, -0.5]) expect(bucketOf(ms)).toBe(0.01);
     for (const ms of [2 ** 32 * 0.01, 1e9, 1e300]) expect(bucketOf(ms)).toBe(Infinity);
   });
 });
