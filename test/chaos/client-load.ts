@@ -5,7 +5,7 @@ import type { Chance } from './chance.js';
 import { HttpClient, type Answer, type Ask } from './http-client.js';
 import { monotonic } from './monotonic.js';
 import type { Begun, Content, Operation } from './operation.js';
-import { lasts } from './pace.js';
+import { lasts } from '../pace.js';
 
 /** A client waits no longer for an answer. */
 export const CLIENT_WITHIN_MS = 20_000;

@@ -2,7 +2,7 @@ import type { Cluster } from '../../sample/storage/src/launcher/cluster.js';
 import type { NodeProcess } from '../../sample/storage/src/launcher/node-process.js';
 import { until } from '../conformance/hang-budget.js';
 import type { Chance } from './chance.js';
-import { lasts } from './pace.js';
+import { lasts } from '../pace.js';
 import type { Violation } from './violation.js';
 import type { Wires } from './wires.js';
 

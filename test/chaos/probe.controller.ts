@@ -1,16 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Controller, Get, Inject, Post, Query } from '@nestjs/common';
 import { Locks } from '../../sample/storage/src/lock/locks.js';
-import { collectGarbage } from '../garbage.js';
+import { finalizeGarbage } from '../garbage.js';
+import { lasts } from '../pace.js';
 import type { CallTap } from './call-tap.js';
 import { Journal } from './journal.js';
 import { monotonic } from './monotonic.js';
-import { lasts } from './pace.js';
 import { TurnedClock } from './turned-clock.js';
 
 export const CALL_TAPS = Symbol('CALL_TAPS');
-const FINALIZERS_MS = 20;
 /** A holder makes sure this often. */
 const CHECK_EVERY_MS = 15;
 
@@ -37,11 +35,7 @@ export class ProbeController {
   @Get('holdings')
   async holdings(): Promise<Holdings> {
     // what the first collection finalizes, the second one frees
-    for (let round = 0; round < 2; round++) {
-      collectGarbage();
-      // finalizers run some time after it, and nothing tells when
-      await delay(FINALIZERS_MS);
-    }
+    for (let round = 0; round < 2; round++) await finalizeGarbage();
     const resources: Record<string, number> = {};
     for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
     const openCalls = this.taps.reduce((sum, { open }) => sum + open, 0);

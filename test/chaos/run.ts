@@ -12,7 +12,7 @@ import { HistoryChecker } from './history-checker.js';
 import { JournalReader } from './journal-reader.js';
 import { LockChecker } from './lock-checker.js';
 import { Outcome } from './outcome.js';
-import { lasts } from './pace.js';
+import { lasts } from '../pace.js';
 import type { Holdings } from './probe.controller.js';
 import { Scoreboard } from './scoreboard.js';
 import type { Violation } from './violation.js';

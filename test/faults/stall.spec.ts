@@ -1,6 +1,7 @@
 // Black holes between two processes: both ends tell of the loss within the ping window and not before.
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '../conformance/hang-budget.js';
+import { lasts } from '../pace.js';
 import { ProxiedCluster, type Facts, type HostProcess } from './host-process.js';
 
 const PING_MS = 400;
@@ -87,7 +88,7 @@ describe('nothing arrives', () => {
     proxy.stall();
     const late = caller.tell('request', order);
     // half of the window that one interval leaves
-    await new Promise((resolve) => setTimeout(resolve, PING_MS / 2));
+    await lasts(PING_MS / 2);
     proxy.heal();
     expect(await late).toMatchObject({ answer: 'late' });
     for (const host of [caller, target]) {

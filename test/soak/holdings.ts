@@ -1,6 +1,8 @@
 import { getEventListeners } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
+import { setInterval } from 'node:timers/promises';
 import type { GridStats } from 'nestjs-grid';
+import { finalizeGarbage } from '../garbage.js';
+import { until } from '../until.js';
 import type { Couple } from './couple.js';
 import { LASTING } from './mix.js';
 
@@ -20,20 +22,17 @@ export interface Holdings {
 
 /** What is held when nothing has anything left to do; an error tells what is still there when that does not come. */
 export async function holdingsOf(couple: Couple): Promise<Holdings> {
-  const giveUpAt = performance.now() + QUIET_WITHIN_MS;
-  for (;;) {
-    const counts = countsOf(couple);
-    const left = Object.entries(counts).filter(([what, count]) => what.startsWith('open ') && count > 0);
-    if (left.length === 0) break;
-    if (performance.now() > giveUpAt) throw new Error(`still there: ${JSON.stringify(Object.fromEntries(left))}`);
-    await delay(LOOK_EVERY_MS);
-  }
-  // what the first collection finalizes, the next one frees; finalizers run some time after it, and nothing tells when
-  for (let round = 0; round < 4; round++) {
-    await delay(20);
-    collectGarbage();
-  }
+  const open = (): string[] => Object.entries(countsOf(couple)).flatMap(openOf);
+  await until(() => open().length === 0, 'quiet', QUIET_WITHIN_MS).catch((error: unknown) => {
+    throw new Error(`still there: ${open().join(', ')}`, { cause: error });
+  });
+  // what the first collection finalizes, the next one frees
+  for (let round = 0; round < 4; round++) await finalizeGarbage();
   return { heapUsed: process.memoryUsage().heapUsed, counts: countsOf(couple) };
+}
+
+function openOf([what, count]: [string, number]): string[] {
+  return what.startsWith('open ') && count > 0 ? [`${what}: ${count}`] : [];
 }
 
 /**
@@ -41,10 +40,8 @@ export async function holdingsOf(couple: Couple): Promise<Holdings> {
  * a moment, such as the timer that watches a write, does not belong to it.
  */
 export async function baseLineOf(couple: Couple): Promise<Holdings> {
-  const until = performance.now() + MOMENT_MS;
   let least = await holdingsOf(couple);
-  while (performance.now() < until) {
-    await delay(LOOK_EVERY_MS);
+  for await (const _ of looks(MOMENT_MS)) {
     const { heapUsed, counts } = await holdingsOf(couple);
     const names = Object.keys(counts).filter((what) => what in least.counts);
     const entries = names.map((what) => [what, Math.min(counts[what]!, least.counts[what]!)] as const);
@@ -58,16 +55,23 @@ export async function baseLineOf(couple: Couple): Promise<Holdings> {
  * and goes.
  */
 export async function compare(couple: Couple, before: Holdings): Promise<{ after: Holdings; left: string[] }> {
-  const giveUpAt = performance.now() + QUIET_WITHIN_MS;
-  let lasting: ReadonlySet<string> | undefined;
-  for (;;) {
-    const after = await holdingsOf(couple);
-    const differing = differences(before, after);
-    lasting = new Set([...differing.keys()].filter((what) => lasting?.has(what) ?? true));
-    if (lasting.size === 0 || performance.now() > giveUpAt) {
-      return { after, left: [...differing].filter(([what]) => lasting!.has(what)).map(([, text]) => text) };
-    }
-    await delay(LOOK_EVERY_MS);
+  let after = await holdingsOf(couple);
+  let left = differences(before, after);
+  for await (const _ of looks(QUIET_WITHIN_MS)) {
+    if (left.size === 0) break;
+    after = await holdingsOf(couple);
+    const now = differences(before, after);
+    left = new Map([...now].filter(([what]) => left.has(what)));
+  }
+  return { after, left: [...left.values()] };
+}
+
+/** Looks at something that changes by itself, again and again for so long. */
+async function* looks(ms: number): AsyncGenerator<void> {
+  const endsAt = performance.now() + ms;
+  for await (const _ of setInterval(LOOK_EVERY_MS)) {
+    if (performance.now() > endsAt) return;
+    yield;
   }
 }
 
@@ -81,11 +85,6 @@ function differences(before: Holdings, after: Holdings): Map<string, string> {
     if (was !== is) texts.set(what, `${what}: ${was} before, ${is} after`);
   }
   return texts;
-}
-
-function collectGarbage(): void {
-  if (!globalThis.gc) throw new Error('run with --expose-gc');
-  globalThis.gc();
 }
 
 function countsOf({ core, nest }: Couple): Record<string, number> {

@@ -1,4 +1,5 @@
-import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
+import { lasts } from '../pace.js';
 import { joinCouple, type Couple } from './couple.js';
 import { readFlags, USAGE, type Flags } from './flags.js';
 import { baseLineOf, compare, type Holdings } from './holdings.js';
@@ -92,7 +93,7 @@ async function reconnecting({ core, nest, reset }: Couple, reconnects: number): 
     const wait = { timeoutMs: RECONNECT_WITHIN_MS };
     await Promise.all([core, nest].map(({ peers }) => peers[0]!.waitForConnect(wait)));
     // so long the calls pause that found no connection
-    await delay(AWAY_MS);
+    await lasts(AWAY_MS);
   }
   over = true;
   const { counts } = await calls;

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { GridError, type GridPeer } from 'nestjs-grid';
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
+import { lasts } from '../pace.js';
 import { ASKED, BREAKS, ECHO, FAIL, ITEM_COUNT, ITEMS, NOBODY, SUM, TOLD, WAIT } from './answers.controller.js';
 import type { Couple } from './couple.js';
 
@@ -75,7 +75,7 @@ export async function runMix(couple: Couple, calls: number, outstanding: number,
       const kind = TURNS[(made++ * 37) % TURNS.length]!;
       const end = await endOf(kind.call(couple));
       // without a connection calls fail at once: workers that never wait would keep it from coming back
-      if (end === 'UNAVAILABLE') await delay(AWAY_MS);
+      if (end === 'UNAVAILABLE') await lasts(AWAY_MS);
       ends.counts.set(end, (ends.counts.get(end) ?? 0) + 1);
       if (end !== kind.ends) {
         const name = Object.keys(MIX).find((one) => MIX[one] === kind);

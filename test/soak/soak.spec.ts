@@ -6,13 +6,13 @@ import { expect, it } from '@jest/globals';
 import { volume } from '../scale.js';
 
 /** Built by `npm run build`, which `npm test` runs first. */
-const SOAK = join(process.cwd(), 'test/soak/dist/main.js');
+const SOAK = join(process.cwd(), 'test/soak/dist/soak/main.js');
 const HANG_MS = volume(240_000, 7_200_000);
 const CALLS = volume(20_000, 1_000_000);
 const RECONNECTS = volume(100, 10_000);
 
 async function soak(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const child = spawn(process.execPath, ['--expose-gc', SOAK, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [SOAK, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit') as Promise<[number | null]>]);
   return { code, output };
 }
