@@ -6,7 +6,7 @@ import { expect, it } from '@jest/globals';
 import { volume } from '../scale.js';
 
 /** Built by `npm run build`, which `npm test` runs first. */
-const SOAK = join(process.cwd(), 'test/soak/dist/soak/main.js');
+const SOAK = join(process.cwd(), 'test/soak/dist/test/soak/main.js');
 const HANG_MS = volume(240_000, 7_200_000);
 const CALLS = volume(20_000, 1_000_000);
 const RECONNECTS = volume(100, 10_000);
