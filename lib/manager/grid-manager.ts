@@ -123,11 +123,15 @@ export class GridManager {
 
   /**
    * Registers a handler; the returned function removes it. A contract decides its kind, capacities, codec and schemas; a
-   * pattern is a request and a stream, whichever the caller asks for, unless `options.kind` says so.
+   * pattern is a request and a stream, whichever the caller asks for, unless `options.kind` says so. `P` is the handler's
+   * word for what comes, not checked.
    * @throws GridError INVALID_ARGUMENT (handler ID), ALREADY_EXISTS (a second handler for it).
    */
-  // oxlint-disable-next-line typescript/no-explicit-any -- what comes with a pattern only its handler knows
-  handle(to: Pattern, options: HandleOptions, run: (payload: any, context: CallContext) => unknown): () => void;
+  handle<P = unknown>(
+    to: Pattern,
+    options: HandleOptions,
+    run: (payload: P, context: CallContext) => unknown,
+  ): () => void;
   // last, for the compiler explains the last overload: what is typed should say what is wrong
   handle<C extends Contract>(to: C, options: HandleOptions, run: ContractHandler<C>): () => void;
   handle(
@@ -161,8 +165,7 @@ export class GridManager {
   }
 
   /** Makes one request to all other hosts (or to `peers`) at once; the outcomes come as they come. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- what a pattern answers only the caller knows
-  requestAll<Res = any>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
+  requestAll<Res = unknown>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
   requestAll<Req, Res>(
     to: RequestContract<Req, Res>,
     payload: NoInfer<Req>,

@@ -38,7 +38,7 @@ export class GridPeer {
    * One request, one answer. Without `timeoutMs` or `deadline` it ends after 60 s. Not connected: rejects at once with
    * UNAVAILABLE, reason `not-connected`, `notSent`.
    */
-  // oxlint-disable-next-line typescript/no-explicit-any -- what a pattern answers only the caller knows
+  // oxlint-disable-next-line typescript/no-explicit-any -- API spec §3: untyped unless named, as in Nest's ClientProxy
   request<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Promise<Res>;
   // last, for the compiler explains the last overload: what is typed should say what is wrong
   request<Req, Res>(to: RequestContract<Req, Res>, ...args: PayloadArgs<Req>): Promise<Res>;
@@ -47,7 +47,7 @@ export class GridPeer {
   }
 
   /** A stream of messages, one way or both; it starts at once and has no deadline of its own. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- as above
+  // oxlint-disable-next-line typescript/no-explicit-any -- API spec §3, as above
   stream<Out = any, In = any>(to: Pattern, payload?: unknown, options?: StreamOptions<In>): GridCall<In, Out>;
   stream<Req, In, Out>(to: StreamContract<Req, In, Out>, ...args: StreamArgs<Req, In>): GridCall<In, Out>;
   stream(to: Pattern | StreamContract, payload?: unknown, options?: StreamOptions): GridCall {
@@ -60,8 +60,7 @@ export class GridPeer {
   }
 
   /** One answer or many, as Nest's `ClientProxy.send()` gives them. Cold: each subscription makes a call. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- as above
-  send<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Observable<Res> {
+  send<Res = unknown>(to: Pattern, payload?: unknown, options?: CallOptions): Observable<Res> {
     return this.caller.send(to, payload, options) as Observable<Res>;
   }
 

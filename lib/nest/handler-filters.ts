@@ -3,6 +3,7 @@ import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-hos
 import type { RequestContext } from '@nestjs/microservices';
 import { ExceptionFiltersContext } from '@nestjs/microservices/context/exception-filters-context.js';
 import type { RpcExceptionsHandler } from '@nestjs/microservices/exceptions/rpc-exceptions-handler.js';
+import type { Observable } from 'rxjs';
 import type { GridContext } from './grid-context.js';
 import type { HandlerOwner } from './handler-owners.js';
 
@@ -39,6 +40,8 @@ export class HandlerFilters {
     const container = { getModules: () => this.modules } as unknown as NestContainer;
     const [id, inquirer] = request ? [ContextIdFactory.getByRequest(request), controller.id] : [];
     const filters = new ExceptionFiltersContext(container, this.config);
-    return filters.create(controller.instance, callback, module, id, inquirer);
+    // Nest declares a handler's result, and only reads the metadata of the method
+    const method = callback as (data: unknown) => Observable<unknown>;
+    return filters.create(controller.instance, method, module, id, inquirer);
   }
 }

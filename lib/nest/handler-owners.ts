@@ -16,8 +16,7 @@ export interface HandlerOwner {
   readonly alone: boolean;
 }
 
-// oxlint-disable-next-line typescript/no-explicit-any -- Nest's own types ask for no less of a method
-type Method = (...args: unknown[]) => any;
+type Method = (...args: unknown[]) => unknown;
 
 /**
  * Tells which method a handler is: Nest gives a strategy the pattern and a function of its own, never the method. But

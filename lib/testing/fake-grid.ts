@@ -20,8 +20,12 @@ import { systemClock, type Clock } from '../time/index.js';
 import { FakeLink } from './fake-link.js';
 
 /** What a host answers, by pattern: `{ 60: (payload, context) => … }`. */
-// oxlint-disable-next-line typescript/no-explicit-any -- what comes with a pattern only its handler knows
-export type FakeHandlers = Readonly<Record<number | string, (payload: any, context: CallContext) => unknown>>;
+export type FakeHandlers = Readonly<Record<number | string, PatternHandler['run']>>;
+
+interface PatternHandler {
+  // a method, not a property: then a handler may name the type of its payload, and is given `unknown` where it does not
+  run(payload: unknown, context: CallContext): unknown;
+}
 
 export interface FakeGridOptions {
   /** This process's own origin. Default `http://localhost:1`. */
@@ -82,8 +86,7 @@ export class FakeGrid extends Grid {
     to: StreamContract<Req, In, Out>,
     run: (payload: Req, context: CallContext) => AsyncIterable<Out> | Observable<Out> | Readable | Out | Promise<Out>,
   ): this;
-  // oxlint-disable-next-line typescript/no-explicit-any -- as above
-  answer(origin: string, to: Pattern, run: (payload: any, context: CallContext) => unknown): this;
+  answer<P = unknown>(origin: string, to: Pattern, run: (payload: P, context: CallContext) => unknown): this;
   answer(origin: string, to: Pattern | Contract, run: HandlerFunction): this {
     const { handlers, answers } = this.host(origin);
     const { name } = resolvePattern(isContract(to) ? to.id : to);

@@ -1,6 +1,7 @@
 import { applyDecorators } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { GridContext, GridInput, GridRequest, GridStream, type Grid } from 'nestjs-grid';
+import type { FakeGrid, FakeHandlers } from 'nestjs-grid/testing';
 import { of, type Observable } from 'rxjs';
 import type { Entry, Query } from '../contracts.js';
 import { Look, Ping, Upload, Walk } from '../contracts.js';
@@ -52,4 +53,18 @@ export function atRunTime(grid: Grid): void {
   grid.handle(Upload, { subroute: 'disk1' }, async function* (_query, { input }) {
     for await (const chunk of input) yield chunk.length;
   });
+  // without a contract the handler says what it expects
+  grid.handle(60, {}, (query: Query) => query.key);
+  grid.handle<Query>(61, {}, ({ key }) => key);
+  grid.handle('any', {}, (payload) => String(payload));
+}
+
+export const played: FakeHandlers = {
+  60: (query: Query) => query.key,
+  61: (payload) => String(payload),
+};
+
+export function playedLater(grid: FakeGrid): void {
+  grid.answer('http://a', 60, (query: Query) => query.key);
+  grid.answer('http://a', Look, (query) => ({ size: query.key.length }));
 }

@@ -1,7 +1,8 @@
-import { defineStream, type GridClient, type GridPeer } from 'nestjs-grid';
-import { Look, Since, Upload, Walk } from '../contracts.js';
+import { defineStream, type Grid, type GridClient, type GridPeer } from 'nestjs-grid';
+import { fakeGrid } from 'nestjs-grid/testing';
+import { Look, type Query, Since, Upload, Walk } from '../contracts.js';
 
-export async function calls(peer: GridPeer, client: GridClient): Promise<void> {
+export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Promise<void> {
   // refused: Argument of type 'RequestContract<Query, Entry>' is not assignable to parameter of type 'Pattern'
   await peer.request(Look);
   // refused: Type 'number' is not assignable to type 'string'
@@ -28,6 +29,16 @@ export async function calls(peer: GridPeer, client: GridClient): Promise<void> {
   client.send(Look);
   // refused: is not assignable to parameter of type 'Query'
   client.send(Look, 1);
+  // refused: 'value' is of type 'unknown'
+  peer.send(60).subscribe((value) => value.size);
+  // refused: 'outcome.value' is of type 'unknown'
+  for (const outcome of await grid.requestAll(60).all()) if (outcome.status === 'fulfilled') outcome.value.size;
+  // refused: 'payload' is of type 'unknown'
+  grid.handle(60, {}, (payload) => payload.key);
+  // refused: Property 'siez' does not exist on type 'Query'
+  grid.handle(60, {}, (query: Query) => query.siez);
+  // refused: 'payload' is of type 'unknown'
+  fakeGrid({ 'http://a': { 60: (payload) => payload.key } });
   // refused: Property 'inCapacity' is missing in type
   defineStream<void, string, void>({ id: 1, name: 'x' });
 }
