@@ -21,7 +21,7 @@ import { inputSource, OpenCall } from './open-call.js';
 import { joinSubroute, type Pattern } from './pattern.js';
 import { PendingRequest } from './pending-request.js';
 import { SentCall } from './sent-call.js';
-import { discardResult } from './source.js';
+import { discardResult } from './source-of.js';
 import { Targets, type Target } from './target.js';
 
 export interface CallerPorts {

@@ -10,7 +10,8 @@ import { InterceptedHandler } from './intercept-handler.js';
 import { unreadable } from './message-reader.js';
 import { inOwnContext } from './own-context.js';
 import { isThenable } from './result-kind.js';
-import { NOWHERE, sourceOf } from './source.js';
+import { sourceOf } from './source-of.js';
+import { NOWHERE } from './source.js';
 import { checked } from './standard-schema.js';
 
 /** Takes the events of one pattern: answered on receipt, then each handler runs; what they throw is logged. */

@@ -12,9 +12,11 @@ import { DEFAULT_OUT_BUFFER } from './handler-spec.js';
 import { observeMessages } from './message-observer.js';
 import { MessageReader } from './message-reader.js';
 import { Outflow, UnsendableValue } from './outflow.js';
+import { PullSource } from './pull-source.js';
+import { PushSource } from './push-source.js';
 import { isAsyncIterable, isIterable } from './result-kind.js';
 import { cancelled } from './signal-watch.js';
-import { NOWHERE, PullSource, PushSource, type Source } from './source.js';
+import { NOWHERE, type Source } from './source.js';
 import type { Target } from './target.js';
 
 export interface OpenCallFacts {

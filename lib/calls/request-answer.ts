@@ -8,7 +8,8 @@ import { DEFAULT_OUT_CAPACITY } from './handler-spec.js';
 import { unreadable } from './message-reader.js';
 import { UnsendableValue } from './outflow.js';
 import { isThenable } from './result-kind.js';
-import { discardResult, sourceOf, type Sink, type Source } from './source.js';
+import { discardResult, sourceOf } from './source-of.js';
+import type { Sink, Source } from './source.js';
 import { StreamAnswer } from './stream-answer.js';
 
 /**

@@ -7,7 +7,8 @@ import { DEFAULT_OUT_BUFFER } from './handler-spec.js';
 import { MessageReader, unreadable } from './message-reader.js';
 import { Outflow, type OutflowPorts } from './outflow.js';
 import { isThenable } from './result-kind.js';
-import { discardResult, sourceOf, type Sink, type Source } from './source.js';
+import { discardResult, sourceOf } from './source-of.js';
+import type { Sink, Source } from './source.js';
 import { checked } from './standard-schema.js';
 
 /** The answer to one stream: each value a message, then the end. */

@@ -1,0 +1,105 @@
+import { isReadable, isThenable } from './result-kind.js';
+import { currentContext, type Sink, type Source } from './source.js';
+
+type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>;
+
+const askNext = (iterator: AnyIterator): unknown => iterator.next();
+const askReturn = (iterator: AnyIterator): unknown => iterator.return?.();
+
+/** An async generator, iterable or Readable: one value is asked for each time the sink is ready, never two at once. */
+export class PullSource implements Source {
+  private state: 'idle' | 'pulling' | 'over' = 'idle';
+  private stopped: (() => void) | undefined = undefined;
+
+  constructor(
+    private readonly iterator: AnyIterator,
+    public sink: Sink,
+    private readonly release?: () => void,
+    // generator bodies see the async context of who pulls them: it has to be that of the call, not of the socket
+    private readonly context = currentContext(),
+  ) {}
+
+  static of(iterable: AsyncIterable<unknown>, sink: Sink): PullSource {
+    if (!isReadable(iterable)) return new PullSource(iterable[Symbol.asyncIterator](), sink);
+    // its iterator listens for errors only from the first pull on, and destroys only what was pulled from
+    iterable.on('error', () => {});
+    return new PullSource(iterable[Symbol.asyncIterator](), sink, () => iterable.destroy());
+  }
+
+  resume(): void {
+    // an iterator that answers at once goes on in the same turn, as far as the credits reach
+    while (this.state === 'idle' && this.sink.isReady()) {
+      this.state = 'pulling';
+      let next: unknown;
+      try {
+        next = this.context.runInAsyncScope(askNext, undefined, this.iterator);
+      } catch (thrown) {
+        this.onFailure(thrown);
+        return;
+      }
+      if (isThenable(next)) {
+        Promise.resolve(next as PromiseLike<IteratorResult<unknown>>).then(this.onNext, this.onFailure);
+        return;
+      }
+      this.take(next as IteratorResult<unknown>);
+    }
+  }
+
+  stop(stopped: () => void): void {
+    if (this.state === 'over') {
+      stopped();
+      return;
+    }
+    const pulling = this.state === 'pulling';
+    this.state = 'over';
+    let returned: unknown;
+    try {
+      returned = this.context.runInAsyncScope(askReturn, undefined, this.iterator);
+      this.release?.();
+    } catch {
+      // the call is over already: nobody is left to tell
+    }
+    const hasReturn = typeof this.iterator.return === 'function';
+    // a generator answers return() after the pull that runs; an iterator without one has ended when that pull has
+    if (pulling && !hasReturn) this.stopped = stopped;
+    else if (hasReturn) Promise.resolve(returned).then(stopped, stopped);
+    else stopped();
+  }
+
+  private readonly onNext = (result: IteratorResult<unknown>): void => {
+    this.take(result);
+    this.resume();
+  };
+
+  private take(result: IteratorResult<unknown>): void {
+    if (this.state === 'over') {
+      this.stopped?.();
+      return;
+    }
+    let done: boolean;
+    let value: unknown;
+    try {
+      done = Boolean(result.done);
+      value = done ? undefined : result.value;
+    } catch (thrown) {
+      this.onFailure(thrown);
+      return;
+    }
+    if (done) {
+      this.state = 'over';
+      this.sink.end();
+      return;
+    }
+    this.state = 'idle';
+    this.sink.value(value);
+  }
+
+  private readonly onFailure = (thrown: unknown): void => {
+    if (this.state === 'over') {
+      this.stopped?.();
+      return;
+    }
+    this.state = 'over';
+    this.sink.fail(thrown);
+  };
+}
