@@ -223,31 +223,23 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     if (this.onWire === 'over') this.countGone();
   }
 
-  private handleInput(message: Message): void {
-    if (this.input.end) {
+  private handleInput({ flags, payload }: Message): void {
+    const { input } = this;
+    if (input.end) {
       this.endByProtocol(new GridError('FAILED_PRECONDITION', TEXT.noInput, { reason: 'protocol' }));
       return;
     }
-    if (message.flags & Flag.Eof) {
-      if (message.flags & Flag.PayloadIsErr) {
-        this.input.finish({ error: failureOfText(decodeErrorText(message.payload)) });
-        return;
-      }
-      if (message.payload) {
-        this.countInput(message.payload);
-        const refusal = this.input.append(message.payload);
-        if (refusal) {
-          this.endByProtocol(refusal);
-          return;
-        }
-      }
-      this.input.finish(CLEAN_END);
+    const last = (flags & Flag.Eof) !== 0;
+    if (last && flags & Flag.PayloadIsErr) {
+      input.finish({ error: failureOfText(decodeErrorText(payload)) });
       return;
     }
-    const payload = message.payload ?? EMPTY;
-    this.countInput(payload);
-    const overrun = this.input.push(payload);
-    if (overrun) this.endByProtocol(overrun);
+    // an item may be empty; an end may come without one
+    const item = payload ?? (last ? undefined : EMPTY);
+    if (item) this.countInput(item);
+    const refusal = item && (last ? input.append(item) : input.push(item));
+    if (refusal) this.endByProtocol(refusal);
+    else if (last) input.finish(CLEAN_END);
   }
 
   /** The deadline of one that does not comes first (spec §8). */
