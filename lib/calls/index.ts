@@ -20,6 +20,7 @@ export type { GridCall } from './grid-call.js';
 export { logText } from './handler-failure.js';
 export { HandlerTable, type HandlerTablePorts } from './handler-table.js';
 export { type HandlerFunction, type HandlerKind, type HandlerSpec } from './handler-spec.js';
+export { heardReadable } from './heard-readable.js';
 export type { HandlerEnd, HandlerInterceptor, IncomingCall } from './intercept-handler.js';
 export type { AnyCallInterceptor, CallInterceptor, KindInterceptor, OutgoingCall } from './intercept.js';
 export { msgpack, type MsgpackOptions } from './msgpack.js';
@@ -34,6 +35,6 @@ export {
   type Route,
   type RoutePattern,
 } from './pattern.js';
-export { isAsyncIterable, isReadable, isThenable } from './result-kind.js';
+export { isAsyncIterable, isThenable } from './result-kind.js';
 export { checkSignal } from './signal-watch.js';
 export type { InputOf, OutputOf, StandardSchema } from './standard-schema.js';

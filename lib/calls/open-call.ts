@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { isObservable, Observable } from 'rxjs';
+import { Observable } from 'rxjs';
 import { GridError, handled, textOf } from '../errors/index.js';
 import { CLEAN_END, Fifo, type CallerStream, type End } from '../mux/index.js';
 import { named, unreadableAnswer, unsendable } from './call-error.js';
@@ -13,9 +13,9 @@ import { observeMessages } from './message-observer.js';
 import { MessageReader } from './message-reader.js';
 import { Outflow, UnsendableValue } from './outflow.js';
 import { PullSource } from './pull-source.js';
-import { PushSource } from './push-source.js';
-import { isAsyncIterable, isIterable } from './result-kind.js';
+import { isIterable } from './result-kind.js';
 import { cancelled } from './signal-watch.js';
+import { sourceOf } from './source-of.js';
 import { NOWHERE, type Source } from './source.js';
 import type { Target } from './target.js';
 
@@ -273,8 +273,8 @@ class OutputReader extends MessageReader {
 
 /** The source that the option `input` is. @throws GridError INVALID_ARGUMENT for what is none. */
 export function inputSource(input: InputSource<unknown>): Source {
-  if (isObservable(input)) return new PushSource(input, NOWHERE);
-  if (isAsyncIterable(input)) return PullSource.of(input, NOWHERE);
+  const source = sourceOf(input, NOWHERE);
+  if (source) return source;
   if (isIterable(input) && !ArrayBuffer.isView(input)) return new PullSource(input[Symbol.iterator](), NOWHERE);
   const text = 'input must be an Iterable, AsyncIterable, Observable or Readable of messages';
   throw new GridError('INVALID_ARGUMENT', text, { notSent: true });

@@ -1,4 +1,5 @@
-import { isReadable, isThenable } from './result-kind.js';
+import { heardReadable } from './heard-readable.js';
+import { isThenable } from './result-kind.js';
 import { currentContext, type Sink, type Source } from './source.js';
 
 type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>;
@@ -20,10 +21,8 @@ export class PullSource implements Source {
   ) {}
 
   static of(iterable: AsyncIterable<unknown>, sink: Sink): PullSource {
-    if (!isReadable(iterable)) return new PullSource(iterable[Symbol.asyncIterator](), sink);
-    // its iterator listens for errors only from the first pull on, and destroys only what was pulled from
-    iterable.on('error', () => {});
-    return new PullSource(iterable[Symbol.asyncIterator](), sink, () => iterable.destroy());
+    const readable = heardReadable(iterable);
+    return new PullSource(iterable[Symbol.asyncIterator](), sink, readable && (() => readable.destroy()));
   }
 
   resume(): void {

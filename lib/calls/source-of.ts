@@ -4,7 +4,7 @@ import { PushSource } from './push-source.js';
 import { isAsyncIterable } from './result-kind.js';
 import { NOWHERE, type Sink, type Source } from './source.js';
 
-/** The source that a result is, undefined for a result that is a plain value. */
+/** The source that a result or an input is, undefined for a plain value. */
 export function sourceOf(result: unknown, sink: Sink): Source | undefined {
   if (typeof result !== 'object' || result === null) return undefined;
   if (isObservable(result)) return new PushSource(result, sink);

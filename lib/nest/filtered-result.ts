@@ -1,5 +1,6 @@
+import type { Readable } from 'node:stream';
 import { EMPTY, isObservable, of, type Subscription } from 'rxjs';
-import { isReadable, isThenable } from '../calls/index.js';
+import { heardReadable, isThenable } from '../calls/index.js';
 import { withPulled } from './pulled-result.js';
 
 /**
@@ -14,19 +15,20 @@ type Step = Promise<IteratorResult<unknown>>;
 
 /** Iterates once, as what it stands for does. One more promise per item is all that it costs while nothing throws. */
 class FilteredIterable implements AsyncIterable<unknown> {
+  private readonly readable: Readable | undefined;
+
   constructor(
     private readonly iterable: AsyncIterable<unknown>,
     private readonly handle: (thrown: unknown) => unknown,
   ) {
-    // the iterator of a Readable listens for errors only from the first pull on
-    if (isReadable(iterable)) iterable.on('error', () => {});
+    this.readable = heardReadable(iterable);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown> {
     const iterator = this.iterable[Symbol.asyncIterator]();
     // who stops it early must know whether that is told to anybody
     const Filtered = iterator.return ? StoppableIterator : FilteredIterator;
-    return new Filtered(iterator, this.iterable, this.handle);
+    return new Filtered(iterator, this.readable, this.handle);
   }
 }
 
@@ -36,7 +38,7 @@ class FilteredIterator implements AsyncIterator<unknown> {
 
   constructor(
     protected readonly iterator: AsyncIterator<unknown>,
-    protected readonly iterable: AsyncIterable<unknown>,
+    protected readonly readable: Readable | undefined,
     private readonly handle: (thrown: unknown) => unknown,
   ) {}
 
@@ -62,8 +64,7 @@ class StoppableIterator extends FilteredIterator {
   async return(): Step {
     if (this.instead) return await this.instead.return();
     const returned = this.iterator.return!();
-    // its own iterator destroys a Readable only once it was pulled from
-    if (isReadable(this.iterable)) this.iterable.destroy();
+    this.readable?.destroy();
     return await returned;
   }
 }

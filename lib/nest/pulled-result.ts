@@ -1,5 +1,5 @@
 import { isObservable, map } from 'rxjs';
-import { isAsyncIterable, isReadable } from '../calls/index.js';
+import { heardReadable, isAsyncIterable } from '../calls/index.js';
 
 /** The same result with each generator, iterable or Readable in it replaced; what an interceptor wrapped too. */
 export function withPulled(result: unknown, replace: (iterable: AsyncIterable<unknown>) => unknown): unknown {
@@ -14,13 +14,10 @@ type Result = IteratorResult<unknown>;
 
 /**
  * An iterable whose every step goes through `step`. It has a `return` iff the other one has: who stops it early must
- * know whether that is told to anybody. A Readable is destroyed by it, which its own iterator does only once it was
- * pulled from.
+ * know whether that is told to anybody.
  */
 export function stepped(iterable: AsyncIterable<unknown>, step: Step): AsyncIterable<unknown> {
-  const readable = isReadable(iterable) ? iterable : undefined;
-  // its iterator listens for errors only from the first pull on
-  readable?.on('error', () => {});
+  const readable = heardReadable(iterable);
   return {
     [Symbol.asyncIterator](): AsyncIterator<unknown> {
       const iterator = iterable[Symbol.asyncIterator]();
