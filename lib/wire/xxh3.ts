@@ -1,24 +1,19 @@
+import { SECRET32, SECRET_BYTES } from './xxh3-secret.js';
+
 /**
  * XXH3, 64 bit, seed 0, in plain 32-bit arithmetic: a 64-bit value is a pair (high, low) of int32. BigInt would be some
  * hundred times slower. A function that yields 64 bits returns the low half and leaves the high one in `high`.
  */
-
-const SECRET = Buffer.from(
-  'b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671fcb79e64eccc0e578825ad07dccff7221' +
-    'b8084674f743248ee03590e6813a264c3c2852bb91c300cb88d0658b1b532ea371644897a20df94e3819ef46a9deacd8' +
-    'a8fa763fe39c343ff9dcbbc7c70b4f1d8a51e04bcdb45931c89f7ec9d9787364eac5ac8334d3ebc3c581a0fffa1363eb' +
-    '170ddd51b7f0da49d316552629d4689e2b16be587d47a1fc8ff8b8d17ad031ce45cb3a8f95160428afd7fbcabb4b407e',
-  'hex',
-);
 
 // taken once: in a vm context (jest) each look at a global costs a hundred times more than the product
 const { imul } = Math;
 
 const STRIPE_BYTES = 64;
 /** Stripes until the accumulators are scrambled: each starts 8 bytes of the secret later. */
-const BLOCK_STRIPES = (SECRET.length - STRIPE_BYTES) / 8;
+const BLOCK_STRIPES = (SECRET_BYTES - STRIPE_BYTES) / 8;
 const BLOCK_BYTES = BLOCK_STRIPES * STRIPE_BYTES;
 
+// not imported: each use of an imported number costs some loads, in sum up to a third of a short hash
 const PRIME32_1 = 0x9e3779b1;
 const PRIME32_2 = 0x85ebca77;
 const PRIME32_3 = 0xc2b2ae3d;
@@ -38,31 +33,17 @@ const PRIME_MX2_HIGH = 0x9fb21c65;
 const PRIME_MX2_LOW = 0x1e98df25;
 
 /** The start of the eight accumulators: low, high, low, high, … */
+// prettier-ignore
 const START = Int32Array.of(
-  PRIME32_3,
-  0,
-  PRIME64_1_LOW,
-  PRIME64_1_HIGH,
-  PRIME64_2_LOW,
-  PRIME64_2_HIGH,
-  PRIME64_3_LOW,
-  PRIME64_3_HIGH,
-  PRIME64_4_LOW,
-  PRIME64_4_HIGH,
-  PRIME32_2,
-  0,
-  PRIME64_5_LOW,
-  PRIME64_5_HIGH,
-  PRIME32_1,
-  0,
+  PRIME32_3, 0, PRIME64_1_LOW, PRIME64_1_HIGH,
+  PRIME64_2_LOW, PRIME64_2_HIGH, PRIME64_3_LOW, PRIME64_3_HIGH,
+  PRIME64_4_LOW, PRIME64_4_HIGH, PRIME32_2, 0,
+  PRIME64_5_LOW, PRIME64_5_HIGH, PRIME32_1, 0,
 );
 
-/** The secret as a little-endian int32 from each of its bytes on. */
-const SECRET32 = Int32Array.from({ length: SECRET.length - 3 }, (_, at) => SECRET.readInt32LE(at));
-
 /** Where the secret stands for the last stripe, for scrambling, and for merging the accumulators. */
-const LAST_STRIPE_SECRET = SECRET.length - STRIPE_BYTES - 7;
-const SCRAMBLE_SECRET = SECRET.length - STRIPE_BYTES;
+const LAST_STRIPE_SECRET = SECRET_BYTES - STRIPE_BYTES - 7;
+const SCRAMBLE_SECRET = SECRET_BYTES - STRIPE_BYTES;
 const MERGE_SECRET = 11;
 
 /** The upper half of the last result of 64 bits. */
