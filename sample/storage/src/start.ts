@@ -40,7 +40,10 @@ async function launch(options: LauncherOptions): Promise<void> {
       if (stopping) process.exit(code);
       stopping = true;
       say('\nstopping');
-      void cluster.stop().finally(() => process.exit(code));
+      void cluster
+        .stop()
+        .catch((error: Error) => say(error.message))
+        .finally(() => process.exit(code));
     });
   }
   process.on('uncaughtException', (error) => {

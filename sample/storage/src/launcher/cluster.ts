@@ -47,7 +47,8 @@ export class Cluster {
         await Promise.all(this.nodes.map((node) => node.start()));
         return;
       } catch (error) {
-        await this.stopNodes();
+        const left = await this.stopNodes();
+        if (left.length > 0) throw notEnded([error as Error, ...left]);
         const isPortGone = error instanceof NodeStartError && error.code === 'EADDRINUSE';
         if (!isPortGone || this.options.port !== undefined || tries === PORT_TRIES || this.closed) throw error;
       }
@@ -70,11 +71,12 @@ export class Cluster {
     return node;
   }
 
-  /** Ends all nodes and removes their temporary folder. */
+  /** Ends all nodes and removes their temporary folder. Rejects when one of them could not be ended. */
   async stop(): Promise<void> {
     this.closed = true;
-    await this.stopNodes();
+    const left = await this.stopNodes();
     this.removeFolder();
+    if (left.length > 0) throw notEnded(left);
   }
 
   private async lay(ports: readonly number[]): Promise<NodeProcess[]> {
@@ -99,11 +101,17 @@ export class Cluster {
     );
   }
 
-  private async stopNodes(): Promise<void> {
-    await Promise.allSettled(this.nodes.map((node) => node.stop()));
+  /** Gives why some of them could not be ended. */
+  private async stopNodes(): Promise<Error[]> {
+    const outcomes = await Promise.allSettled(this.nodes.map((node) => node.stop()));
+    return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as Error] : []));
   }
 
   private removeFolder(): void {
     if (this.temporary) rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
   }
+}
+
+function notEnded(errors: readonly Error[]): AggregateError {
+  return new AggregateError(errors, errors.map(({ message }) => message).join('; '));
 }

@@ -98,6 +98,7 @@ export class NodeProcess {
     const { child } = this;
     if (!child) return;
     const gone = once(child, 'exit');
+    // one that cannot be told is about to end by itself, and 'exit' tells that
     child.send({ type: 'stop' } satisfies LauncherMessage, () => undefined);
     try {
       await withTimeLimit(STOP_WITHIN_MS, `node ${this.number} to stop`, gone);

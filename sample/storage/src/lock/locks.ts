@@ -1,4 +1,4 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { Grid, InjectGrid } from 'nestjs-grid';
 import { LOCK_GRID } from '../contracts.js';
 import { localOrigin, NODE_CONFIG, originOf, type NodeConfig } from '../node/node-config.js';
@@ -13,6 +13,7 @@ const WAIT_FOR_TTLS = 3;
 /** Locks on object keys, across all nodes. */
 @Injectable()
 export class Locks {
+  private readonly logger = new Logger(Locks.name);
   private readonly lock: QuorumLock;
   private readonly waitMs: number;
   private readonly nodes: number;
@@ -21,7 +22,10 @@ export class Locks {
     const voters = config.hosts.map(
       (_, node) => new RemoteVoter(grid.peer(originOf(config, node)), localOrigin(config)),
     );
-    this.lock = new QuorumLock(voters, { ttlMs: config.lockTtlMs });
+    this.lock = new QuorumLock(voters, {
+      ttlMs: config.lockTtlMs,
+      onUnreleased: (key, error) => this.logger.debug(`a node keeps its lock on ${key} for now: ${error.message}`),
+    });
     this.waitMs = config.lockTtlMs * WAIT_FOR_TTLS;
     this.nodes = voters.length;
   }

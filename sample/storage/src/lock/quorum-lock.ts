@@ -27,6 +27,8 @@ export class LockLostError extends Error {
 export interface QuorumLockOptions {
   /** Lifetime of a hold that is not refreshed, as the voters have it. */
   readonly ttlMs: number;
+  /** Is told why a release did not reach a voter, whose table keeps the hold until its time is over. */
+  readonly onUnreleased?: (resource: string, error: Error) => void;
 }
 
 const LATE = 'was not refreshed in time';
@@ -119,7 +121,7 @@ export class QuorumLock {
     }
     if (granted >= quorum) return { granted: true, uid };
     // also to those that did not answer: they may have granted it all the same
-    for (const voter of asked) ignore(voter.release(kind, resource, uid));
+    for (const voter of asked) this.tellReleased(voter, kind, resource, uid);
     return { granted: false, why: first === 'yes' ? `${granted} of ${quorum} votes, ${why}` : why };
   }
 
@@ -154,9 +156,14 @@ export class QuorumLock {
         if (released) return;
         released = true;
         clearInterval(timer);
-        for (const voter of this.voters) ignore(voter.release(kind, resource, uid));
+        for (const voter of this.voters) this.tellReleased(voter, kind, resource, uid);
       },
     };
+  }
+
+  /** In the background: what cannot be told to a voter now, its table forgets by itself. */
+  private tellReleased(voter: Voter, kind: LockKind, resource: string, uid: string): void {
+    voter.release(kind, resource, uid).catch((error: Error) => this.options.onUnreleased?.(resource, error));
   }
 
   private quorumOf(kind: LockKind): number {
@@ -171,8 +178,3 @@ export class QuorumLock {
 }
 
 type Outcome = { granted: true; uid: string } | { granted: false; why: string };
-
-/** What cannot be told to a voter now, its table forgets by itself. */
-function ignore(release: Promise<boolean>): void {
-  release.catch(() => undefined);
-}

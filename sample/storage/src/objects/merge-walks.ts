@@ -31,6 +31,7 @@ export async function* mergeWalks<T extends { readonly path: string }>(
       await Promise.all(heads.map(async (head, index) => head?.path === at && advance(index)));
     }
   } finally {
+    // a walk that failed has said so when it was asked for its next entry; nothing hangs on how the others end
     await Promise.allSettled(iterators.map(async (iterator) => iterator.return?.()));
   }
 }

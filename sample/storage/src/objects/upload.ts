@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { Logger } from '@nestjs/common';
 import type { Receipt } from '../contracts.js';
 import type { Disk } from '../disk/disk.js';
 import { withTimeLimit } from '../node/time-limit.js';
@@ -26,6 +27,7 @@ interface Copy {
 export class Upload {
   private copies: Copy[];
   private readonly failures: unknown[] = [];
+  private readonly logger = new Logger(Upload.name);
   private readonly hash = createHash('sha256');
   private bytes = 0;
 
@@ -99,10 +101,20 @@ export class Upload {
     }
   }
 
-  /** Cuts the input; where the whole input had arrived already, the temporary file is removed again. */
-  private discard({ disk, pipe, receipt }: Copy, error: Error): void {
-    pipe.fail(error);
-    // a copy that failed by itself has left nothing; what lies on a disk that is away now, healing removes when it is old
-    receipt.then(() => disk.delete(this.path)).catch(() => undefined);
+  private discard(copy: Copy, error: Error): void {
+    copy.pipe.fail(error);
+    void this.remove(copy);
+  }
+
+  /** In the background: where the whole input had arrived already, the temporary file is removed again. */
+  private async remove({ disk, receipt }: Copy): Promise<void> {
+    const [arrived] = await Promise.allSettled([receipt]);
+    // has left nothing; it failed by the error of the discard, or by its own, which came before
+    if (arrived.status === 'rejected') return;
+    try {
+      await disk.delete(this.path);
+    } catch (error) {
+      this.logger.debug(`${this.path} stays on node ${disk.node} until healing: ${(error as Error).message}`);
+    }
   }
 }
