@@ -31,6 +31,7 @@ export class DialTlsSource {
     if (!this.#options) {
       const asked = this.#ask();
       this.#options = asked;
+      // the dial has the error: here it only makes room for the next question
       asked.catch(() => {
         if (this.#options === asked) this.#options = undefined;
       });

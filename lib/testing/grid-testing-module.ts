@@ -197,6 +197,7 @@ async function reached(peer: GridPeer): Promise<void> {
       await peer.ping();
       return;
     } catch {
+      // it was lost: the next one is waited for
       await pause(1);
     }
   }
