@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { handled } from '../../lib/errors/index.js';
 import { dialersOf } from '../conformance/conformance-node.js';
 import { until, within } from '../conformance/hang-budget.js';
 import { offer } from '../conformance/raw-peer.js';
@@ -190,7 +191,8 @@ it('mutated frames end their connection or are served, whatever they say', async
     const died = once(child, 'exit').then(([code, signal]) => {
       throw new Error(`it ended with ${String(code ?? signal)}`);
     });
-    died.catch(() => undefined); // SIGKILL below
+    // once the report is there nobody waits for it any more: SIGKILL below
+    void handled(died);
     const [told] = (await Promise.race([once(child, 'message'), died])) as [FuzzReport];
     const { connections, longestMs, closes, ends, before, peak, after, heapGrown } = told;
     const mb = (bytes: number): string => (bytes / MB).toFixed(0);

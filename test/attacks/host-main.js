@@ -97,6 +97,7 @@ function peakRss() {
     const [, kilobytes] = /^VmHWM:\s*(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
     return Number(kilobytes) * 1_024;
   } catch {
+    // not Linux
     return process.resourceUsage().maxRSS * 1_024;
   }
 }

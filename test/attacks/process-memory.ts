@@ -39,6 +39,7 @@ export class ProcessMemory {
       ) as RegExpExecArray;
       return Number(kilobytes) * 1_024;
     } catch {
+      // not Linux, or the process is gone
       return undefined;
     }
   }

@@ -50,6 +50,7 @@ export class Broker {
       const [user, system] = facts.split(' ').slice(11, 13);
       return (Number(user) + Number(system)) / TICKS;
     } catch {
+      // not Linux
       return 0;
     }
   }
@@ -72,6 +73,7 @@ async function listens(port: number): Promise<boolean> {
     await once(socket, 'connect');
     return true;
   } catch {
+    // not yet: start() asks again
     return false;
   } finally {
     socket.destroy();

@@ -5,7 +5,7 @@ import { RpcException } from '@nestjs/microservices';
 import { z } from 'zod';
 import { bytes, defineRequest } from '../../lib/calls/index.js';
 import { dialHandshake, acceptHandshake } from '../../lib/connection/index.js';
-import { GRID_CODES, GridError, type GridCode } from '../../lib/errors/index.js';
+import { GRID_CODES, GridError, handled, type GridCode } from '../../lib/errors/index.js';
 import { gridErrorOf } from '../../lib/nest/rpc-error.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
@@ -129,7 +129,7 @@ const situations: Record<GridCode, Situation[]> = {
         const [dialer, acceptor] = socketPair();
         const admit = async () => ({ accepted: false, reason: 'the token is not valid: expired' }) as const;
         // the dialer's failure is the one that is looked at
-        acceptHandshake(acceptor, { local: B, admit }, ports()).catch(() => {});
+        void handled(acceptHandshake(acceptor, { local: B, admit }, ports()));
         return failure(dialHandshake(dialer, { local: A, remote: B, token: 'old' }, ports()));
       },
       facts: { remote: true, message: 'the token is not valid: expired' },
@@ -140,8 +140,8 @@ const situations: Record<GridCode, Situation[]> = {
       when: 'a handler has no place left',
       happens: async (line) => {
         line.handle(60, () => new Promise(() => {}), { concurrency: 1 });
-        // it has the place until the line is cut
-        line.caller.request(60).catch(() => {});
+        // it has the place until the line is cut, by which it fails
+        void handled(line.caller.request(60));
         return failure(line.caller.request(60));
       },
       facts: { ...refused },

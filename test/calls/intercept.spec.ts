@@ -82,8 +82,8 @@ describe('interceptors', () => {
     expect((await failure(line.caller.request(60))).code).toBe('UNAUTHENTICATED');
     expect((await failure(firstValueFrom(line.caller.send(60)))).code).toBe('UNAUTHENTICATED');
     expect(() => line.caller.stream(60)).toThrow('no');
-    const done = signalled();
-    line.caller.send(60).subscribe({ error: () => done.resolve() });
-    await done.promise;
+    const failed = signalled<unknown>();
+    line.caller.send(60).subscribe({ error: failed.resolve });
+    expect(await failed.promise).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 });

@@ -25,6 +25,7 @@ export async function until<T>(
     const found = await probe();
     if (found !== undefined && found !== false) return found;
     if (Date.now() > end) throw new Error(`after ${budgetMs} ms: ${typeof what === 'string' ? what : what()}`);
+    // no event of another process comes here, and each probe costs it work: it is left alone for a moment
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

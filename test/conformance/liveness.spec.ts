@@ -1,5 +1,6 @@
 // Wire spec §6, §8 in real time: all scenes run beside each other, so the file takes as long as the longest.
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { handled } from '../../lib/errors/index.js';
 import { op, pongBody } from './raw-codec.js';
 import { body } from './raw-msgpack.js';
 import { RawHandler } from './raw-handler.js';
@@ -44,7 +45,8 @@ beforeAll(async () => {
     unanswered: unanswered(),
     pinged: pinged(),
   };
-  for (const scene of Object.values(scenes)) (scene as Promise<unknown>).catch(() => undefined); // judged by its test
+  // each is judged by its test, which may come after it has failed
+  for (const scene of Object.values(scenes)) void handled(scene as Promise<unknown>);
 }, 70_000);
 afterAll(async () => {
   await stage.clear();

@@ -7,7 +7,7 @@ import { Op } from '../../lib/wire/index.js';
 import { bytes, text } from '../mux/solo-mux.js';
 import { init, readAll, stream } from '../mux/streams.js';
 import { until } from '../until.js';
-import { connect, ports, request } from './grid-end.js';
+import { connect, errorOf, ports, request } from './grid-end.js';
 import { messagesOf } from './raw-peer.js';
 
 /** More than a socket gets at a time takes five of these. */
@@ -85,7 +85,7 @@ describe('what overtakes in a full write queue keeps the order of its own call (
     const arrived: Op[] = [];
     sockets[1].tap = (frame) => arrived.push(...messagesOf(frame).map(({ op }) => op));
     sockets[1].stall();
-    const requests = Array.from({ length: 10 }, () => request(caller, 60, LARGE).catch(() => {}));
+    const requests = Array.from({ length: 10 }, () => errorOf(request(caller, 60, LARGE)));
     expect(text(call.output.take())).toBe('a');
     callerClock.advance(1_000);
     sockets[1].flow();
@@ -94,6 +94,6 @@ describe('what overtakes in a full write queue keeps the order of its own call (
     expect(arrived.lastIndexOf(Op.Ping)).toBeLessThan(arrived.lastIndexOf(Op.Request));
     expect(handler.aborted).toBeUndefined();
     caller.close(1000, 'done');
-    await Promise.all(requests);
+    for (const error of await Promise.all(requests)) expect(error).toMatchObject({ code: 'UNAVAILABLE' });
   });
 });

@@ -36,6 +36,7 @@ export class RawPeer implements MessageSocketListener {
   }
 
   sendBytes(frame: Uint8Array): void {
+    // on a socket that is over: how it ended is what a test looks at
     this.socket.send(frame, () => undefined);
   }
 

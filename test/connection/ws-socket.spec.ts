@@ -57,6 +57,7 @@ describe.each([
     await once(server, 'listening');
     // by hand, so that the test can break every rule of RFC 6455
     tcp = connectTcp((server.address() as AddressInfo).port, '127.0.0.1');
+    // a reset: the tests look at what came before it, and at 'close'
     tcp.on('error', () => undefined);
     received = Buffer.alloc(0);
     tcp.on('data', (chunk: Buffer) => (received = Buffer.concat([received, chunk])));

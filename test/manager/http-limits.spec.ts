@@ -42,6 +42,7 @@ it('B14 time limits of the HTTP server end slow requests, and no connection that
   await allConnected(...grids);
   // the limits are in force: a request that never ends is cut, five times one after the other
   for (let round = 0; round < 5; round++) {
+    // whether it is cut by a FIN or a reset, 'close' follows
     const slow = connect(Number(new URL(hosts[0]).port), '127.0.0.1').on('error', () => undefined);
     slow.resume().write('GET / HTTP/1.1\r\nHost: x\r\n');
     await once(slow, 'close');

@@ -34,8 +34,9 @@ export class RawDialer {
   /** How the upgrade request is refused. */
   static async refused(origin: string, token: string, options: ClientOptions = {}): Promise<HttpAnswer> {
     const ws = RawDialer.dial(origin, token, options);
-    ws.on('error', () => {});
     return await new Promise((resolve, reject) => {
+      // `terminate()` below gives one too, when all is settled
+      ws.on('error', reject);
       ws.once('open', () => reject(new Error('the upgrade was not refused')));
       ws.once('unexpected-response', (_request, response) => {
         const chunks: Buffer[] = [];

@@ -33,6 +33,7 @@ describe('H3 a host that upgrades and stays silent', () => {
       sockets.handleUpgrade(request, socket, head, (ws) => {
         seen++;
         most = Math.max(most, open.add(ws).size);
+        // 'close' follows an error
         ws.on('close', () => open.delete(ws)).on('error', () => undefined);
       });
     });

@@ -299,10 +299,10 @@ describe('hooks around the whole call', () => {
       expect(spans.splice(0)).toEqual(['start 31', 'end 31 in span', 'start 30', 'end 30 in span']);
       // what comes when the call is over is not subscribed to any more
       const left = new AbortController();
-      const asked = hooked.peer.request(32, undefined, { signal: left.signal }).catch(() => {});
+      const asked = hooked.peer.request(32, undefined, { signal: left.signal });
       await until(() => spans.length > 0, 'it runs');
       left.abort();
-      await asked;
+      await expect(asked).rejects.toMatchObject({ code: 'CANCELLED' });
       await until(() => spans.length > 1, 'it has ended');
       expect(spans).toEqual(['start 32', 'end 32 in span']);
     } finally {

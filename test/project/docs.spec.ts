@@ -200,5 +200,10 @@ function anchorsOf(document: string): string[] {
 
 /** Asks until there is an answer: at first nobody listens, and then the two do not know each other yet. */
 function answerOf(ask: () => Promise<unknown>): Promise<unknown> {
-  return until(() => ask().catch(() => undefined), 'no answer', HANG_MS);
+  let last: unknown;
+  const answer = (): Promise<unknown> =>
+    ask().catch((error: unknown) => {
+      last = error;
+    });
+  return until(answer, () => `no answer: ${String(last)}`, HANG_MS);
 }

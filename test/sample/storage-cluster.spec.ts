@@ -294,6 +294,7 @@ describe('objects over HTTP', () => {
       method: 'PUT',
       headers: { 'content-length': '1000000' },
     });
+    // destroyed below, before it has an answer
     upload.on('error', () => undefined);
     upload.write(randomBytes(200_000));
     await until(HANG_MS, 'the upload to arrive', async () => {

@@ -48,6 +48,7 @@ async function answers(port: number): Promise<boolean> {
     await fetch(`http://${LOOPBACK}:${port}/health`);
     return true;
   } catch {
+    // nobody listens there
     return false;
   }
 }

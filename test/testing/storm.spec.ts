@@ -199,6 +199,7 @@ async function weather({ faults, calls }: Round): Promise<void> {
       cluster.assertIdle();
       return true;
     } catch {
+      // not yet; what never is fails by the name of what it waits for
       return false;
     }
   }, 'all is idle');
