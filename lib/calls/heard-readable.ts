@@ -7,6 +7,7 @@ import { isReadable } from './result-kind.js';
  */
 export function heardReadable(iterable: AsyncIterable<unknown>): Readable | undefined {
   if (!isReadable(iterable)) return undefined;
+  // its iterator gives it all the same, to who pulls next
   iterable.on('error', () => {});
   return iterable;
 }
