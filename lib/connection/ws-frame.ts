@@ -8,7 +8,7 @@ export interface WsStream {
   readonly stream: Duplex;
   /** This end dialed: what it sends must be masked, what it receives must not. */
   readonly masks: boolean;
-  /** The longest message that is taken, in bytes: what `ws` was told as its `maxPayload`. */
+  /** The longest frame that is taken, in bytes: what `ws` was told as its `maxPayload`. */
   readonly maxBytes: number;
 }
 
@@ -17,7 +17,7 @@ const keys = new Uint32Array(1024);
 let usedKeys = keys.length;
 
 /**
- * Writes a binary message in one piece: its header goes into the `WS_HEADER_MAX` bytes in front of it, and it is masked
+ * Writes a binary frame in one piece: its header goes into the `WS_HEADER_MAX` bytes in front of it, and it is masked
  * where it is. `ws` makes a Buffer for each header, and another for each frame that it masks.
  */
 export function writeFrame({ stream, masks }: WsStream, frame: Uint8Array, done: (error?: Error) => void): void {

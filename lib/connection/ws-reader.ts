@@ -1,12 +1,12 @@
 import { maskInPlace, SplitFrame, type Frame } from '../wire/index.js';
 import { BINARY, FIN, KEY_BYTES, LENGTH, LENGTH_16, LENGTH_64, MASKED, PING, PONG } from './ws-header.js';
 
-/** Memory that a message gets for its announced length alone. */
+/** Memory that a frame gets for its announced length alone. */
 const ADVANCE_BYTES = 128 * 1024;
 /** So many times what has really come it gets later on. */
 const GROWTH = 9;
 
-/** The first byte of a binary message that is whole in one frame. */
+/** The first byte of a frame that is a whole binary message. */
 const WHOLE_BINARY = FIN | BINARY;
 
 const NOTHING = Buffer.alloc(0);
@@ -14,31 +14,31 @@ const NOTHING = Buffer.alloc(0);
 export interface WsReaderPorts {
   /** The other end dialed: what it sends must be masked. */
   readonly masked: boolean;
-  /** The longest message in bytes; a longer one is `ws`' to refuse. */
+  /** The longest payload of a frame in bytes; a longer one is `ws`' to refuse. */
   readonly maxBytes: number;
-  /** A whole binary message. The memory is the taker's from now on. */
-  readonly onMessage: (message: Frame) => void;
-  /** A whole ping or pong of the WebSocket, for `ws` to read. */
-  readonly onControl: (frame: Buffer) => void;
+  /** A whole binary frame, without its header and mask. The memory is the taker's from now on. */
+  readonly onFrame: (frame: Frame) => void;
+  /** A whole ping or pong of the WebSocket as it came, for `ws` to read. */
+  readonly onControl: (bytes: Buffer) => void;
   /** All that comes is for `ws` to read, from the start of a frame on. Nothing follows. */
   readonly onRest: (bytes: Buffer) => void;
 }
 
 /**
- * Takes the binary messages out of what comes from the network, as views of it. `ws` itself makes several Buffers for
- * each frame, joins one that came in pieces, and passes each piece through a stream of its own, which stops and restarts
- * the socket. It reads pings and pongs, and everything from the first frame on that is neither one of them nor a whole
- * binary message: fragments, a goodbye, and whatever breaks a rule.
+ * Takes the binary frames out of what comes from the network, as views of it. `ws` itself makes several Buffers for each
+ * frame, joins one that came in pieces, and passes each piece through a stream of its own, which stops and restarts the
+ * socket. It reads pings and pongs, and everything from the first frame on that is neither one of them nor binary and
+ * whole: fragments, a goodbye, and whatever breaks a rule.
  */
 export class WsReader {
-  /** The start of a frame of which too little has come. */
+  /** The start of a frame of which too little has come to read its header. */
   private start = NOTHING;
-  /** The first piece of a message, if the others have not come. */
+  /** The first piece of a frame, if the others have not come. */
   private head: Buffer | undefined = undefined;
-  /** A message in more than two pieces, and how much of it has come. */
-  private message: Buffer | undefined = undefined;
+  /** Where a frame in more than two pieces is put together, and how much of it has come. */
+  private frame: Buffer | undefined = undefined;
   private filled = 0;
-  /** Of the message that has not come whole. */
+  /** Of the frame that has not come whole. */
   private length = 0;
   private key = 0;
   private gaveUp = false;
@@ -55,7 +55,7 @@ export class WsReader {
     try {
       while (at < piece.length && !this.gaveUp) {
         if (this.head) at = this.readSecond(this.head, piece, at);
-        else if (this.message) at = this.readOn(this.message, piece, at);
+        else if (this.frame) at = this.readOn(this.frame, piece, at);
         else at = this.readFrame(piece, at);
       }
     } finally {
@@ -92,9 +92,9 @@ export class WsReader {
     }
     if (masked) this.key = piece.readUInt32LE(at - KEY_BYTES);
     if (end <= piece.length) {
-      const message = piece.subarray(at, end);
-      this.unmask(message, 0);
-      this.ports.onMessage(message);
+      const frame = piece.subarray(at, end);
+      this.unmask(frame, 0);
+      this.ports.onFrame(frame);
       return end;
     }
     this.length = length;
@@ -109,37 +109,37 @@ export class WsReader {
       const tail = piece.subarray(at, end);
       this.unmask(head, 0);
       this.unmask(tail, head.length);
-      this.ports.onMessage(new SplitFrame(head, tail));
+      this.ports.onFrame(new SplitFrame(head, tail));
       return end;
     }
-    this.message = Buffer.allocUnsafe(Math.min(this.length, ADVANCE_BYTES));
-    this.message.set(head);
+    this.frame = Buffer.allocUnsafe(Math.min(this.length, ADVANCE_BYTES));
+    this.frame.set(head);
     this.filled = head.length;
     return at;
   }
 
-  private readOn(message: Buffer, piece: Buffer, at: number): number {
+  private readOn(frame: Buffer, piece: Buffer, at: number): number {
     const end = Math.min(piece.length, at + this.length - this.filled);
     const filled = this.filled + end - at;
-    if (filled > message.length) message = this.grow(message, filled);
-    message.set(at === 0 && end === piece.length ? piece : piece.subarray(at, end), this.filled);
+    if (filled > frame.length) frame = this.grow(frame, filled);
+    frame.set(at === 0 && end === piece.length ? piece : piece.subarray(at, end), this.filled);
     this.filled = filled;
     if (filled === this.length) {
-      this.message = undefined;
-      this.unmask(message, 0);
-      this.ports.onMessage(message);
+      this.frame = undefined;
+      this.unmask(frame, 0);
+      this.ports.onFrame(frame);
     }
     return end;
   }
 
-  private grow(message: Buffer, least: number): Buffer {
-    const grown = Buffer.allocUnsafe(Math.min(this.length, Math.max(least, GROWTH * message.length)));
-    grown.set(message.subarray(0, this.filled));
-    this.message = grown;
+  private grow(frame: Buffer, least: number): Buffer {
+    const grown = Buffer.allocUnsafe(Math.min(this.length, Math.max(least, GROWTH * frame.length)));
+    grown.set(frame.subarray(0, this.filled));
+    this.frame = grown;
     return grown;
   }
 
-  /** `at`: where in the message the bytes stand. */
+  /** `at`: where in the frame the bytes stand. */
   private unmask(bytes: Buffer, at: number): void {
     if (!this.ports.masked) return;
     const turned = 8 * (at & 3);

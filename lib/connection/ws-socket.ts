@@ -30,7 +30,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
  * A WebSocket of the `ws` package as a message socket. It must be open, with compression off and `maxPayload` set to
  * `limits.frameBytes`. Nothing is read from it before `listen`. Never throws.
  * @param remoteAddress for logs; `ws` itself does not tell it.
- * @param below what it writes to and reads from, if known: then binary messages go past `ws`, without its copies. To be
+ * @param below what it writes to and reads from, if known: then binary frames go past `ws`, without its copies. To be
  * given in the turn in which the WebSocket opens, before anything was read.
  */
 export function wsSocket(ws: WebSocket, remoteAddress?: string, below?: WsStream): MessageSocket {
@@ -50,7 +50,7 @@ class WsSocket implements MessageSocket {
     ws.binaryType = 'nodebuffer';
     ws.pause();
     ws.on('message', (data, isBinary) => {
-      if (isBinary) this.onMessage(data as Buffer);
+      if (isBinary) this.onFrame(data as Buffer);
       else this.tell((listener) => listener.onViolation(CloseCode.Protocol, 'a text frame'));
     });
     ws.on('error', (error: NodeJS.ErrnoException) => {
@@ -60,7 +60,7 @@ class WsSocket implements MessageSocket {
       this.tell((listener) => listener.onViolation(CODES.get(code) ?? CloseCode.Protocol, reason));
     });
     ws.on('close', (code, reason) => this.tell((listener) => listener.onClose(code, reason.toString())));
-    if (below) readPast(below, this.onMessage);
+    if (below) readPast(below, this.onFrame);
     if (ws.readyState === ws.CLOSED) this.early.push((listener) => listener.onClose(CloseCode.Abnormal, ''));
   }
 
@@ -94,10 +94,10 @@ class WsSocket implements MessageSocket {
     return { remoteAddress: this.remoteAddress };
   }
 
-  private readonly onMessage = (message: Frame): void => {
+  private readonly onFrame = (frame: Frame): void => {
     const { listener } = this;
-    if (listener) listener.onFrame(message);
-    else this.early.push((later) => later.onFrame(message));
+    if (listener) listener.onFrame(frame);
+    else this.early.push((later) => later.onFrame(frame));
   };
 
   private tell(event: (listener: MessageSocketListener) => void): void {
@@ -107,10 +107,10 @@ class WsSocket implements MessageSocket {
 }
 
 /**
- * Reads binary messages in place of `ws`, which gets everything else through the listener that it has set on its stream.
+ * Reads binary frames in place of `ws`, which gets everything else through the listener that it has set on its stream.
  * Where somebody else listens too, it cannot be told which listener that is: `ws` then reads everything itself.
  */
-function readPast({ stream, masks, maxBytes }: WsStream, onMessage: (message: Frame) => void): void {
+function readPast({ stream, masks, maxBytes }: WsStream, onFrame: (frame: Frame) => void): void {
   const [listener, ...others] = stream.listeners('data');
   if (listener === undefined || others.length > 0) return;
   const read = (piece: Buffer): void => reader.read(piece);
@@ -118,7 +118,7 @@ function readPast({ stream, masks, maxBytes }: WsStream, onMessage: (message: Fr
   const reader = new WsReader({
     masked: !masks,
     maxBytes,
-    onMessage,
+    onFrame,
     onControl: pass,
     onRest(bytes) {
       // in the first place as it was: who counts what comes does so behind it

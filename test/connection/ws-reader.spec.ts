@@ -9,7 +9,7 @@ const BINARY = 0x82;
 const PING = 0x89;
 const PONG = 0x8a;
 
-type Event = readonly ['message' | 'control' | 'rest', string];
+type Event = readonly ['frame' | 'control' | 'rest', string];
 
 const eventOf = (kind: Event[0], bytes: Uint8Array): Event => [kind, Buffer.from(bytes).toString('base64')];
 
@@ -30,8 +30,8 @@ function read(stream: Uint8Array, cuts: readonly number[], masked: boolean): Eve
   const reader = new WsReader({
     masked,
     maxBytes: MAX_BYTES,
-    onMessage: (message) => events.push(eventOf('message', joined(message))),
-    onControl: (frame) => events.push(eventOf('control', frame)),
+    onFrame: (taken) => events.push(eventOf('frame', joined(taken))),
+    onControl: (bytes) => events.push(eventOf('control', bytes)),
     onRest: (bytes) => events.push(eventOf('rest', bytes)),
   });
   const places = [...cuts, stream.length].toSorted((a, b) => a - b);
@@ -58,7 +58,7 @@ describe.each([
   const encoded = (first: number, payload: Uint8Array, mask: Buffer): Buffer =>
     frameOf(first, payload, masked ? mask : undefined);
 
-  it('gives the messages and control frames in their order, however the stream is cut', () => {
+  it('gives binary and control frames in their order, however the stream is cut', () => {
     fc.assert(
       fc.property(fc.array(frame, { maxLength: 12 }), fc.array(fc.nat(), { maxLength: 40 }), (frames, places) => {
         const stream: Buffer[] = [];
@@ -67,7 +67,7 @@ describe.each([
           const payload = patternBytes(first === BINARY ? wanted : wanted % 126);
           const bytes = encoded(first, payload, mask);
           stream.push(bytes);
-          expected.push(first === BINARY ? eventOf('message', payload) : eventOf('control', bytes));
+          expected.push(first === BINARY ? eventOf('frame', payload) : eventOf('control', bytes));
         }
         const whole = Buffer.concat(stream);
         const cuts = places.map((place) => place % (whole.length + 1));
@@ -82,7 +82,7 @@ describe.each([
     const [one, two] = [patternBytes(7), patternBytes(130)];
     const ping = encoded(PING, Buffer.from('hi'), mask);
     const stream = Buffer.concat([encoded(BINARY, one, mask), ping, encoded(BINARY, two, mask)]);
-    const expected = [eventOf('message', one), eventOf('control', ping), eventOf('message', two)];
+    const expected = [eventOf('frame', one), eventOf('control', ping), eventOf('frame', two)];
     for (let first = 0; first <= stream.length; first++) {
       for (let second = first; second <= stream.length; second += 3) {
         expect([first, second, read(stream, [first, second], masked)]).toEqual([first, second, expected]);
@@ -110,7 +110,7 @@ describe.each([
     const stream = Buffer.concat([message, bytes, message]);
     for (let cut = 0; cut <= Math.min(stream.length, message.length + 20); cut++) {
       const [first, rest, ...more] = read(stream, [cut], masked);
-      expect([cut, first, more]).toEqual([cut, eventOf('message', patternBytes(9)), []]);
+      expect([cut, first, more]).toEqual([cut, eventOf('frame', patternBytes(9)), []]);
       expect([cut, rest![0]]).toEqual([cut, 'rest']);
       // up to where the piece ends: `ws` itself reads the pieces behind it
       const given = Buffer.from(rest![1], 'base64');
@@ -122,7 +122,7 @@ describe.each([
     const claim = encoded(BINARY, Buffer.alloc(MAX_BYTES), Buffer.alloc(4));
     claim.writeBigUInt64BE(BigInt(2 ** 31), 2);
     const readers: WsReader[] = [];
-    const ports = { masked, maxBytes: 2 ** 31, onMessage() {}, onControl() {}, onRest() {} };
+    const ports = { masked, maxBytes: 2 ** 31, onFrame() {}, onControl() {}, onRest() {} };
     const before = process.memoryUsage().arrayBuffers;
     for (let i = 0; i < 20; i++) {
       const reader = new WsReader(ports);
@@ -141,8 +141,8 @@ describe.each([
     const reader = new WsReader({
       masked,
       maxBytes: MAX_BYTES,
-      onMessage(message) {
-        lengths.push(message.length);
+      onFrame(taken) {
+        lengths.push(taken.length);
         throw new Error('of no use');
       },
       onControl() {},
