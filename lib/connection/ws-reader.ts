@@ -1,7 +1,7 @@
 import { maskInPlace, SplitFrame, type Frame } from '../wire/index.js';
 import { BINARY, FIN, KEY_BYTES, LENGTH, LENGTH_16, LENGTH_64, MASKED, PING, PONG } from './ws-header.js';
 
-/** Memory that a frame gets for its announced length alone. */
+/** Memory that a frame gets for its announced length alone, if less has come. */
 const ADVANCE_BYTES = 128 * 1024;
 /** So many times what has really come it gets later on. */
 const GROWTH = 9;
@@ -112,7 +112,7 @@ export class WsReader {
       this.ports.onFrame(new SplitFrame(head, tail));
       return end;
     }
-    this.frame = Buffer.allocUnsafe(Math.min(this.length, ADVANCE_BYTES));
+    this.frame = Buffer.allocUnsafe(Math.min(this.length, Math.max(head.length, ADVANCE_BYTES)));
     this.frame.set(head);
     this.filled = head.length;
     return at;

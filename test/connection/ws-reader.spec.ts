@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { WsReader } from '../../lib/connection/ws-reader.js';
@@ -5,6 +6,8 @@ import { joined } from '../../lib/wire/index.js';
 import { patternBytes } from '../wire/build.js';
 
 const MAX_BYTES = 70_000;
+/** More than a frame gets at its second growth, however little of it had come. */
+const LARGE_BYTES = 1_500_000;
 const BINARY = 0x82;
 const PING = 0x89;
 const PONG = 0x8a;
@@ -25,11 +28,11 @@ function frameOf(first: number, payload: Uint8Array, key?: Buffer): Buffer {
 }
 
 /** What a reader makes of a stream that is cut at these places. */
-function read(stream: Uint8Array, cuts: readonly number[], masked: boolean): Event[] {
+function read(stream: Uint8Array, cuts: readonly number[], masked: boolean, maxBytes = MAX_BYTES): Event[] {
   const events: Event[] = [];
   const reader = new WsReader({
     masked,
-    maxBytes: MAX_BYTES,
+    maxBytes,
     onFrame: (taken) => events.push(eventOf('frame', joined(taken))),
     onControl: (bytes) => events.push(eventOf('control', bytes)),
     onRest: (bytes) => events.push(eventOf('rest', bytes)),
@@ -89,6 +92,21 @@ describe.each([
       }
     }
     expect(read(stream, [...stream.keys()], masked)).toEqual(expected);
+  });
+
+  it('puts a large one together from few pieces of any size', () => {
+    const payload = patternBytes(LARGE_BYTES);
+    const stream = encoded(BINARY, payload, Buffer.from('f1e2d3c4', 'hex'));
+    const expected = [eventOf('frame', payload)];
+    const place = fc.oneof(fc.nat(stream.length), fc.nat(300_000));
+    fc.assert(
+      fc.property(fc.array(place, { minLength: 2, maxLength: 5 }), (cuts) => {
+        // not toEqual: a difference of megabytes is nothing to print
+        expect(isDeepStrictEqual(read(stream, cuts, masked, LARGE_BYTES), expected)).toBe(true);
+      }),
+      // the first piece is larger than what a frame gets in advance; the third one larger than what it gets after that
+      { numRuns: 30, examples: [[[200_000, 300_000]], [[30, 60]]] },
+    );
   });
 
   const odd: [string, Buffer][] = [
