@@ -115,6 +115,10 @@ function readPast({ stream, masks, maxBytes }: WsStream, onFrame: (frame: Frame)
   if (listener === undefined || others.length > 0) return;
   const read = (piece: Buffer): void => reader.read(piece);
   const pass = (bytes: Buffer): void => void Reflect.apply(listener, stream, [bytes]);
+  // what waits in a paused stream that closes `ws` takes out itself, and would read the inside of a frame as frames
+  const readLast = (): void => {
+    if (stream.readableLength > 0) reader.read(stream.read(stream.readableLength) as Buffer);
+  };
   const reader = new WsReader({
     masked: !masks,
     maxBytes,
@@ -123,10 +127,12 @@ function readPast({ stream, masks, maxBytes }: WsStream, onFrame: (frame: Frame)
     onRest(bytes) {
       // in the first place as it was: who counts what comes does so behind it
       stream.prependListener('data', listener as () => void).off('data', read);
+      stream.off('close', readLast);
       pass(bytes);
     },
   });
   stream.off('data', listener as () => void).on('data', read);
+  stream.prependOnceListener('close', readLast);
 }
 
 /** A reason that fits, cut at a character's border. */

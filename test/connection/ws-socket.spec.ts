@@ -42,6 +42,9 @@ describe.each([
 ])('a message socket of ws, %s', (_, knowsBelow) => {
   let server: WebSocketServer;
   let tcp: Socket;
+  let ws: WebSocket;
+  /** What is below `ws`. */
+  let stream: Socket;
   let socket: MessageSocket;
   let events: Events;
   let received: Buffer;
@@ -65,10 +68,12 @@ describe.each([
       'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n',
     );
     tcp.write('Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n');
-    const [ws, request] = (await once(server, 'connection')) as [WebSocket, IncomingMessage];
+    let request: IncomingMessage;
+    [ws, request] = (await once(server, 'connection')) as [WebSocket, IncomingMessage];
+    stream = request.socket;
     await until(() => received.includes('\r\n\r\n'));
     received = Buffer.alloc(0);
-    const below = { stream: request.socket, masks: false, maxBytes: MAX_PAYLOAD };
+    const below = { stream, masks: false, maxBytes: MAX_PAYLOAD };
     socket = wsSocket(ws, '127.0.0.1', knowsBelow ? below : undefined);
     events = new Events();
   });
@@ -162,6 +167,42 @@ describe.each([
     await until(() => events.list.length > 0);
     await turn();
     expect(events.list).toEqual([['close', 1006, '']]);
+  });
+
+  const started = wsFrame(0x82, Buffer.alloc(100)).subarray(0, 15);
+  it.each([
+    ['the rest of a frame', started, Buffer.alloc(90, 0x81), []],
+    [
+      'that and whole frames',
+      started,
+      Buffer.concat([Buffer.alloc(91), wsFrame(0x82, Buffer.alloc(5)), wsFrame(0x82, Buffer.alloc(6)).subarray(0, 9)]),
+      [
+        ['frame', 100],
+        ['frame', 5],
+      ],
+    ],
+    [
+      'what breaks a rule',
+      started,
+      Buffer.concat([Buffer.alloc(91), wsFrame(0x81, Buffer.from('hi')), wsFrame(0x82, Buffer.alloc(5))]),
+      [
+        ['frame', 100],
+        ['violation', 1002],
+        ['frame', 5],
+      ],
+    ],
+    ['the rest of a message in fragments', wsFrame(0x02, Buffer.alloc(1)), wsFrame(0x80, Buffer.alloc(2)), [['frame', 3]]],
+  ])('reads %s that waits in a paused socket when it closes', async (_name, first, waiting, told) => {
+    socket.listen(events);
+    tcp.write(first);
+    await once(stream, 'data');
+    ws.pause();
+    tcp.write(waiting);
+    await until(() => stream.readableLength === waiting.length);
+    socket.terminate();
+    await until(() => events.list.some(([kind]) => kind === 'close'));
+    expect(events.list).toEqual([...told, ['close', 1006, '']]);
+    expect(stream.readableLength).toBe(0);
   });
 
   it('tells who listens late that it is closed', async () => {
