@@ -4,7 +4,7 @@ import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { wsSocket, type MessageSocket, type MessageSocketListener } from '../../lib/connection/index.js';
-import type { Frame } from '../../lib/wire/index.js';
+import { joined, SplitFrame, type Frame } from '../../lib/wire/index.js';
 import { until } from '../until.js';
 import { turn } from './grid-end.js';
 
@@ -37,9 +37,10 @@ function wsFrame(firstByte: number, payload: Uint8Array, masked = true): Buffer 
 }
 
 describe.each([
-  ['with what is below it', true],
-  ['alone', false],
-])('a message socket of ws, %s', (_, knowsBelow) => {
+  ['with what is below it', true, false],
+  ['with what is below it and somebody else who listens there', true, true],
+  ['alone', false, false],
+])('a message socket of ws, %s', (_, knowsBelow, hasOther) => {
   let server: WebSocketServer;
   let tcp: Socket;
   let ws: WebSocket;
@@ -48,6 +49,7 @@ describe.each([
   let socket: MessageSocket;
   let events: Events;
   let received: Buffer;
+  let heardByOther: number;
 
   beforeEach(async () => {
     server = new WebSocketServer({
@@ -74,6 +76,8 @@ describe.each([
     await until(() => received.includes('\r\n\r\n'));
     received = Buffer.alloc(0);
     const below = { stream, masks: false, maxBytes: MAX_PAYLOAD };
+    heardByOther = 0;
+    if (hasOther) stream.prependListener('data', ({ length }: Buffer) => (heardByOther += length));
     socket = wsSocket(ws, '127.0.0.1', knowsBelow ? below : undefined);
     events = new Events();
   });
@@ -97,6 +101,37 @@ describe.each([
       ['frame', 300],
     ]);
     expect(socket.remoteAddress).toBe('127.0.0.1');
+  });
+
+  it('leaves a frame in two pieces as it came where it reads past ws, which joins it', async () => {
+    const taken: Frame[] = [];
+    let byWs = 0;
+    ws.on('message', () => byWs++);
+    socket.listen({ onFrame: (frame) => taken.push(frame), onViolation() {}, onClose() {} });
+    const frame = wsFrame(0x82, Buffer.alloc(100, 7));
+    tcp.write(frame.subarray(0, 50));
+    await once(stream, 'data');
+    tcp.write(frame.subarray(50));
+    await until(() => taken.length === 1);
+    expect([taken[0] instanceof SplitFrame, byWs]).toEqual(knowsBelow && !hasOther ? [true, 0] : [false, 1]);
+    expect(heardByOther).toBe(hasOther ? frame.length : 0);
+    expect(joined(taken[0]!)).toEqual(Buffer.alloc(100, 7));
+  });
+
+  it('who counts what comes does so behind what reads it, past the first fragment too', async () => {
+    socket.listen(events);
+    const toldBefore: number[] = [];
+    stream.on('data', () => toldBefore.push(events.list.length));
+    for (const [first, told] of [
+      [0x82, 1],
+      [0x02, 1],
+      [0x80, 2],
+    ] as const) {
+      const counted = once(stream, 'data');
+      tcp.write(wsFrame(first, Buffer.alloc(1)));
+      await counted;
+      expect(toldBefore.at(-1)).toBe(told);
+    }
   });
 
   it('reads fragments, and what comes between and behind them', async () => {

@@ -1,0 +1,43 @@
+import { afterEach, expect, it, jest } from '@jest/globals';
+import { WebSocket } from 'ws';
+import { GridManager, type GridOptions } from '../../lib/manager/index.js';
+import { freeHosts } from '../ports.js';
+import { Authority } from './certificates.js';
+import { allConnected, LogBook, SECRET } from './neighbourhood.js';
+
+/** Frames go past `ws` at both ends: what it read itself it would tell by 'message'. */
+
+const grids: GridManager[] = [];
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await Promise.all(grids.splice(0).map((grid) => grid.close()));
+});
+
+/** So many bytes come in several pieces, however the network cuts them. */
+const LARGE = 'x'.repeat(300_000);
+
+it.each(['http:', 'https:'])('over %s `ws` reads no frame of a call, at neither end', async (scheme) => {
+  const emit = jest.spyOn(WebSocket.prototype, 'emit');
+  const options: Partial<GridOptions> = {};
+  if (scheme === 'https:') {
+    const authority = await Authority.found('the authority of the grid');
+    Object.assign(options, { tls: { ca: authority.ca }, listen: { tls: await authority.certify(['127.0.0.1']) } });
+  }
+  const hosts = (await freeHosts(2)).map((host) => host.replace('http:', scheme));
+  for (const local of hosts) {
+    const grid = new GridManager({ local, hosts, auth: { secret: SECRET }, logger: new LogBook(), ...options });
+    grid.handle(60, {}, (text: unknown) => text);
+    grids.push(grid);
+    await grid.listen();
+    void grid.start();
+  }
+  await allConnected(...grids);
+  const [a, b] = grids as [GridManager, GridManager];
+  for (const payload of ['small', LARGE]) {
+    expect(await a.peer(b.local).request(60, payload)).toBe(payload);
+    expect(await b.peer(a.local).request(60, payload)).toBe(payload);
+  }
+  const told = emit.mock.calls.map(([event]) => event);
+  expect(told).toContain('open');
+  expect(told).not.toContain('message');
+});
