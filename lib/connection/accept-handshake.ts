@@ -10,7 +10,7 @@ import {
 import { CloseCode } from './close-code.js';
 import type { Connection } from './connection.js';
 import { abilitiesOf, dialectOf, Handshake, refusal } from './handshake.js';
-import type { MessageSocket } from './message-socket.js';
+import type { FrameSocket } from './message-socket.js';
 import type { ConnectionPorts } from './ports.js';
 
 /** Whether a dialer may connect. The reason says which check failed and with what values (wire spec §3). */
@@ -33,7 +33,7 @@ export interface AcceptFacts {
  * failed), that of `signal`.
  */
 export async function acceptHandshake(
-  socket: MessageSocket,
+  socket: FrameSocket,
   facts: AcceptFacts,
   ports: ConnectionPorts,
 ): Promise<Connection> {

@@ -20,7 +20,7 @@ import {
 } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
 import { Heartbeat } from './heartbeat.js';
-import type { MessageSocket, MessageSocketListener } from './message-socket.js';
+import type { FrameListener, FrameSocket } from './message-socket.js';
 import { patienceWith } from './patience.js';
 import type { ConnectionPorts } from './ports.js';
 import { WriteQueue } from './write-queue.js';
@@ -49,7 +49,7 @@ type State =
  * One socket after its handshake, with everything that lives and dies with it: the mux of its calls, the write queue
  * and the heartbeat. A connection that ended stays ended. Nothing that the peer sends makes it throw.
  */
-export class Connection implements MessageSocketListener {
+export class Connection implements FrameListener {
   readonly peer: string;
   readonly remoteId: Uint8Array;
   readonly dialed: boolean;
@@ -80,7 +80,7 @@ export class Connection implements MessageSocketListener {
   private readonly rules: DecodeRules;
 
   constructor(
-    private readonly socket: MessageSocket,
+    private readonly socket: FrameSocket,
     facts: ConnectionFacts,
     private readonly ports: ConnectionPorts,
   ) {

@@ -3,7 +3,7 @@ import { decodeConnectResponse, encodeConnectRequest, Op, violation, wireTimeOf 
 import { CloseCode } from './close-code.js';
 import type { Connection } from './connection.js';
 import { abilitiesOf, dialectOf, Handshake, refusal } from './handshake.js';
-import type { MessageSocket } from './message-socket.js';
+import type { FrameSocket } from './message-socket.js';
 import type { ConnectionPorts } from './ports.js';
 
 export interface DialFacts {
@@ -24,7 +24,7 @@ export interface DialFacts {
  * CANCELLED (by the signal).
  */
 export async function dialHandshake(
-  socket: MessageSocket,
+  socket: FrameSocket,
   facts: DialFacts,
   ports: ConnectionPorts,
 ): Promise<Connection> {

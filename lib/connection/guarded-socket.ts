@@ -2,33 +2,33 @@ import { inspect } from 'node:util';
 import { toGridError } from '../errors/index.js';
 import type { Frame } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
-import type { MessageSocket, MessageSocketListener } from './message-socket.js';
+import type { FrameListener, FrameSocket } from './message-socket.js';
 
-type Event = (listener: MessageSocketListener) => void;
+type Event = (listener: FrameListener) => void;
 
 /**
  * A socket that the application brought, made to keep what `MessageSocket` promises: no method throws, `done` is called
  * once, nothing is delivered inside `send`, and nothing after the end. A socket whose goodbye fails is dropped, and one
  * that cannot even be dropped counts as closed: the calls of its connection end whatever it does.
  */
-export function guardedSocket(socket: MessageSocket): MessageSocket {
+export function guardedSocket(socket: FrameSocket): FrameSocket {
   return new GuardedSocket(socket);
 }
 
-class GuardedSocket implements MessageSocket, MessageSocketListener {
+class GuardedSocket implements FrameSocket, FrameListener {
   readonly remoteAddress: string | undefined;
-  private listener: MessageSocketListener | undefined = undefined;
+  private listener: FrameListener | undefined = undefined;
   /** What came inside `send`, and after it until its caller is done; or before anybody listened. */
   private readonly waiting: Event[] = [];
   private sending = false;
   /** The end was told, or waits. */
   private closed = false;
 
-  constructor(private readonly socket: MessageSocket) {
+  constructor(private readonly socket: FrameSocket) {
     this.remoteAddress = socket.remoteAddress;
   }
 
-  listen(listener: MessageSocketListener): void {
+  listen(listener: FrameListener): void {
     this.listener = listener;
     this.flush();
     try {

@@ -17,7 +17,7 @@ import {
 } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
 import { Connection, type ConnectionFacts } from './connection.js';
-import type { MessageSocket, MessageSocketListener } from './message-socket.js';
+import type { FrameListener, FrameSocket } from './message-socket.js';
 import { patienceWith } from './patience.js';
 import type { ConnectionPorts } from './ports.js';
 
@@ -41,7 +41,7 @@ const EARLY_FRAME_BYTES = 64;
  * reads the socket until the connection is made and hands on to it everything that follows, in the same turn: no frame
  * is lost.
  */
-export class Handshake implements MessageSocketListener {
+export class Handshake implements FrameListener {
   /** Rejects with a GridError; the socket is being closed then. */
   readonly outcome: Promise<Connection>;
   private phase: Phase;
@@ -49,7 +49,7 @@ export class Handshake implements MessageSocketListener {
   private settle!: { resolve: (connection: Connection) => void; reject: (error: GridError) => void };
 
   constructor(
-    private readonly socket: MessageSocket,
+    private readonly socket: FrameSocket,
     private readonly ports: ConnectionPorts,
     /** For errors: the other end's origin or address. */
     private readonly peer: string | undefined,

@@ -4,6 +4,6 @@ export type { Connection } from './connection.js';
 export { dialHandshake, type DialFacts } from './dial-handshake.js';
 export { guardedSocket } from './guarded-socket.js';
 export type { ConnectionIntervals, ConnectionLimits } from './limits.js';
-export type { MessageSocket, MessageSocketListener } from './message-socket.js';
+export type { FrameListener, FrameSocket, MessageSocket, MessageSocketListener } from './message-socket.js';
 export type { ConnectionPorts } from './ports.js';
 export { wsSocket } from './ws-socket.js';

@@ -26,13 +26,21 @@ export interface MessageSocket {
 }
 
 export interface MessageSocketListener {
-  /**
-   * A whole binary message, from a socket of the application always in one piece. The memory is the listener's from now
-   * on.
-   */
-  onFrame(frame: Frame): void;
+  /** A whole binary message. The memory is the listener's from now on. */
+  onFrame(frame: Uint8Array): void;
   /** A text message came, or the socket's own protocol was broken: `code` is the close code that it asks for. */
   onViolation(code: number, reason: string): void;
   /** The socket is closed, once, for whatever cause. Nothing follows. */
   onClose(code: number, reason: string): void;
+}
+
+/** What a connection runs over: any message socket, or one of the grid's own, which may leave a frame in two pieces. */
+export interface FrameSocket extends Omit<MessageSocket, 'listen'> {
+  /** As that of a message socket. */
+  listen(listener: FrameListener): void;
+}
+
+export interface FrameListener extends MessageSocketListener {
+  /** A whole binary message. The memory is the listener's from now on. */
+  onFrame(frame: Frame): void;
 }

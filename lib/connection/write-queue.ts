@@ -6,7 +6,7 @@ import { maxEncodedSize, type Message } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
 import { Lane } from './lane.js';
 import type { ConnectionIntervals, ConnectionLimits } from './limits.js';
-import type { MessageSocket } from './message-socket.js';
+import type { FrameSocket } from './message-socket.js';
 import { FRAME_ROOM, type OutgoingFrame } from './outgoing-frame.js';
 import { StallWatch } from './stall-watch.js';
 
@@ -23,7 +23,7 @@ const FIRST_BATCH = 16;
 const BUSY_TURN = 96;
 
 export interface WriteQueuePorts {
-  readonly socket: MessageSocket;
+  readonly socket: FrameSocket;
   readonly clock: Clock;
   readonly observer: ConnectionObserver;
   readonly limits: ConnectionLimits;

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import type { WebSocket } from 'ws';
 import type { Frame } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
-import type { MessageSocket, MessageSocketListener } from './message-socket.js';
+import type { FrameListener, FrameSocket } from './message-socket.js';
 import { writeFrame, type WsStream } from './ws-frame.js';
 import { WS_HEADER_MAX } from './ws-header.js';
 import { WsReader } from './ws-reader.js';
@@ -33,14 +33,14 @@ const REASONS: ReadonlyMap<string, string> = new Map([
  * @param below what it writes to and reads from, if known: then binary frames go past `ws`, without its copies. To be
  * given in the turn in which the WebSocket opens, before anything was read.
  */
-export function wsSocket(ws: WebSocket, remoteAddress?: string, below?: WsStream): MessageSocket {
+export function wsSocket(ws: WebSocket, remoteAddress?: string, below?: WsStream): FrameSocket {
   return new WsSocket(ws, remoteAddress, below);
 }
 
-class WsSocket implements MessageSocket {
-  private listener: MessageSocketListener | undefined = undefined;
+class WsSocket implements FrameSocket {
+  private listener: FrameListener | undefined = undefined;
   /** What happened before anybody listened. */
-  private early: ((listener: MessageSocketListener) => void)[] = [];
+  private early: ((listener: FrameListener) => void)[] = [];
 
   constructor(
     private readonly ws: WebSocket,
@@ -64,7 +64,7 @@ class WsSocket implements MessageSocket {
     if (ws.readyState === ws.CLOSED) this.early.push((listener) => listener.onClose(CloseCode.Abnormal, ''));
   }
 
-  listen(listener: MessageSocketListener): void {
+  listen(listener: FrameListener): void {
     this.listener = listener;
     for (const event of this.early.splice(0)) event(listener);
     this.ws.resume();
@@ -100,7 +100,7 @@ class WsSocket implements MessageSocket {
     else this.early.push((later) => later.onFrame(frame));
   };
 
-  private tell(event: (listener: MessageSocketListener) => void): void {
+  private tell(event: (listener: FrameListener) => void): void {
     if (this.listener) event(this.listener);
     else this.early.push(event);
   }

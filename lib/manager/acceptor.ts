@@ -1,5 +1,5 @@
 import type { HandlerTable } from '../calls/index.js';
-import { acceptHandshake, type Admission, type ConnectionPorts, type MessageSocket } from '../connection/index.js';
+import { acceptHandshake, type Admission, type ConnectionPorts, type FrameSocket } from '../connection/index.js';
 import { GridError, textOf, toGridError } from '../errors/index.js';
 import { silentObserver, type ConnectionObserver } from '../observe/index.js';
 import { unixMs, type ConnectRequest } from '../wire/index.js';
@@ -44,7 +44,7 @@ export interface Entry {
 /** Lets other hosts in: reads their Connect, checks it, answers, and hands the connection to the link of its host. */
 export class Acceptor {
   private readonly places: HandshakePlaces;
-  private readonly sockets = new Set<MessageSocket>();
+  private readonly sockets = new Set<FrameSocket>();
 
   constructor(private readonly ports: AcceptorPorts) {
     const { limits, logger } = ports.settings;
@@ -68,7 +68,7 @@ export class Acceptor {
   }
 
   /** The handshake of one open socket. Never rejects: what fails is told to the peer, and logged once per address. */
-  async accept(socket: MessageSocket, entry: Entry): Promise<void> {
+  async accept(socket: FrameSocket, entry: Entry): Promise<void> {
     const { settings, handlers, connection } = this.ports;
     let link: PeerLink | undefined;
     let refused = false;

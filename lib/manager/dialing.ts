@@ -6,6 +6,7 @@ import {
   wsSocket,
   type Connection,
   type ConnectionPorts,
+  type FrameSocket,
   type MessageSocket,
 } from '../connection/index.js';
 import { GridError } from '../errors/index.js';
@@ -34,7 +35,7 @@ export class Dialing {
     const { local } = this.settings;
     const attempt = this.bounded(signal, peer);
     let token: string;
-    let socket: MessageSocket;
+    let socket: FrameSocket;
     try {
       token = this.auth ? await attempt.race(this.auth.sign({ from: local, to: peer })) : '';
       socket = await this.open(peer, token, attempt);
@@ -53,7 +54,7 @@ export class Dialing {
     );
   }
 
-  private async open(peer: string, token: string, attempt: Attempt): Promise<MessageSocket> {
+  private async open(peer: string, token: string, attempt: Attempt): Promise<FrameSocket> {
     const { settings } = this;
     if (settings.dialer) {
       const opening = settings.dialer(peer, attempt.signal);
@@ -83,7 +84,7 @@ export class Dialing {
 }
 
 /** Takes a socket from elsewhere: one that speaks our port already, or a WebSocket of `ws`. */
-export function messageSocket(socket: MessageSocket | WebSocket, sockets: OpenSockets): MessageSocket {
+export function messageSocket(socket: MessageSocket | WebSocket, sockets: OpenSockets): FrameSocket {
   if ('listen' in socket) return guardedSocket(socket);
   sockets.add(socket);
   return guardedSocket(wsSocket(socket));

@@ -2,7 +2,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
-import { wsSocket, type MessageSocket } from '../connection/index.js';
+import { wsSocket, type FrameSocket } from '../connection/index.js';
 import { GridError, textOf, type GridCode } from '../errors/index.js';
 import { isSecure } from './hosts.js';
 import { inOneLine } from './line-budget.js';
@@ -34,7 +34,7 @@ export interface WsDial {
  * Opens a WebSocket to a host (wire spec §1). Rejects with UNAVAILABLE when it cannot be reached, and with `remote` set
  * and the reason of its body when it answers something else than an upgrade.
  */
-export function dialWebSocket(dial: WsDial): Promise<MessageSocket> {
+export function dialWebSocket(dial: WsDial): Promise<FrameSocket> {
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(urlOf(dial.peer, dial.route), {
       ...dial.tls,

@@ -7,7 +7,7 @@ import {
   type ConnectionIntervals,
   type ConnectionLimits,
   type ConnectionPorts,
-  type MessageSocket,
+  type FrameSocket,
 } from '../../lib/connection/index.js';
 import type { CallHandler, IncomingRequest } from '../../lib/mux/index.js';
 import { silentObserver } from '../../lib/observe/index.js';
@@ -75,7 +75,7 @@ export function ports(init: PortsInit = {}): ConnectionPorts {
 
 /** A handshake of two ends that like each other. */
 export async function connect(
-  [dialerSocket, acceptorSocket]: readonly [MessageSocket, MessageSocket],
+  [dialerSocket, acceptorSocket]: readonly [FrameSocket, FrameSocket],
   dialerPorts: ConnectionPorts,
   acceptorPorts: ConnectionPorts,
 ): Promise<[Connection, Connection]> {

@@ -1,4 +1,4 @@
-import type { MessageSocket, MessageSocketListener } from '../../lib/connection/index.js';
+import type { FrameListener, FrameSocket } from '../../lib/connection/index.js';
 import { decodeFrame, encodeMessage, EXTENSIONS, maxEncodedSize, type Message, type Op } from '../../lib/wire/index.js';
 
 const RULES = { extensions: new Set(EXTENSIONS), messageBytes: 16 * 1024 * 1024, frameMessages: 100_000 };
@@ -18,12 +18,12 @@ export function messagesOf(frame: Uint8Array): Message[] {
 }
 
 /** The other end of a socket, played by the test message by message. */
-export class RawPeer implements MessageSocketListener {
+export class RawPeer implements FrameListener {
   readonly frames: Uint8Array[] = [];
   /** Close code and reason, once the socket is closed. */
   closed: readonly [number, string] | undefined;
 
-  constructor(readonly socket: MessageSocket) {
+  constructor(readonly socket: FrameSocket) {
     socket.listen(this);
   }
 

@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
-import { wsSocket, type MessageSocket } from '../../lib/connection/index.js';
+import { wsSocket, type FrameSocket } from '../../lib/connection/index.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { LIMITS } from './grid-end.js';
 
 /** Two ends of one link, whatever it is made of. */
 export interface Link {
-  readonly dialer: MessageSocket;
-  readonly acceptor: MessageSocket;
+  readonly dialer: FrameSocket;
+  readonly acceptor: FrameSocket;
   /** Breaks the link without a goodbye. */
   cut(): void;
   /** The acceptor reads nothing any more. */

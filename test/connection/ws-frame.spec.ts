@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
-import { wsSocket, type MessageSocket } from '../../lib/connection/index.js';
+import { wsSocket, type FrameSocket } from '../../lib/connection/index.js';
 import { slabs, type Slab } from '../../lib/connection/slab.js';
 import { WS_HEADER_MAX } from '../../lib/connection/ws-header.js';
 import { patternBytes } from '../wire/build.js';
@@ -22,7 +22,7 @@ describe.each([
   let server: WebSocketServer;
   let ours: WebSocket;
   let theirs: WebSocket;
-  let socket: MessageSocket;
+  let socket: FrameSocket;
   let slab: Slab;
   let next: number;
   let far: Buffer;

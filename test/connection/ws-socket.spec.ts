@@ -3,14 +3,14 @@ import type { IncomingMessage } from 'node:http';
 import { connect as connectTcp, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocketServer, type WebSocket } from 'ws';
-import { wsSocket, type MessageSocket, type MessageSocketListener } from '../../lib/connection/index.js';
+import { wsSocket, type FrameListener, type FrameSocket } from '../../lib/connection/index.js';
 import { joined, SplitFrame, type Frame } from '../../lib/wire/index.js';
 import { until } from '../until.js';
 import { turn } from './grid-end.js';
 
 const MAX_PAYLOAD = 100_000;
 
-class Events implements MessageSocketListener {
+class Events implements FrameListener {
   readonly list: unknown[][] = [];
 
   onFrame(frame: Frame): void {
@@ -46,7 +46,7 @@ describe.each([
   let ws: WebSocket;
   /** What is below `ws`. */
   let stream: Socket;
-  let socket: MessageSocket;
+  let socket: FrameSocket;
   let events: Events;
   let received: Buffer;
   let heardByOther: number;
