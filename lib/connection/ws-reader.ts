@@ -25,9 +25,9 @@ export interface WsReaderPorts {
 }
 
 /**
- * Takes the binary frames out of what comes from the network, as views of it. `ws` itself makes several Buffers for each
- * frame, joins one that came in pieces, and passes each piece through a stream of its own, which stops and restarts the
- * socket. It reads pings and pongs, and everything from the first frame on that is neither one of them nor binary and
+ * Takes the binary frames out of what comes from the network, as views of it. `ws` itself makes several Buffers for
+ * each frame, joins one that came in pieces, and passes each piece through a stream of its own, which stops and restarts
+ * the socket. It reads pings and pongs, and everything from the first frame on that is neither one of them nor binary and
  * whole: fragments, a goodbye, and whatever breaks a rule.
  */
 export class WsReader {

@@ -226,7 +226,7 @@ describe.each([
         ['frame', 5],
       ],
     ],
-    ['the rest of a message in fragments', wsFrame(0x02, Buffer.alloc(1)), wsFrame(0x80, Buffer.alloc(2)), [['frame', 3]]],
+    ['the rest of the fragments', wsFrame(0x02, Buffer.alloc(1)), wsFrame(0x80, Buffer.alloc(2)), [['frame', 3]]],
   ])('reads %s that waits in a paused socket when it closes', async (_name, first, waiting, told) => {
     socket.listen(events);
     tcp.write(first);
