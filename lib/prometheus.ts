@@ -185,7 +185,7 @@ const HANDLER_LABELS = ['grid', 'handler', 'direction', 'kind'] as const;
 class GridMetrics {
   private readonly grids = new Map<string, GridManager>();
   private readonly names: string[] = [];
-  private asked: readonly GridStats[] | undefined;
+  private asked: readonly GridStats[] | undefined = undefined;
 
   constructor(
     private readonly registry: Registry,

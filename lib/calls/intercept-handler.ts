@@ -36,7 +36,7 @@ export interface InterceptedPorts {
 export class InterceptedHandler {
   /** The innermost first. */
   private readonly ends: HandlerEnd[] = [];
-  private outcome: { readonly error: GridError | undefined } | undefined;
+  private outcome: { readonly error: GridError | undefined } | undefined = undefined;
   private entered = false;
 
   constructor(

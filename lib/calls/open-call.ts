@@ -54,7 +54,7 @@ export class OpenCall implements GridCall {
   private waiting: Waiting | undefined = undefined;
   private ended: End | undefined = undefined;
   /** The last error that was named, so that one failure is one object wherever it shows. */
-  private lastError: { readonly bare: GridError; readonly named: GridError } | undefined;
+  private lastError: { readonly bare: GridError; readonly named: GridError } | undefined = undefined;
 
   constructor(
     private readonly stream: CallerStream,

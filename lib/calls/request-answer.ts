@@ -19,7 +19,7 @@ import { StreamAnswer } from './stream-answer.js';
 export class RequestAnswer implements Sink {
   readonly context: CallContext;
   private source: Source | undefined = undefined;
-  private held: { readonly value: unknown } | undefined;
+  private held: { readonly value: unknown } | undefined = undefined;
   private decision: NodeJS.Immediate | undefined = undefined;
   private over = false;
 

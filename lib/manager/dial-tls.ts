@@ -10,7 +10,7 @@ import { OLDEST_TLS, secureContextOf } from './tls-context.js';
  */
 export class DialTlsSource {
   readonly #given: DialTls | undefined;
-  #options: Promise<ConnectionOptions> | undefined;
+  #options: Promise<ConnectionOptions> | undefined = undefined;
   #warned = false;
 
   constructor(

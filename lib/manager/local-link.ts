@@ -100,7 +100,7 @@ export class LocalLink implements Link {
   readonly stats: PeerStats;
   private readonly waiters: ConnectWaiters;
   /** The end that calls and the end that answers, while the grid runs. */
-  private pair: { readonly calling: Mux; readonly answering: Mux } | undefined;
+  private pair: { readonly calling: Mux; readonly answering: Mux } | undefined = undefined;
 
   constructor(
     readonly peer: string,

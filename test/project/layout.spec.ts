@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { manifest, readText, ROOT, sourcesOf } from './sources.js';
+import ts from 'typescript';
+import { manifest, readText, ROOT, sourcesOf, type SourceFile } from './sources.js';
 
 /** Everything that may stand at the top of the project; what git ignores is not counted. */
 const TOP_LEVEL = [
@@ -21,6 +22,24 @@ const TOP_LEVEL = [
 ];
 const IGNORED = new Set(['.git', 'node_modules', 'dist', 'coverage', '.DS_Store']);
 
+/** Fields without a first value that no constructor gives one: they would not be there at all (see tsconfig.json). */
+function silentFields({ path, text }: SourceFile): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isClassLike(node)) {
+      const constructing = node.members.find(ts.isConstructorDeclaration)?.getText() ?? '';
+      for (const member of node.members) {
+        if (!ts.isPropertyDeclaration(member) || member.initializer || member.exclamationToken) continue;
+        const name = member.name.getText();
+        if (!constructing.includes(`this.${name} = `)) found.push(`${path}: ${name}`);
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true));
+  return found;
+}
+
 describe('the layout of the project', () => {
   test('the top level holds what is needed and nothing else', () => {
     const found = readdirSync(ROOT).filter((name) => !IGNORED.has(name) && !/\.(tgz|log)$/.test(name));
@@ -31,6 +50,13 @@ describe('the layout of the project', () => {
     const nameless = /^(utils?|helpers?|common|types?|misc|shared|constants?|interfaces?)(\.|$)/;
     const wrong = sourcesOf('lib').filter(({ path }) => path.split('/').some((part) => nameless.test(part)));
     expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test('a field of lib that is empty at first says so', () => {
+    const silent = 'class C { a: string | undefined; b?: number; c: number | undefined = undefined; d: D | undefined;';
+    const filled = `${silent} constructor(readonly e: E | undefined) { this.d = e; } }`;
+    expect(silentFields({ path: 'x.ts', text: filled })).toEqual(['x.ts: a', 'x.ts: b']);
+    expect(sourcesOf('lib').flatMap(silentFields)).toEqual([]);
   });
 
   test('no test is skipped, singled out or repeated until it passes', () => {
