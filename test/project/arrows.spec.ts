@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import { builtinModules } from 'node:module';
 import { describe, expect, test } from '@jest/globals';
-import { importsOf, manifest, sourcesOf, type SourceFile } from './sources.js';
+import { importsOf, loadsOf, manifest, sourcesOf, type SourceFile } from './sources.js';
 
 /** What each room of lib may import, beside itself. Nothing lower ever learns a word from above. */
 const BELOW: Record<string, readonly string[]> = {
@@ -50,6 +50,27 @@ function wrongArrows(file: SourceFile): string[] {
     .map((target) => `${file.path} -> ${target}`);
 }
 
+/** Files that load each other, each circle once, as `a.ts -> b.ts -> a.ts`. */
+function circles(among: readonly SourceFile[]): string[] {
+  const loads = new Map(
+    among.map((file) => {
+      const targets = loadsOf(file).filter((specifier) => specifier.startsWith('.'));
+      return [file.path, targets.map((target) => posix.join(posix.dirname(file.path), target).replace(/\.js$/, '.ts'))];
+    }),
+  );
+  const found: string[] = [];
+  const done = new Set<string>();
+  const walk = (path: string, way: readonly string[]): void => {
+    const since = way.indexOf(path);
+    if (since >= 0) found.push([...way.slice(since), path].join(' -> '));
+    if (since >= 0 || done.has(path)) return;
+    for (const target of loads.get(path) ?? []) walk(target, [...way, path]);
+    done.add(path);
+  };
+  for (const path of loads.keys()) walk(path, []);
+  return found;
+}
+
 function packageOf(specifier: string): string {
   return specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 }
@@ -71,6 +92,19 @@ describe('the arrows between the rooms of lib', () => {
     expect(wrongArrows(lazy)).toEqual(['lib/manager/x.ts -> lib/nest/grid.js']);
     const out = { path: 'lib/nest/x.ts', text: "import '../../sample/storage/src/main.js';" };
     expect(wrongArrows(out)).toHaveLength(1);
+  });
+
+  test('no files load each other in a circle', () => {
+    expect(circles(files)).toEqual([]);
+  });
+
+  test('a circle would be found, and one of types alone is none', () => {
+    const a = { path: 'lib/a.ts', text: "import { b } from './x/b.js';\nexport const a = () => b;" };
+    const b = { path: 'lib/x/b.ts', text: "export * from './c.js';\nexport const b = 1;" };
+    const c = { path: 'lib/x/c.ts', text: "import { a } from '../a.js';\nexport const c = () => a;" };
+    expect(circles([a, b, c])).toEqual(['lib/a.ts -> lib/x/b.ts -> lib/x/c.ts -> lib/a.ts']);
+    const typed = { path: 'lib/x/c.ts', text: "import { type a } from '../a.js';\nexport const c = (_: typeof a) => 1;" };
+    expect(circles([a, b, typed])).toEqual([]);
   });
 
   test('below lib/nest nothing knows Nest', () => {

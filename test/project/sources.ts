@@ -27,6 +27,13 @@ export function importsOf(file: SourceFile): string[] {
   return ts.preProcessFile(file.text, true, true).importedFiles.map((reference) => reference.fileName);
 }
 
+/** What stays of these when types are gone: what is loaded when the file is. */
+export function loadsOf(file: SourceFile): string[] {
+  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ESNext, experimentalDecorators: true };
+  const { outputText } = ts.transpileModule(file.text, { compilerOptions });
+  return importsOf({ path: file.path, text: outputText });
+}
+
 export function readText(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');
 }
