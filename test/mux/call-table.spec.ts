@@ -13,36 +13,62 @@ const ids: fc.Arbitrary<MuxId> = fc.oneof(
   fc.bigInt({ min: 2n ** 64n - 20n, max: 2n ** 64n - 1n }),
 );
 
-const steps = fc.array(fc.record({ id: ids, adds: fc.integer({ min: 0, max: 2 }).map((chance) => chance > 0) }), {
-  maxLength: 600,
-});
+/** In few blocks, so that these empty and fill again while others do. */
+const sparseIds: fc.Arbitrary<MuxId> = fc
+  .tuple(fc.constantFrom<MuxId>(0, 16, 32, 48, 2 ** 40, 2n ** 60n), fc.nat({ max: 2 }))
+  .map(([base, place]) => (typeof base === 'bigint' ? base + BigInt(place) : base + place));
+
+interface Step {
+  readonly does: 'set' | 'get' | 'delete';
+  readonly id: MuxId;
+}
+
+/** Does the same to a table and to a Map, and looks at each step that they agree. */
+function compare(steps: readonly Step[], chance: number): void {
+  const table = new CallTable<{ step: number }>(chance);
+  const model = new Map<MuxId, { step: number }>();
+  steps.forEach(({ does, id }, step) => {
+    const call = { step };
+    if (does === 'set') {
+      table.set(id, call);
+      model.set(id, call);
+    } else if (does === 'delete') {
+      table.delete(id);
+      model.delete(id);
+    } else {
+      expect(table.get(id)).toBe(model.get(id));
+    }
+    expect(table.size).toBe(model.size);
+  });
+  for (const { id } of steps) {
+    expect(table.get(id)).toBe(model.get(id));
+    expect(table.has(id)).toBe(model.has(id));
+  }
+  const inOrder = [...model].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  expect(table.values()).toEqual(inOrder.map(([, call]) => call));
+}
+
+/** The block that was looked at last goes, and its ids come back. */
+const GONE_AND_BACK: Step[] = [
+  { does: 'set', id: 1 },
+  { does: 'set', id: 17 },
+  { does: 'get', id: 1 },
+  { does: 'delete', id: 1 },
+  { does: 'set', id: 2 },
+  { does: 'set', id: 33 },
+  { does: 'get', id: 17 },
+];
 
 describe('calls by muxId', () => {
-  it('as a Map keeps them, whatever comes and goes', () => {
-    fc.assert(
-      fc.property(steps, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (made, chance) => {
-        const table = new CallTable<{ step: number }>(chance);
-        const model = new Map<MuxId, { step: number }>();
-        made.forEach(({ id, adds }, step) => {
-          const call = { step };
-          if (adds) {
-            table.set(id, call);
-            model.set(id, call);
-          } else {
-            table.delete(id);
-            model.delete(id);
-          }
-          expect(table.get(id)).toBe(model.get(id));
-          expect(table.size).toBe(model.size);
-        });
-        for (const { id } of made) {
-          expect(table.get(id)).toBe(model.get(id));
-          expect(table.has(id)).toBe(model.has(id));
-        }
-        const inOrder = [...model].toSorted(([a], [b]) => (a < b ? -1 : 1));
-        expect(table.values()).toEqual(inOrder.map(([, call]) => call));
-      }),
-    );
+  it.each([
+    ['next to each other', ids, 600],
+    ['in few blocks', sparseIds, 60],
+  ])('as a Map keeps them, whatever comes and goes %s', (_, someIds, maxLength) => {
+    const step = fc.record({ does: fc.constantFrom('set', 'set', 'get', 'delete', 'delete'), id: someIds });
+    const chances = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    // up to that length, and not some ten: short runs empty no block whose ids come back
+    const steps = fc.array(step, { maxLength, size: 'max' });
+    fc.assert(fc.property(steps, chances, compare), { examples: [[GONE_AND_BACK, 0.5]] });
   });
 
   it('100,000 come and go, next to each other', () => {
