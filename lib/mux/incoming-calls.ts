@@ -77,10 +77,7 @@ export class IncomingCalls {
     const request = new IncomingRequest(this.ports, unsharedOpening(message, this.load.held), subroute, handler, cameAt);
     this.calls.set(message.muxId, request);
     if (handler.onRequest) run(request, handler.onRequest, (error) => request.fail(error));
-    else if (handler.onStream) {
-      const stream = request.upgrade();
-      run(stream, handler.onStream, (error) => stream.output.fail(error));
-    }
+    else if (handler.onStream) startStream(request.becomeStream(), handler.onStream);
   }
 
   acceptStream(message: Message, cameAt: number): void {
@@ -105,8 +102,7 @@ export class IncomingCalls {
     const stream = HandlerStream.accept(this.ports, unsharedOpening(message, this.load.held), subroute, handler, cameAt);
     this.calls.set(message.muxId, stream);
     stream.acknowledge();
-    run(stream, handler.onStream, (error) => stream.output.fail(error));
-    stream.watchTime();
+    startStream(stream, handler.onStream);
   }
 
   /** A message for a call of the peer that runs. */
@@ -182,6 +178,11 @@ function run<C>(call: C, entry: (call: C) => void, fail: (error: GridError) => v
   } catch (fault) {
     fail(toGridError(fault, 'INTERNAL'));
   }
+}
+
+function startStream(stream: HandlerStream, entry: (stream: HandlerStream) => void): void {
+  run(stream, entry, (error) => stream.output.fail(error));
+  stream.watchTime();
 }
 
 function congested(): GridError {

@@ -118,6 +118,16 @@ export class IncomingRequest implements IncomingCall, Deadline {
    * @throws GridError RESOURCE_EXHAUSTED past `limits.openStreams`: the request is still to be answered.
    */
   upgrade(): HandlerStream {
+    const stream = this.becomeStream();
+    stream.watchTime();
+    return stream;
+  }
+
+  /**
+   * The same for a handler that is still to be started, after which its time is to be watched.
+   * @internal
+   */
+  becomeStream(): HandlerStream {
     if (!this.many || this.state.kind !== 'running') {
       throw new GridError('FAILED_PRECONDITION', 'upgrade() of a request that cannot become a stream');
     }
@@ -130,7 +140,6 @@ export class IncomingRequest implements IncomingCall, Deadline {
     this.countEnd();
     this.ports.replace(this.opening.muxId, stream);
     stream.acknowledge();
-    stream.watchTime();
     return stream;
   }
 

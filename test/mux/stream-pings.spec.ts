@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { GridError, TEXT } from '../../lib/errors/index.js';
 import type { CallerStream, HandlerStream } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
@@ -112,6 +112,42 @@ describe('B12 a stream that moves nothing', () => {
 });
 
 describe('the time of a stream', () => {
+  const opens: [string, () => unknown][] = [
+    ['opened as one', () => pair.a.openStream(init(67))],
+    ['that a request becomes', () => pair.a.openRequest(init(67), { onResponse() {}, onError() {}, onStream() {} })],
+  ];
+
+  it.each(opens)('%s runs while its handler is started', async (_, open) => {
+    clock = new ManualClock();
+    const slow = stream((opened) => {
+      handler = opened;
+      clock.advance(90);
+    });
+    pair = muxPair({ clock, handlersB: { 67: slow }, intervals: INTERVALS });
+    open();
+    await pair.settle();
+    pair.aToB.hold();
+    clock.advance(INTERVALS.streamSilenceMs - 90 - 1);
+    expect(handler.aborted).toBeUndefined();
+    clock.advance(1);
+    expect(handler.aborted).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+    pair.aToB.release();
+  });
+
+  it.each(opens)('%s is not watched where its handler has ended by its start', async (_, open) => {
+    clock = new ManualClock();
+    const setTimer = jest.spyOn(clock, 'setTimer');
+    const quick = stream((opened) => {
+      handler = opened;
+      handler.output.end();
+    });
+    pair = muxPair({ clock, handlersB: { 67: quick }, intervals: { ...INTERVALS, streamSilenceMs: 4 * 77 } });
+    open();
+    await pair.settle();
+    // a quarter of that time: the round in which silent callers are looked for
+    expect(setTimer.mock.calls.map(([delayMs]) => delayMs)).not.toContain(77);
+  });
+
   it('B13 has no end by itself: a handler that works for 90 s without a word succeeds', async () => {
     await running('one way', {});
     for (let second = 0; second < 90; second++) {
