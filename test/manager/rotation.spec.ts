@@ -174,6 +174,15 @@ describe('the secret is rotated, host by host, on grids that run', () => {
     await allCouldDial();
   });
 
+  it('takes no promise, and leaves none behind that rejects unseen', async () => {
+    const [tenant] = tenants as [Tenant];
+    tenant.secrets = Promise.reject(new Error('the vault is closed')) as unknown as string;
+    expect(thrownBy(() => tenant.grid.reloadSecret()).message).toContain('is a promise');
+    // jest fails a test in whose time a rejection is left unhandled
+    await turn();
+    tenant.secrets = OLD;
+  });
+
   it('is refused where there is nobody to ask, and what the function throws is thrown', () => {
     const [tenant] = tenants as [Tenant];
     const fixed = tenant.house.grid({ auth: { secret: OLD }, route: '/other' });
