@@ -6,11 +6,11 @@ import { CloseCode } from '../connection/index.js';
  * So much of a dialer is read before it is let in. Connect takes some hundred bytes; calls sent in haste have 64 KiB.
  */
 const HANDSHAKE_BYTES = 128 * 1_024;
-/** What keeping a piece from the network costs beside its bytes. */
+/** What a piece from the network costs beside its bytes where `ws` keeps it, which is in fragments. */
 const PIECE_BYTES = 32;
 
 /**
- * Closes a WebSocket with 1009 whose other end sends too much before it is let in. `ws` gathers messages of up to
+ * Closes a WebSocket with 1009 whose other end sends too much before it is let in. Messages are gathered up to
  * `limits.frameBytes`, and that cap cannot grow once the dialer is known; so the bytes are counted as they come. The
  * returned function ends it. To be called in the turn in which the WebSocket opens.
  */
