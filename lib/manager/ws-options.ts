@@ -4,9 +4,9 @@ export const WS_OPTIONS = Object.freeze({
   /** We send every frame whole, and so does the reference; more pieces are an attack on the receiver's memory. */
   maxFragments: 64,
   /**
-   * Pieces from the network that wait for the rest of their message, where `ws` reads itself: from the first fragment on,
-   * and where somebody else listens to its socket. Each costs an object beside its bytes. A message that is whole in one
-   * frame goes past `ws` and keeps no pieces.
+   * Pieces from the network that wait for the rest of their message, where `ws` reads itself: from the first fragment
+   * on, and where somebody else listens to its socket. Each costs an object beside its bytes. A message that is whole
+   * in one frame goes past `ws` and keeps no pieces.
    */
   maxBufferedChunks: 32_768,
   /** Milliseconds that a closed socket waits for the other end's close frame. */

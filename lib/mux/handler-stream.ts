@@ -109,8 +109,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   }
 
   /**
-   * Its time is watched, which runs since it was opened. To be called once, when its handler has been started: many have
-   * ended by then and need no timer.
+   * Its time is watched, which runs since it was opened. To be called once, when its handler has been started: many
+   * have ended by then and need no timer.
    * @internal
    */
   watchTime(): void {

@@ -21,7 +21,7 @@ beforeEach(() => {
   stream = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
   events = [];
 });
-afterEach(() => stream.destroy());
+afterEach(() => void stream.destroy());
 
 /** A socket of the grid over a stream each of whose pieces arrives as it was pushed. */
 function open(pastWs: boolean): void {
@@ -32,7 +32,8 @@ function open(pastWs: boolean): void {
     'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
     'sec-websocket-version': '13',
   };
-  server.handleUpgrade({ method: 'GET', url: '/', headers } as unknown as IncomingMessage, stream, Buffer.alloc(0), (ws) =>
+  const request = { method: 'GET', url: '/', headers } as unknown as IncomingMessage;
+  server.handleUpgrade(request, stream, Buffer.alloc(0), (ws) =>
     wsSocket(ws, undefined, pastWs ? { stream, masks: false, maxBytes: MAX_BYTES } : undefined).listen({
       onFrame: ({ length }) => events.push(['frame', length]),
       onViolation: (code, text) => events.push(['violation', code, text]),

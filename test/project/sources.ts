@@ -29,8 +29,8 @@ export function importsOf(file: SourceFile): string[] {
 
 /** What stays of these when types are gone: what is loaded when the file is. */
 export function loadsOf(file: SourceFile): string[] {
-  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ESNext, experimentalDecorators: true };
-  const { outputText } = ts.transpileModule(file.text, { compilerOptions });
+  const { ESNext: module } = ts.ModuleKind;
+  const { outputText } = ts.transpileModule(file.text, { compilerOptions: { module, experimentalDecorators: true } });
   return importsOf({ path: file.path, text: outputText });
 }
 
