@@ -1,4 +1,6 @@
-import { errors, jwtVerify, SignJWT } from 'jose';
+import * as errors from 'jose/errors';
+import { SignJWT } from 'jose/jwt/sign';
+import { jwtVerify } from 'jose/jwt/verify';
 import { GridError, textOf } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
 import { SecretRing } from './secret-ring.js';

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { decodeJwt } from 'jose';
+import { decodeJwt } from 'jose/jwt/decode';
 import { WebSocketServer, type ServerOptions } from 'ws';
 import { wsSocket } from '../connection/index.js';
 import { textOf } from '../errors/index.js';
