@@ -25,8 +25,10 @@ describe('the flags of the benchmark', () => {
       rounds: 1,
       seconds: 0.5,
       warmUpSeconds: 2,
+      heapMb: 32,
       v8: [],
     });
+    expect(readFlags(['--heap', '0']).heapMb).toBe(0);
     expect(readFlags(['--v8=--initial-old-space-size=256 --no-opt']).v8).toEqual([
       '--initial-old-space-size=256',
       '--no-opt',
@@ -52,6 +54,7 @@ describe('the flags of the benchmark', () => {
     [['--outstanding', '1,,2'], '--outstanding : must be a whole number'],
     [['--seconds', '0'], '--seconds 0: must be a number of seconds above 0'],
     [['--warm-up', '1e3'], '--warm-up 1e3: must be a number of seconds'],
+    [['--heap', '32MB'], '--heap 32MB: must be a whole number from 0 to 1024'],
     [['--peers', 'some'], '--peers some: must be all'],
     [['--v8', 'fast'], "--v8 'fast': must be flags of node"],
     [['--v8='], "--v8 '': must be flags of node"],

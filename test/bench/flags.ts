@@ -20,13 +20,15 @@ export interface Flags {
   readonly markdown: string | undefined;
   /** Where the CPU profile of each process goes. */
   readonly profile: string | undefined;
+  /** Live objects that each process holds beside what it is measured for, in megabytes. */
+  readonly heapMb: number;
   /** Flags of V8 for every process that is measured. */
   readonly v8: readonly string[];
 }
 
 export const USAGE = `npm run bench -- [--only ${CASE_NAMES.join(',')}] [--payload 512,4096] [--outstanding 1,16,64,256]
-  [--rounds 3] [--seconds 2] [--warm-up 3] [--peers all] [--json FILE] [--markdown FILE] [--profile DIR] [--v8=FLAGS]
-  [--smoke]`;
+  [--rounds 3] [--seconds 2] [--warm-up 3] [--heap 32] [--peers all] [--json FILE] [--markdown FILE] [--profile DIR]
+  [--v8=FLAGS] [--smoke]`;
 
 const FULL = { seconds: '2', 'warm-up': '3', rounds: '3', outstanding: '1,16,64,256', payload: '512,4096', scale: 1 };
 /** Long enough to see that every case works, too short to mean anything. */
@@ -43,6 +45,7 @@ export function readFlags(args: string[]): Flags {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
+      heap: { type: 'string', default: '32' },
       peers: { type: 'string' },
       json: { type: 'string' },
       markdown: { type: 'string' },
@@ -65,6 +68,7 @@ export function readFlags(args: string[]): Flags {
     json: file('json', given.json),
     markdown: file('markdown', given.markdown),
     profile: file('profile', given.profile),
+    heapMb: whole('heap', given.heap, 1_024, 0),
     v8: given.v8 === undefined ? [] : given.v8.split(' ').map(v8Flag),
   };
 }
@@ -77,10 +81,10 @@ function words(flag: string, list: string): string[] {
   return words;
 }
 
-function whole(flag: string, word: string, most: number): number {
-  const number = /^\d+$/.test(word) ? Number(word) : 0;
-  if (number >= 1 && number <= most) return number;
-  throw new Error(`--${flag} ${word}: must be a whole number from 1 to ${most}`);
+function whole(flag: string, word: string, most: number, least = 1): number {
+  const number = /^\d+$/.test(word) ? Number(word) : -1;
+  if (number >= least && number <= most) return number;
+  throw new Error(`--${flag} ${word}: must be a whole number from ${least} to ${most}`);
 }
 
 function seconds(flag: string, word: string): number {

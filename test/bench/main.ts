@@ -30,6 +30,9 @@ const setUp = [
   `${flags.rounds} interleaved rounds of ${flags.seconds} s after ${flags.warmUpSeconds} s of warm-up: medians.`,
   'CPU: client and server together. RSS: at the end (peak). Other load: cores that something else kept busy, at worst;',
   'above 0.2 the rates mean little, the CPU per call still something.',
+  flags.heapMb > 0
+    ? `Each process holds ${flags.heapMb} MB of live objects, as a service does; RSS is with them.`
+    : 'The processes hold nothing beside what is measured.',
   ...(flags.v8.length > 0 ? [`Every process with ${flags.v8.join(' ')}.`] : []),
   ...(peers.leftOut.length > 0 ? [`Left out: ${peers.leftOut.join(', ')}.`] : []),
   '',

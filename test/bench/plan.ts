@@ -19,8 +19,8 @@ function runsOf(name: CaseName, round: number, flags: Flags, peers: Peers): Run[
   const payloads = entry.payload === undefined ? flags.payload : [entry.payload];
   // a smoke run takes one load, the largest
   const outstanding = entry.outstanding?.slice(flags.scale < 1 ? -1 : 0) ?? flags.outstanding;
-  const { warmUpSeconds, seconds, scale, v8 } = flags;
-  const common = { round, warmUpMs: warmUpSeconds * 1000, measureMs: seconds * 1000, scale, v8 };
+  const { warmUpSeconds, seconds, scale, heapMb, v8 } = flags;
+  const common = { round, warmUpMs: warmUpSeconds * 1000, measureMs: seconds * 1000, scale, heapMb, v8 };
   return payloads.flatMap((payload) =>
     outstanding.flatMap((outstanding) =>
       parts.flatMap((part) =>

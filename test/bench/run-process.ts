@@ -1,6 +1,7 @@
 import { CASES } from './case-table.js';
 import { CpuProfile } from './cpu-profile.js';
 import type { Assignment, FromRun, Sample, ToRun } from './process-message.js';
+import { fillHeap } from './resident-heap.js';
 import type { Answers, Scene, Usage } from './scene.js';
 
 const MB = 1024 * 1024;
@@ -64,6 +65,7 @@ function fail(error: unknown): void {
 }
 
 try {
+  fillHeap(run.heapMb * MB);
   const bench = await CASES[run.case].load(run.part);
   if (role === 'client') {
     // what the case needs is loaded while the server starts; it connects when that takes calls

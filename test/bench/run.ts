@@ -19,6 +19,8 @@ export interface Run {
   readonly measureMs: number;
   /** Share of the full counts of calls, streams and peers: 1, or less where only the way is tried. */
   readonly scale: number;
+  /** Live objects that each process holds from its start, in megabytes. */
+  readonly heapMb: number;
   /** Flags of V8 for every process. */
   readonly v8: readonly string[];
 }
