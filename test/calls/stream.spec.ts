@@ -359,6 +359,20 @@ describe('the async context', () => {
     await line.pair.settle();
     expect(seen).toEqual(['call', 'call', 'call', 'call']);
   });
+
+  it('of a teardown is that of the handler where no value came', async () => {
+    const store = new AsyncLocalStorage<string>();
+    const seen: Array<string | undefined> = [];
+    line.handle(60, () => {
+      store.enterWith('handler');
+      return new Observable(() => () => void seen.push(store.getStore()));
+    });
+    const call = line.caller.stream(60);
+    await line.pair.settle();
+    call.cancel();
+    await line.pair.settle();
+    expect(seen).toEqual(['handler']);
+  });
 });
 
 describe('input', () => {
