@@ -1,6 +1,7 @@
 import { toGridError, type GridError } from '../errors/index.js';
 import type { CallHandler, IncomingRequest } from '../mux/index.js';
 import type { Answer, PatternPorts } from './answer.js';
+import { inOwnContext } from './async-context.js';
 import { CallContext, contextFacts, type ContextFacts } from './call-context.js';
 import { decodeOptional } from './codec.js';
 import { admission, gateOf, type Gate } from './gate.js';
@@ -8,7 +9,6 @@ import { logText } from './handler-failure.js';
 import { DEFAULT_OUT_CAPACITY, type HandlerSpec } from './handler-spec.js';
 import { InterceptedHandler } from './intercept-handler.js';
 import { unreadable } from './message-reader.js';
-import { inOwnContext } from './own-context.js';
 import { isThenable } from './result-kind.js';
 import { sourceOf } from './source-of.js';
 import { NOWHERE } from './source.js';

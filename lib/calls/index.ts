@@ -1,3 +1,4 @@
+export { currentContext } from './async-context.js';
 export { CallContext } from './call-context.js';
 export { type CallOptions, type InputSource, type ParentCall, type StreamOptions } from './call-options.js';
 export { Caller, type CallerPorts } from './caller.js';

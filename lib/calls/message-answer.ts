@@ -1,12 +1,12 @@
 import type { GridError } from '../errors/index.js';
 import type { CallHandler, HandlerStream, IncomingRequest } from '../mux/index.js';
 import type { Answer, AnswerPorts, PatternPorts } from './answer.js';
+import { inOwnContext } from './async-context.js';
 import { contextFacts, type CallContext, type ContextFacts } from './call-context.js';
 import { admission, gateOf, type Gate } from './gate.js';
 import { failureOf } from './handler-failure.js';
 import { DEFAULT_OUT_CAPACITY, type HandlerSpec } from './handler-spec.js';
 import { InterceptedHandler } from './intercept-handler.js';
-import { inOwnContext } from './own-context.js';
 import { RequestAnswer } from './request-answer.js';
 import { isThenable } from './result-kind.js';
 import { checked } from './standard-schema.js';

@@ -1,6 +1,7 @@
+import { currentContext } from './async-context.js';
 import { heardReadable } from './heard-readable.js';
 import { isThenable } from './result-kind.js';
-import { currentContext, type Sink, type Source } from './source.js';
+import type { Sink, Source } from './source.js';
 
 type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>;
 

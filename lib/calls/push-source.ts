@@ -1,8 +1,9 @@
 import type { AsyncResource } from 'node:async_hooks';
 import { Subscriber, type Observable } from 'rxjs';
+import { currentContext } from './async-context.js';
 import { PullSource } from './pull-source.js';
 import { isAsyncIterable } from './result-kind.js';
-import { currentContext, type Sink, type Source } from './source.js';
+import type { Sink, Source } from './source.js';
 
 /**
  * An Observable: it pushes, whether the sink is ready or not. If its first value is an AsyncIterable (that is what an

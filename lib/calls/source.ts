@@ -1,5 +1,3 @@
-import { AsyncResource } from 'node:async_hooks';
-
 /** Where the values of a source go. None of these throws. */
 export interface Sink {
   /** True while one more value may be pulled. Who makes it true again calls `Source.resume`. */
@@ -29,11 +27,3 @@ export interface Source {
 
 /** Takes everything and wants nothing. */
 export const NOWHERE: Sink = Object.freeze({ isReady: () => true, value() {}, end() {}, fail() {} });
-
-/**
- * The async context in which a result arrived: what AsyncLocalStorage held there. An AsyncResource and not
- * `AsyncLocalStorage.snapshot()`, which costs a hundred times as much.
- */
-export function currentContext(): AsyncResource {
-  return new AsyncResource('GridCall');
-}

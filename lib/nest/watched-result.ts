@@ -1,5 +1,6 @@
-import { AsyncResource } from 'node:async_hooks';
+import type { AsyncResource } from 'node:async_hooks';
 import { finalize, isObservable } from 'rxjs';
+import { currentContext } from '../calls/index.js';
 import { stepped, withPulled } from './pulled-result.js';
 
 /**
@@ -7,8 +8,7 @@ import { stepped, withPulled } from './pulled-result.js';
  * at its end or when its consumer stops. Generators run in the async context of this call, and so does `end`.
  */
 export function watched(result: unknown, end: () => void): unknown {
-  // not AsyncLocalStorage.snapshot() nor bind(), which cost a hundred times as much
-  const call = new AsyncResource('GridCall');
+  const call = currentContext();
   const endInContext = (): void => call.runInAsyncScope(end);
   let handedOn = false;
   const pulled = withPulled(result, (iterable) => {
