@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Checklist } from '../../sample/storage/src/launcher/checklist.js';
 import { freePorts, LOOPBACK } from '../../sample/storage/src/launcher/ports.js';
 import { until } from '../../sample/storage/src/launcher/until.js';
 
@@ -148,4 +149,24 @@ describe('npm start', () => {
     },
     2 * HANG_MS,
   );
+});
+
+describe('the end of a checklist', () => {
+  const broken = async (): Promise<never> => {
+    throw new Error('node 2 does not end');
+  };
+
+  it.each([
+    ['every step held', [], async () => {}, true, ['\nevery step held']],
+    ['a step failed', ['import'], async () => {}, false, ['\nfailed: import']],
+    ['cleaning up failed', [], broken, false, ['  ✖ clean: node 2 does not end', '\nfailed: clean']],
+    ['both failed', ['import'], broken, false, ['  ✖ clean: node 2 does not end', '\nfailed: import']],
+  ])('%s: it says so last', async (_, failing, cleanUp, held, lines) => {
+    const said: string[] = [];
+    const checklist = new Checklist((line) => void said.push(line));
+    for (const step of failing) await checklist.prove(step, broken);
+    said.splice(0);
+    expect(await checklist.conclude('clean', cleanUp)).toBe(held);
+    expect(said).toEqual(lines);
+  });
 });

@@ -62,9 +62,8 @@ async function launch(options: LauncherOptions): Promise<void> {
     }
   }
   if (options.once || checklist.failure !== undefined) {
-    await cluster.stop();
-    say(checklist.failure === undefined ? '\nevery step held' : `\nfailed: ${checklist.failure}`);
-    process.exit(checklist.failure === undefined ? 0 : 1);
+    const held = await checklist.conclude('the nodes end when they are told to', () => cluster.stop());
+    process.exit(held ? 0 : 1);
   }
   say(invitation(cluster));
 }

@@ -1,6 +1,6 @@
 /** Runs steps one after the other and says of each whether it held. */
 export class Checklist {
-  private failed: string | undefined;
+  private failed: string | undefined = undefined;
 
   constructor(private readonly say: (line: string) => void) {}
 
@@ -21,5 +21,17 @@ export class Checklist {
       this.failed = promise;
       this.say(`  ✖ ${promise}: ${(error as Error).message} (${seconds()})`);
     }
+  }
+
+  /** Cleans up whatever was found, and says how it all ended. Resolves with whether every step held, this one too. */
+  async conclude(promise: string, cleanUp: () => Promise<void>): Promise<boolean> {
+    try {
+      await cleanUp();
+    } catch (error) {
+      this.failed ??= promise;
+      this.say(`  ✖ ${promise}: ${(error as Error).message}`);
+    }
+    this.say(this.failed === undefined ? '\nevery step held' : `\nfailed: ${this.failed}`);
+    return this.failed === undefined;
   }
 }
