@@ -181,6 +181,22 @@ function set({ at: { from, hop }, kind, point: where }: Fault): void {
   if (kind === 'stall') wire.stall(where);
 }
 
+/** Waits until nothing of any call is left. Where something stays the error says what. */
+async function idle(): Promise<void> {
+  let busy: unknown;
+  await until(() => {
+    try {
+      cluster.assertIdle();
+      return true;
+    } catch (error) {
+      busy = error;
+      return false;
+    }
+  }, 'all is idle').catch((error: Error) => {
+    throw new Error(`${error.message}: ${String(busy)}`, { cause: error });
+  });
+}
+
 async function weather({ faults, calls }: Round): Promise<void> {
   for (const one of faults) set(one);
   const attempts = calls.map((one) => attempt(one));
@@ -194,15 +210,7 @@ async function weather({ faults, calls }: Round): Promise<void> {
   for (const { at } of faults) cluster.wire(at.from, (at.from + at.hop) % NODES).heal();
   // whoever lost a connection has it again, and nothing is left of any call
   await cluster.connected();
-  await until(() => {
-    try {
-      cluster.assertIdle();
-      return true;
-    } catch {
-      // not yet; what never is fails by the name of what it waits for
-      return false;
-    }
-  }, 'all is idle');
+  await idle();
   for (const [id, life] of lives) {
     expect([id, life]).toEqual([id, { started: 1, ended: 1, aborts: Math.min(life.aborts, 1) }]);
     met.aborted += life.aborts;
