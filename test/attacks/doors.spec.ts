@@ -111,7 +111,7 @@ describe('before it is let in', () => {
   });
 
   it.each([
-    ['2,000 headers', Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`x-${i}`, 'y'])), 101],
+    ['1,000 headers', Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`x-${i}`, 'y'])), 101],
     ['spaces in a header', { 'sec-websocket-protocol': `a${' '.repeat(12_000)}b` }, 400],
     ['an extension named constructor', { 'sec-websocket-extensions': 'constructor; __proto__=1' }, 101],
   ])('an upgrade request with %s does no harm', async (_, headers, status) => {
