@@ -1,3 +1,4 @@
+import { turn } from './turn.js';
 /** Longer than anything takes that is waited for, short of a test's own limit. */
 const HANG_BUDGET_MS = 30_000;
 
@@ -9,6 +10,6 @@ export async function until(isSo: () => boolean, text = String(isSo), budgetMs =
   const giveUpAt = performance.now() + budgetMs;
   while (!isSo()) {
     if (performance.now() > giveUpAt) throw new Error(`after ${budgetMs} ms still not: ${text}`);
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
   }
 }

@@ -2,7 +2,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { Socket } from 'node:net';
-import { setInterval } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { GridManager, GridOptions } from '../../lib/manager/index.js';
 import { secretAuth } from '../../lib/manager/token.js';
@@ -10,6 +9,7 @@ import { socketPair } from '../../lib/testing/index.js';
 import { systemClock } from '../../lib/time/index.js';
 import { until, within } from '../conformance/hang-budget.js';
 import { connectRequest, encode, op } from '../conformance/raw-codec.js';
+import { lasts } from '../pace.js';
 import { portOf } from '../ports.js';
 import { volume } from '../scale.js';
 import { Bastion } from './bastion.js';
@@ -44,11 +44,9 @@ async function gone(socket: Socket): Promise<void> {
 
 /** Writes byte by byte, each a segment of its own, until all is written or the other end has had enough. */
 async function drip(socket: Socket, bytes: Uint8Array, pauseMs: number): Promise<void> {
-  const left = bytes.values();
-  // the pace of a slow stranger: nothing is waited for
-  for await (const _ of setInterval(pauseMs)) {
-    const { value: byte } = left.next();
-    if (byte === undefined || socket.destroyed) return;
+  for (const byte of bytes) {
+    await lasts(pauseMs);
+    if (socket.destroyed) return;
     socket.write(Buffer.from([byte]));
   }
 }

@@ -1,6 +1,7 @@
 // A WebSocket made by hand on a TCP socket: it says what no library lets one say.
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { turn } from '../turn.js';
 
 export interface Closing {
   code: number;
@@ -119,7 +120,7 @@ export class RawWebSocket {
       this.socket.off('drain', drained);
     } else {
       // so that what comes back is read too
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
     }
     return !this.ended;
   }

@@ -41,7 +41,7 @@ export class ClosedLoop<T> {
     outstanding: number,
   ) {
     this.workers = Promise.all(Array.from({ length: outstanding }, (_, index) => this.turns(index)));
-    // a failure counts only while somebody waits
+    // a failure is told to who waits for the load, now or by stop()
     this.workers.catch(() => {});
   }
 

@@ -4,6 +4,7 @@ import { Observable } from 'rxjs';
 import type { CallContext } from '../../lib/calls/index.js';
 import { isDisconnected, type GridError } from '../../lib/errors/index.js';
 import { volume } from '../scale.js';
+import { turn } from '../turn.js';
 import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
 /** Failures that real use of this design found, as far as they take values, promises and iterables. */
@@ -200,7 +201,7 @@ describe('B28 a connection that is cut while a call is made', () => {
           (error: GridError) => ends.push(error),
         );
         for (let i = 0; i < microtasks; i++) await Promise.resolve();
-        for (let i = 0; i < turns; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+        for (let i = 0; i < turns; i++) await turn();
         line.pair.cut();
         await ended;
         await line.pair.settle();

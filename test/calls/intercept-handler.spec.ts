@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { firstValueFrom, Observable } from 'rxjs';
 import type { HandlerInterceptor } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
+import { turn } from '../turn.js';
 import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
@@ -112,7 +113,7 @@ describe('interceptors of handlers', () => {
     line.handle(60, async function* () {
       for (let i = 0; i < 3; i++) {
         yield i;
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
       }
     });
     const values: unknown[] = [];

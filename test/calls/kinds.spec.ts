@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { lastValueFrom, Observable, of, toArray } from 'rxjs';
 import { Op } from '../../lib/wire/index.js';
+import { turn } from '../turn.js';
 import { failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
@@ -60,7 +61,8 @@ describe('a request that takes a stream too', () => {
       'a generator that takes its time',
       async function* () {
         yield 1;
-        await new Promise((next) => setImmediate(() => setImmediate(next)));
+        await turn();
+        await turn();
       },
       [1],
       'stream',
@@ -68,7 +70,8 @@ describe('a request that takes a stream too', () => {
     [
       'a value that takes its time, once',
       async () => {
-        await new Promise((next) => setImmediate(() => setImmediate(next)));
+        await turn();
+        await turn();
         return 1;
       },
       [1],

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { bytes, json, msgpack, text, type Codec } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { collectGarbage } from '../garbage.js';
+import { turn } from '../turn.js';
 import { collect, failure, gridLine, type GridLine } from './grid-line.js';
 
 let line: GridLine;
@@ -161,7 +162,7 @@ describe("what came is the caller's alone", () => {
   ])('%s is garbage as soon as nobody has it any more', async (_, call) => {
     const weak = await call().then((value) => new WeakRef(value as object));
     for (let i = 0; i < 3; i++) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await turn();
       collectGarbage();
     }
     expect(weak.deref()).toBeUndefined();

@@ -1,5 +1,4 @@
 // Standard Schema: zod and valibot, at the handler side always, at the caller on request.
-import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import * as v from 'valibot';
 import { z } from 'zod';
@@ -10,6 +9,7 @@ import {
   type InputOf,
   type StandardSchema,
 } from '../../lib/calls/index.js';
+import { turn } from '../turn.js';
 import { collect, failure, gridLine, type GridLine } from './grid-line.js';
 
 interface Order {

@@ -36,8 +36,6 @@ export class HttpClient {
       sent.once('error', reject);
       sent.once('close', () => reject(new Error('closed without an answer')));
     });
-    // it is awaited when the body is on its way
-    answered.catch(() => {});
     // later errors belong to the answer, which tells them too
     sent.on('error', () => undefined);
     void this.send(sent, body);

@@ -1,3 +1,7 @@
+import { lasts } from '../pace.js';
+
+const PROBE_PAUSE_MS = 10;
+
 /** Fails a promise that should long have settled; `what` is looked up only then. */
 export async function within<T>(promise: Promise<T>, what: string | (() => string), budgetMs = 30_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -25,7 +29,7 @@ export async function until<T>(
     const found = await probe();
     if (found !== undefined && found !== false) return found;
     if (Date.now() > end) throw new Error(`after ${budgetMs} ms: ${typeof what === 'string' ? what : what()}`);
-    // no event of another process comes here, and each probe costs it work: it is left alone for a moment
-    await new Promise((resolve) => setTimeout(resolve, 10));
+    // each probe costs the other process work
+    await lasts(PROBE_PAUSE_MS);
   }
 }

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
 import { CloseCode, type Connection } from '../../lib/connection/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
-import { connect, errorOf, handlers, LIMITS, ports, request, turn, type PortsInit } from './grid-end.js';
+import { connect, errorOf, handlers, LIMITS, ports, request, type PortsInit } from './grid-end.js';
 import { WIRES, type Link } from './wires.js';
 
 describe.each(WIRES)('a connection $name', (wire) => {

@@ -85,11 +85,6 @@ export async function connect(
   ]);
 }
 
-/** One turn of the event loop. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 /** A single request; the answer as bytes, the error as it came. */
 export function request(
   connection: Connection,

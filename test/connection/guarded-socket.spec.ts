@@ -5,8 +5,9 @@ import { GridError } from '../../lib/errors/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { joined } from '../../lib/wire/index.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
-import { connect, errorOf, ports, request, turn } from './grid-end.js';
+import { connect, errorOf, ports, request } from './grid-end.js';
 
 /** What a method of a socket does that keeps no promise. */
 const broken = (): never => {

@@ -14,8 +14,9 @@ import {
   type ConnectRequest,
   type ConnectResponse,
 } from '../../lib/wire/index.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
-import { A, B, connect, errorOf, LIMITS, ports, request, turn, type PortsInit } from './grid-end.js';
+import { A, B, connect, errorOf, LIMITS, ports, request, type PortsInit } from './grid-end.js';
 import { RawPeer } from './raw-peer.js';
 import { WIRES, type Link } from './wires.js';
 

@@ -12,8 +12,9 @@ import {
   Op,
   type Message,
 } from '../../lib/wire/index.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
-import { A, B, connect, errorOf, ports, turn } from './grid-end.js';
+import { A, B, connect, errorOf, ports } from './grid-end.js';
 import { RawPeer } from './raw-peer.js';
 
 const TIME = { seconds: 1_700_000_000, nanos: 123_456_789 };

@@ -3,8 +3,9 @@ import { isDisconnected } from '../../lib/errors/index.js';
 import { acceptHandshake, type Connection } from '../../lib/connection/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { encodeConnectRequest, Flag, Op } from '../../lib/wire/index.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
-import { A, B, errorOf, ports, request, turn, type PortsInit } from './grid-end.js';
+import { A, B, errorOf, ports, request, type PortsInit } from './grid-end.js';
 import { frameOf, message, RawPeer } from './raw-peer.js';
 import { WIRES, type Link } from './wires.js';
 

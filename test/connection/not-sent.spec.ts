@@ -9,8 +9,9 @@ import type { CallHandler, CallerStream, Outbound } from '../../lib/mux/index.js
 import { TcpFaultProxy } from '../../lib/testing/tcp-fault-proxy.js';
 import { systemClock } from '../../lib/time/index.js';
 import { volume } from '../scale.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
-import { connect, LIMITS, ports, turn } from './grid-end.js';
+import { connect, LIMITS, ports } from './grid-end.js';
 
 const CALLS = volume(10_000, 100_000);
 const CALLS_PER_LINK = 50;

@@ -5,7 +5,8 @@ import { WriteQueue } from '../../lib/connection/write-queue.js';
 import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
-import { INTERVALS, LIMITS, turn } from './grid-end.js';
+import { turn } from '../turn.js';
+import { INTERVALS, LIMITS } from './grid-end.js';
 import { frameOf, message, messagesOf } from './raw-peer.js';
 
 /** Takes frames and lets the test say when they are written. */

@@ -6,6 +6,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { wsSocket, type FrameSocket } from '../../lib/connection/index.js';
 import { slabs, type Slab } from '../../lib/connection/slab.js';
 import { WS_HEADER_MAX } from '../../lib/connection/ws-header.js';
+import { turn } from '../turn.js';
 import { patternBytes } from '../wire/build.js';
 import { until } from '../until.js';
 
@@ -128,7 +129,7 @@ describe.each([
     const faults: unknown[] = [];
     socket.send(slab.bytes.subarray(20, 30), (fault) => faults.push(fault), WS_HEADER_MAX);
     await until(() => faults.length > 0);
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     expect(faults).toEqual([expect.any(Error)]);
   });
 });

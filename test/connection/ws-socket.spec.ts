@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { wsSocket, type FrameListener, type FrameSocket } from '../../lib/connection/index.js';
 import { joined, SplitFrame, type Frame } from '../../lib/wire/index.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
-import { turn } from './grid-end.js';
 
 const MAX_PAYLOAD = 100_000;
 

@@ -1,6 +1,6 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { expect, it } from '@jest/globals';
 import { handled } from '../../lib/errors/index.js';
+import { turn } from '../turn.js';
 
 // jest fails a test in whose time a rejection is left unhandled
 

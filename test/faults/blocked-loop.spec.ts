@@ -7,7 +7,8 @@ import type { CallerStream, CallHandler, HandlerStream } from '../../lib/mux/ind
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { socketPair, type MemorySocket } from '../../lib/testing/socket-pair.js';
 import { AwakeTimer, Rota, Turn } from '../../lib/time/index.js';
-import { A, B, connect, errorOf, handlers, ports, request, turn } from '../connection/grid-end.js';
+import { A, B, connect, errorOf, handlers, ports, request } from '../connection/grid-end.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 
 const SECOND = 1_000;

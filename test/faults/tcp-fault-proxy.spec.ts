@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { TcpFaultProxy, type TcpFaultProxyOptions } from '../../lib/testing/tcp-fault-proxy.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 
 /** One side of a proxied connection: what it got, and how it ended. */
@@ -64,7 +65,7 @@ const has = (side: Side, length: number): Promise<void> =>
   until(() => side.length >= length, `${length} bytes have arrived`);
 
 async function turns(): Promise<void> {
-  for (let turn = 0; turn < 50; turn++) await new Promise<void>((resolve) => setImmediate(resolve));
+  for (let count = 0; count < 50; count++) await turn();
 }
 
 it('passes everything on both ways, each half-close too', async () => {

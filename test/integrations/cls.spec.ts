@@ -5,6 +5,7 @@ import { ClsModule, ClsService, type ClsModuleOptions } from 'nestjs-cls';
 import type { GridContext } from 'nestjs-grid';
 import { GridTestingModule } from 'nestjs-grid/testing';
 import { Observable, toArray, firstValueFrom } from 'rxjs';
+import { turn } from '../turn.js';
 
 interface Store {
   user: string;
@@ -41,7 +42,7 @@ class Handlers {
 
   @MessagePattern(60)
   async answer(): Promise<string> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await turn();
     return this.account.user();
   }
 
@@ -50,7 +51,7 @@ class Handlers {
     try {
       for (let i = 0; i < count; i++) {
         yield this.account.user();
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
       }
     } finally {
       tell(`finally of ${this.account.user()}`);

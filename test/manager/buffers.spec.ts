@@ -3,6 +3,7 @@ import { bytes, type CallContext } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { collectGarbage } from '../garbage.js';
 import { MB, volume } from '../scale.js';
+import { turn } from '../turn.js';
 import { couple, nothingLeft, type Couple } from './couple.js';
 import { rejectionOf } from './refusal.js';
 
@@ -17,7 +18,7 @@ afterEach(() => two.hood.close());
 async function buffersAfterGc(): Promise<number> {
   for (let i = 0; i < 3; i++) {
     collectGarbage();
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
   }
   return process.memoryUsage().arrayBuffers;
 }

@@ -6,6 +6,7 @@ import { bytes, defineRequest, defineStream, type CallContext } from '../../lib/
 import { isDisconnected } from '../../lib/errors/index.js';
 import type { GridManager, HandlerStats, Settled } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { allConnected, Neighbourhood, type House } from './neighbourhood.js';
 import { rejectionOf, thrownBy } from './refusal.js';
@@ -69,7 +70,7 @@ describe('calls between two hosts', () => {
     const seen: Readonly<Record<string, string>>[] = [];
     const [a, b] = (await mesh(2, (grid) => {
       grid.handle(60, {}, async (_: unknown, context: CallContext) => {
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
         seen.push(context.getMetadata());
       });
     })) as [GridManager, GridManager];

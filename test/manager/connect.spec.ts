@@ -6,6 +6,7 @@ import { until } from '../until.js';
 import { allConnected, Neighbourhood, type House } from './neighbourhood.js';
 import { seeded } from '../random.js';
 import { volume } from '../scale.js';
+import { turn } from '../turn.js';
 import { rejectionOf } from './refusal.js';
 
 let hood: Neighbourhood;
@@ -131,10 +132,10 @@ describe('connecting', () => {
       const before = grid.stats().peers[0]!.reconnects;
       // some turns of the loop before, at, and after the cut
       const begins = Math.floor(random() * 12);
-      for (let turn = 0; turn < 12; turn++) {
-        if (turn === begins) wait();
-        if (turn === 6) acceptor.killIncoming();
-        await new Promise<void>((resolve) => setImmediate(resolve));
+      for (let turns = 0; turns < 12; turns++) {
+        if (turns === begins) wait();
+        if (turns === 6) acceptor.killIncoming();
+        await turn();
       }
       await until(() => grid.stats().peers[0]!.reconnects === before + 1, 'it is connected again');
       wait();

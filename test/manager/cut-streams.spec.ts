@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { CallContext } from '../../lib/calls/index.js';
 import { isDisconnected } from '../../lib/errors/index.js';
 import { volume } from '../scale.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { ClientSockets } from './client-sockets.js';
 import { couple, nothingLeft, openCalls, running, type Couple } from './couple.js';
@@ -161,7 +162,7 @@ describe('a stream whose handler returns at once', () => {
           let got = 0;
           for await (const item of from.peer(to.local).stream<number>(60 + Math.log10(capacity), count)) {
             expect(item).toBe(got++);
-            if (got % 97 === 1) await new Promise<void>((resolve) => setImmediate(resolve));
+            if (got % 97 === 1) await turn();
           }
           expect(got).toBe(count);
         }

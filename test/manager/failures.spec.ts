@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { GridManager } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { allConnected, Neighbourhood, SECRET, type House } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
@@ -63,7 +64,7 @@ describe('before and after', () => {
     let events = 0;
     for (const grid of [a, b]) grid.events.subscribe(() => events++);
     for (const house of hood.houses) house.killIncoming();
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
     expect(hood.houses.map((house) => house.log.lines.length)).toEqual(lines);
     expect(events).toBe(0);
   });

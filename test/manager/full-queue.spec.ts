@@ -6,6 +6,7 @@ import { op } from '../conformance/raw-codec.js';
 import { RawHandler } from '../conformance/raw-handler.js';
 import { RawListener } from '../conformance/raw-listener.js';
 import type { RawPeer } from '../conformance/raw-peer.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { Neighbourhood } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
@@ -45,7 +46,7 @@ async function fill(): Promise<Promise<GridError>[]> {
     void error.then(({ code }) => (full ||= code === 'RESOURCE_EXHAUSTED'));
     asked.push(error);
     // what the system still takes, it takes now
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
   }
   return asked.slice(0, -1);
 }
@@ -93,7 +94,7 @@ describe('with a full queue and a peer that does not read', () => {
         (error: GridError) => errors.push(error),
       );
     }
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
     expect([written, errors.length]).toEqual([0, 0]);
     let endedWith: number | undefined;
     grid.events.subscribe(({ type }) => {

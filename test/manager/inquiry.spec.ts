@@ -4,6 +4,7 @@ import { GridManager, type GridOptions } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { freeHosts } from '../ports.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { LogBook } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
@@ -45,7 +46,7 @@ it('reloadTls() rejects, what was there before stays, and the next reload comes 
   let over = false;
   first.catch(() => (over = true));
   clock.advance(ANSWER_MS - 1);
-  await new Promise((resolve) => setImmediate(resolve));
+  await turn();
   expect(over).toBe(false);
   clock.advance(1);
   const text = `tls() has given nothing within ${ANSWER_MS} ms`;

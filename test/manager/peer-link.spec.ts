@@ -6,6 +6,7 @@ import { INTERVALS } from '../../lib/manager/limits.js';
 import { LinkLog } from '../../lib/manager/link-log.js';
 import { PeerLink } from '../../lib/manager/peer-link.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { turn } from '../turn.js';
 import { LogBook } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';
 
@@ -78,7 +79,7 @@ function linkOf({ dials = true, chance = 0.5 } = {}) {
     dial: (signal) => new Promise((resolve, reject) => attempts.push({ at: clock.now(), signal, resolve, reject })),
   });
   /** Lets what the last attempt settled take effect. */
-  const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const settled = turn;
   const connect = async (id?: number): Promise<FakeConnection> => {
     const { fake, connection } = made(id);
     attempts.at(-1)!.resolve(connection);

@@ -1,10 +1,10 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { GridManager } from '../../lib/manager/index.js';
 import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { systemClock } from '../../lib/time/index.js';
 import { volume } from '../scale.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { allConnected, House, Neighbourhood } from './neighbourhood.js';
 import { RawDialer } from './raw-dialer.js';

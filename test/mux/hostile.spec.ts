@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from '@jest/globals';
 import { GridError, TEXT } from '../../lib/errors/index.js';
 import type { HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
@@ -14,6 +13,7 @@ import {
   type Message,
 } from '../../lib/wire/index.js';
 import { collectGarbage } from '../garbage.js';
+import { turn } from '../turn.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 import { stream } from './streams.js';
 
@@ -396,7 +396,7 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
       return new WeakRef(id.buffer);
     })();
     // a WeakRef keeps what it names until the turn ends in which it was made
-    await setImmediate();
+    await turn();
     collectGarbage();
     expect(frame.deref()).toBeUndefined();
     expect(requests[0]!.aborted).toBeUndefined();

@@ -6,6 +6,7 @@ import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mu
 import { Op, type Message } from '../../lib/wire/index.js';
 import { seeded } from '../random.js';
 import { volume } from '../scale.js';
+import { turn } from '../turn.js';
 import { bytes, text } from './solo-mux.js';
 import { init, numbers, pump, readAll, stream, type Read } from './streams.js';
 
@@ -23,8 +24,6 @@ afterEach(async () => {
   expect([pair.a.outgoing, pair.a.incoming, pair.b.outgoing, pair.b.incoming]).toEqual([0, 0, 0, 0]);
   expect([pair.a.running + pair.b.running, clock.timers]).toEqual([0, 0]);
 });
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Takes a few at a time and lets the loop turn in between, until the end. */
 async function readSlowly(inbound: Inbound, random: () => number): Promise<Read> {

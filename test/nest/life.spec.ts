@@ -6,6 +6,7 @@ import { GridError, type GridEvent } from 'nestjs-grid';
 import { run } from '../project/process.js';
 import { ROOT } from '../project/sources.js';
 import { freeHosts } from '../ports.js';
+import { until } from '../until.js';
 import { startApp } from './test-app.js';
 
 /** What the programs below have in common: a handler that answers once it was told to, and a provider that it needs. */
@@ -152,12 +153,12 @@ describe('hot restart', () => {
           }
         }
       });
-      while (done < 500) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => done >= 500);
       const ended = once(first, 'close');
       first.kill('SIGTERM');
       await ended;
       await host(there, hosts);
-      while (answers.size < 2) await new Promise((resolve) => setImmediate(resolve));
+      await until(() => answers.size >= 2);
       loaded = false;
       await Promise.all(load);
 

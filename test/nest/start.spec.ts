@@ -15,6 +15,7 @@ import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import { connectGrid, Grid, GridError, GridModule, GridRequest, GridStream, type GridModuleOptions } from 'nestjs-grid';
 import { freeHosts, portOf } from '../ports.js';
+import { turn } from '../turn.js';
 import { createApp, LogBook, SECRET, startApp, type TestAppOptions } from './test-app.js';
 
 const apps: INestApplication[] = [];
@@ -269,11 +270,11 @@ describe('when the grid starts', () => {
     class Slow implements OnModuleInit, OnApplicationBootstrap {
       constructor(private readonly grid: Grid) {}
       async onModuleInit(): Promise<void> {
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
         order.push(`init ${this.grid.peer(this.grid.local).state}`);
       }
       async onApplicationBootstrap(): Promise<void> {
-        await new Promise((resolve) => setImmediate(resolve));
+        await turn();
         order.push(`bootstrap ${this.grid.peer(this.grid.local).state}`);
       }
     }

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { handled } from '../../lib/errors/index.js';
 import { LockTable, type LockKind } from '../../sample/storage/src/lock/lock-table.js';
 import { QuorumLock } from '../../sample/storage/src/lock/quorum-lock.js';
 import type { Voter } from '../../sample/storage/src/lock/voter.js';
@@ -140,9 +141,8 @@ describe('a quorum lock', () => {
   /** Lets time run until the promise has settled. */
   async function settled<T>(promise: Promise<T>): Promise<T> {
     let open = true;
-    const done = promise.finally(() => (open = false));
     // it is awaited when time has run
-    done.catch(() => {});
+    const done = handled(promise.finally(() => (open = false)));
     while (open) await jest.advanceTimersByTimeAsync(1);
     return done;
   }

@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
-import { setInterval } from 'node:timers/promises';
 import type { GridStats } from 'nestjs-grid';
 import { finalizeGarbage } from '../garbage.js';
+import { lasts } from '../pace.js';
 import { until } from '../until.js';
 import type { Couple } from './couple.js';
 import { LASTING } from './mix.js';
@@ -69,7 +69,8 @@ export async function compare(couple: Couple, before: Holdings): Promise<{ after
 /** Looks at something that changes by itself, again and again for so long. */
 async function* looks(ms: number): AsyncGenerator<void> {
   const endsAt = performance.now() + ms;
-  for await (const _ of setInterval(LOOK_EVERY_MS)) {
+  for (;;) {
+    await lasts(LOOK_EVERY_MS);
     if (performance.now() > endsAt) return;
     yield;
   }

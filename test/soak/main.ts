@@ -1,5 +1,5 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { lasts } from '../pace.js';
+import { turn } from '../turn.js';
 import { joinCouple, type Couple } from './couple.js';
 import { readFlags, USAGE, type Flags } from './flags.js';
 import { baseLineOf, compare, type Holdings } from './holdings.js';

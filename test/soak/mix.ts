@@ -1,6 +1,7 @@
 import { GridError, type GridPeer } from 'nestjs-grid';
 import { firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { lasts } from '../pace.js';
+import { turn } from '../turn.js';
 import { ASKED, BREAKS, ECHO, FAIL, ITEM_COUNT, ITEMS, NOBODY, SUM, TOLD, WAIT } from './answers.controller.js';
 import type { Couple } from './couple.js';
 
@@ -129,6 +130,6 @@ async function add(peer: GridPeer): Promise<void> {
 
 async function unsubscribe({ client }: Couple): Promise<void> {
   const asked = client.send(ASKED, 'what').subscribe({ error: () => undefined });
-  await new Promise((resume) => setImmediate(resume));
+  await turn();
   asked.unsubscribe();
 }

@@ -1,4 +1,4 @@
-import type { GridCall, GridPeer } from 'nestjs-grid/core';
+import { GridError, type GridCall, type GridPeer } from 'nestjs-grid/core';
 import { connectRaw, echoOf, gridOptions, startGrid } from '../apis/raw.js';
 import { Handler, tally } from '../apis/sources.js';
 import type { BenchCase } from '../case.js';
@@ -79,8 +79,10 @@ class IdleStreams {
   /** Somebody waits for its next message, as in every application. */
   private openOne(): GridCall {
     const call = this.peer.stream(Handler.Idle);
-    // it fails when the stream is cancelled
-    call[Symbol.asyncIterator]().next().catch(() => {});
+    // an end of any other kind ends this process, and by it the benchmark
+    call[Symbol.asyncIterator]().next().catch((error: unknown) => {
+      if (!GridError.is(error) || error.code !== 'CANCELLED') throw error;
+    });
     return call;
   }
 
