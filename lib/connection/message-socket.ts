@@ -34,7 +34,7 @@ export interface MessageSocketListener {
   onClose(code: number, reason: string): void;
 }
 
-/** What a connection runs over: any message socket, or one of the grid's own, which may leave a frame in two pieces. */
+/** What a connection runs over: a message socket, or one of the grid's own, which may leave a frame in two pieces. */
 export interface FrameSocket extends Omit<MessageSocket, 'listen'> {
   /** As that of a message socket. */
   listen(listener: FrameListener): void;

@@ -1,4 +1,4 @@
-import { GridError, textOf, toGridError } from '../errors/index.js';
+import { GridError, handled, textOf, toGridError } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import type { DialTlsSource } from './dial-tls.js';
 import type { OwnListener } from './own-listener.js';
@@ -18,9 +18,9 @@ export class Renewal {
 
   /** One after the other: what was asked for last counts in the end. The rejection needs no listener. */
   tls(): Promise<void> {
-    const renewed = this.last.then(() => this.renewTls());
-    // who asked is told, and the log; the next one begins all the same
-    this.last = renewed.catch(() => {});
+    // whatever became of the one before; who asked is told, and the log
+    const renewed = handled(Promise.allSettled([this.last]).then(() => this.renewTls()));
+    this.last = renewed;
     return renewed;
   }
 

@@ -108,8 +108,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     return () => call.unsubscribe();
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any -- as Nest declares it
-  protected override async dispatchEvent<T = any>(packet: ReadPacket): Promise<T> {
+  protected override async dispatchEvent<T = unknown>(packet: ReadPacket): Promise<T> {
     return (await this.dispatch(packet, undefined)) as T;
   }
 

@@ -5,7 +5,7 @@ import { reset, TcpPipe } from './tcp-pipe.js';
 import { TcpWay, type TcpBreak } from './tcp-way.js';
 
 export interface TcpFaultProxyOptions {
-  /** Where the proxy listens, on 127.0.0.1. Default: any free port. */
+  /** Where the proxy listens, on 127.0.0.1. Default: a free port. */
   readonly port?: number;
   /** Keeps what passes in `records`. Default false. */
   readonly record?: boolean;

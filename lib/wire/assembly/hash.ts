@@ -57,8 +57,6 @@ function hash129to240(at: usize, length: i32): u64 {
 }
 
 /** The folded product of 16 bytes of input with 16 of the secret. */
-// @ts-ignore: decorator
-@inline
 function mix16(at: usize, secret: usize): u64 {
   return multiplyFold(load<u64>(at) ^ secretAt(secret), load<u64>(at, 8) ^ secretAt(secret + 8));
 }

@@ -61,15 +61,11 @@ export function avalanche(hash: u64): u64 {
 
 // decided by the compiler: each of the two modules holds one of the two
 
-// @ts-ignore: decorator
-@inline
 function addStripes(at: usize, count: i32, secret: usize): void {
   if (ASC_FEATURE_SIMD) simd.addStripes(at, count, secret);
   else scalar.addStripes(at, count, secret);
 }
 
-// @ts-ignore: decorator
-@inline
 function scramble(secret: usize): void {
   if (ASC_FEATURE_SIMD) simd.scramble(secret);
   else scalar.scramble(secret);
