@@ -176,11 +176,13 @@ export class Connection implements FrameListener {
     try {
       if (frame.length > this.ports.limits.frameBytes) throw frameTooBig(frame.length, this.ports.limits.frameBytes);
       const cameAt = this.ports.clock.now();
+      this.mux.beginFrame();
       for (const message of decodeFrame(frame, this.rules)) {
         if (message.muxId === CONNECTION_MUX_ID) this.handleOwn(message);
         else this.mux.receive(message, cameAt);
         if (this.closed) return;
       }
+      this.mux.endFrame();
     } catch (fault) {
       const error = toGridError(fault, 'INTERNAL');
       this.abort(error, error.reason === undefined ? CloseCode.Internal : closeCodeOf(error));

@@ -1,9 +1,7 @@
 import { GridError } from '../errors/index.js';
 import type { Message } from '../wire/index.js';
 
-/** Bytes in memory larger than this are copied when they take less than half of it. */
-const SHARED_BYTES = 64 * 1024;
-/** Past so many things held, those that take less than half of their memory are copied however small that is. */
+/** Past so many things held, those that take less than half of their memory are copied. */
 const SHARED_THINGS = 1024;
 
 /** What something that waits, or an entry of metadata, costs beside its bytes: empty ones must not be free. */
@@ -49,26 +47,15 @@ export function heldBytesOf({ payload, metadata, metadataBytes = 0 }: Message): 
 }
 
 /**
- * The bytes in memory that they do not share: a small message must not keep the large frame that brought it, nor many
- * small ones as many pieces from the network.
+ * Bytes that share no memory. What came from a socket keeps up to 64 KiB alive, however small it is: that must not be so
+ * for each of many things that wait.
  */
-export function unshared(bytes: Uint8Array, crowded: boolean): Uint8Array {
-  const { byteLength } = bytes.buffer;
-  return (crowded || byteLength > SHARED_BYTES) && 2 * bytes.length < byteLength ? new Uint8Array(bytes) : bytes;
+export function unshared(bytes: Uint8Array): Uint8Array {
+  return 2 * bytes.length < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
 }
 
 /** The same for an opening message, which is kept as long as its call. */
-export function unsharedOpening(message: Message, { crowded }: HeldBytes): Message {
+export function unsharedOpening(message: Message): Message {
   const { payload, subroute } = message;
-  // each by itself: an empty payload is no view of the frame, and what lies where a frame is split is a copy
-  if (!crowded && !isOfLarge(payload) && !isOfLarge(subroute)) return message;
-  const own = {
-    payload: payload && unshared(payload, crowded),
-    subroute: subroute && unshared(subroute, crowded),
-  };
-  return own.payload === payload && own.subroute === subroute ? message : { ...message, ...own };
-}
-
-function isOfLarge(view: Uint8Array | undefined): boolean {
-  return view !== undefined && view.buffer.byteLength > SHARED_BYTES;
+  return { ...message, payload: payload && unshared(payload), subroute: subroute && unshared(subroute) };
 }

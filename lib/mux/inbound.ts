@@ -143,7 +143,8 @@ export class Inbound extends Turn {
     const refusal = this.held?.refusal(payload.length + ITEM_BYTES);
     if (refusal) return refusal;
     this.items ??= new Fifo();
-    this.items.push(unshared(payload, this.available >= SHARED_ITEMS || this.held?.crowded === true));
+    const crowded = this.available >= SHARED_ITEMS || this.held?.crowded === true;
+    this.items.push(crowded ? unshared(payload) : payload);
     this.bytes += payload.length;
     this.held?.add(payload.length + ITEM_BYTES);
     return undefined;

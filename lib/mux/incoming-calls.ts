@@ -74,7 +74,7 @@ export class IncomingCalls {
       emitter.refuse(message, refusal);
       return;
     }
-    const request = new IncomingRequest(this.ports, unsharedOpening(message, this.load.held), subroute, handler, cameAt);
+    const request = new IncomingRequest(this.ports, this.kept(message), subroute, handler, cameAt);
     this.calls.set(message.muxId, request);
     if (handler.onRequest) run(request, handler.onRequest, (error) => request.fail(error));
     else if (handler.onStream) startStream(request.becomeStream(), handler.onStream);
@@ -99,7 +99,7 @@ export class IncomingCalls {
       emitter.refuse(message, refusal);
       return;
     }
-    const stream = HandlerStream.accept(this.ports, unsharedOpening(message, this.load.held), subroute, handler, cameAt);
+    const stream = HandlerStream.accept(this.ports, this.kept(message), subroute, handler, cameAt);
     this.calls.set(message.muxId, stream);
     stream.acknowledge();
     startStream(stream, handler.onStream);
@@ -157,6 +157,11 @@ export class IncomingCalls {
     if (!refusal) return handler;
     emitter.refuse(message, refusal);
     return undefined;
+  }
+
+  /** The opening message as its call keeps it. */
+  private kept(message: Message): Message {
+    return this.load.held.crowded ? unsharedOpening(message) : message;
   }
 
   /**

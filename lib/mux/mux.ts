@@ -47,6 +47,7 @@ export class Mux {
   private readonly theirs: IncomingCalls;
   private readonly clock: Clock;
   private readonly deadlines: DeadlineWheel;
+  private readonly owing: Rota<Inbound>;
   private readonly abort: (error: GridError, closeCode: number) => void;
   private closedBy: GridError | undefined = undefined;
 
@@ -56,6 +57,7 @@ export class Mux {
     const payloadCap = new PayloadCap(limits.messageBytes, dialect);
     const blockWatches = new Rota<BlockWatch>(clock, intervals.blockedStreamMs, (watch) => watch.look());
     const owing = new Rota<Inbound>(clock, CREDIT_DELAY_MS, (inbound) => inbound.giveBack());
+    this.owing = owing;
     this.clock = clock;
     this.deadlines = new DeadlineWheel(clock);
     const ports: CallPorts = { ...shared, emitter, payloadCap, blockWatches, owing, deadlines: this.deadlines };
@@ -108,6 +110,15 @@ export class Mux {
   openStream(init: StreamInit): CallerStream {
     this.checkOpen();
     return this.ours.openStream(init);
+  }
+
+  /** The messages of one frame are received next. Streams that begin and end in it ask for no timer. */
+  beginFrame(): void {
+    this.owing.hold();
+  }
+
+  endFrame(): void {
+    this.owing.release();
   }
 
   /**

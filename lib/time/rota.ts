@@ -30,6 +30,7 @@ export class Rota<T extends Turn> {
   /** What was due by then has been put off already. */
   private putOffAt = -Infinity;
   private firing = false;
+  private held = false;
 
   constructor(
     private readonly clock: Clock,
@@ -45,12 +46,22 @@ export class Rota<T extends Turn> {
     if (this.last) this.last.later = item;
     else this.first = item;
     this.last = item;
-    if (!this.timer) this.arm(now);
+    if (!this.timer && !this.held) this.arm(now);
   }
 
   remove(item: T): void {
     this.unlink(item);
     if (!this.first) this.stop();
+  }
+
+  /** From now on no timer is set: much of what is put in leaves again before `release`. */
+  hold(): void {
+    this.held = true;
+  }
+
+  release(): void {
+    this.held = false;
+    if (this.first && !this.timer) this.arm(this.clock.now());
   }
 
   clear(): void {

@@ -1,5 +1,5 @@
 import { Flag } from './flag.js';
-import { EMPTY_VIEW, FrameView } from './frame-view.js';
+import { EMPTY_VIEW, FrameMemory } from './frame-view.js';
 import { receivedMessage, type Message, type Metadata } from './message.js';
 import { decodeMetadata } from './metadata.js';
 import { MsgpackReader } from './msgpack-reader.js';
@@ -12,10 +12,11 @@ export const ROW_NUMBERS = 8;
 
 /**
  * The messages of a frame from the table that the WebAssembly codec made of it. Their payloads and subroute ids are
- * views of the frame, copies only where it is split. Throws a violation where metadata does not parse.
+ * parts of the frame, see `FrameMemory.part`. Throws a violation where metadata does not parse.
  */
 export function readTable(table: Uint32Array, count: number, frame: Frame): Message[] {
   const messages: Message[] = [];
+  const memory = frame instanceof SplitFrame ? frame : new FrameMemory(frame);
   for (let row = 0; row < count * ROW_NUMBERS; row += ROW_NUMBERS) {
     const head = table[row]!;
     const op = (head & 0xff) as Op;
@@ -29,7 +30,7 @@ export function readTable(table: Uint32Array, count: number, frame: Frame): Mess
     const payloadAt = table[row + 5]!;
     const payloadBytes = table[row + 6]!;
     let payload: Buffer | undefined;
-    if (payloadBytes > 0) payload = partOf(frame, payloadAt, payloadBytes);
+    if (payloadBytes > 0) payload = memory.part(payloadAt, payloadBytes);
     else if (flags & Flag.PayloadIsZero) payload = EMPTY_VIEW;
 
     let subroute: Buffer | undefined;
@@ -37,10 +38,10 @@ export function readTable(table: Uint32Array, count: number, frame: Frame): Mess
     let metadataBytes: number | undefined;
     if (flags & (Flag.Subroute | Flag.Metadata)) {
       const trailer = table[row + 7]!;
-      if (flags & Flag.Subroute) subroute = partOf(frame, trailer, SUBROUTE_BYTES);
+      if (flags & Flag.Subroute) subroute = memory.part(trailer, SUBROUTE_BYTES);
       if (flags & Flag.Metadata) {
         const start = payloadAt + payloadBytes;
-        const reader = new MsgpackReader(partOf(frame, start, trailer - start));
+        const reader = new MsgpackReader(memory.part(start, trailer - start));
         metadataBytes = reader.remaining;
         metadata = decodeMetadata(reader);
         reader.finish('a message');
@@ -54,9 +55,4 @@ export function readTable(table: Uint32Array, count: number, frame: Frame): Mess
     messages.push(message);
   }
   return messages;
-}
-
-function partOf(frame: Frame, at: number, length: number): Buffer {
-  if (frame instanceof SplitFrame) return frame.part(at, length);
-  return new FrameView(frame.buffer, frame.byteOffset + at, length);
 }

@@ -21,10 +21,10 @@ const MIN_ITEM_BYTES = 2 + MIN_MESSAGE_BYTES;
  * Takes one WebSocket message apart: its one message, or the N of a Merged (wire spec §2, §4). The WebAssembly codec
  * does what is usual and right; all else, every refusal included, comes from the plain decoder below.
  *
- * Hardly anything is copied: payloads and subroute ids are views of `frame`, unless they lie where it is split. The
- * frame's memory is handed over with this call: whoever read it from the socket must never write to it again, and the
- * views stay valid for as long as anyone holds them. A small payload that is kept keeps the memory of its whole frame
- * alive; copy it if you store it.
+ * Hardly anything is copied: payloads and subroute ids are views of `frame`, unless they lie where it is split or take
+ * less than half of memory larger than 64 KiB. The frame's memory is handed over with this call: whoever read it from the
+ * socket must never write to it again, and the views stay valid for as long as anyone holds them. A small payload that is
+ * kept keeps up to 64 KiB alive; copy it if you store it.
  *
  * @throws GridError, never anything else: DATA_LOSS for a CRC that differs, OUT_OF_RANGE (reason `limit`) for a payload
  * past `messageBytes`, INVALID_ARGUMENT for the rest (reason `protocol`, or `limit` for more than `frameMessages`). All

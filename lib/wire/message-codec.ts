@@ -3,7 +3,7 @@ import { CRC_BYTES, crcAt, crcOf, putCrc } from './crc.js';
 import type { DecodeRules } from './decode-rules.js';
 import type { Extension } from './dialect.js';
 import { Flag } from './flag.js';
-import { EMPTY_VIEW, FrameView } from './frame-view.js';
+import { EMPTY_VIEW, FrameMemory } from './frame-view.js';
 import { CONNECTION_MUX_ID, receivedMessage, type Message, type Metadata, type MuxId } from './message.js';
 import { decodeMetadata, encodeMetadata, metadataSize } from './metadata.js';
 import type { MsgpackReader } from './msgpack-reader.js';
@@ -91,7 +91,7 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
   const payloadBytes = reader.binHeader('payload');
   if (payloadBytes > rules.messageBytes) throw tooManyBytes(payloadBytes, rules.messageBytes);
   let payload: Buffer | undefined;
-  if (payloadBytes > 0) payload = new FrameView(bytes.buffer, bytes.byteOffset + reader.at, payloadBytes);
+  if (payloadBytes > 0) payload = new FrameMemory(bytes).part(reader.at, payloadBytes);
   else if (flags & Flag.PayloadIsZero) payload = EMPTY_VIEW;
   reader.at += payloadBytes;
 
@@ -108,7 +108,7 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
     }
     if (flags & Flag.Subroute) {
       cutTrailer(reader, SUBROUTE_BYTES);
-      subroute = new FrameView(bytes.buffer, bytes.byteOffset + reader.end, SUBROUTE_BYTES);
+      subroute = new FrameMemory(bytes).part(reader.end, SUBROUTE_BYTES);
     }
     if (flags & Flag.Metadata) {
       const metadataStart = reader.at;

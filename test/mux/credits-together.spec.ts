@@ -61,6 +61,20 @@ describe('credits that go back together', () => {
     expect([creditsOf(Op.UnblockSrvMux), handler!.output.credits]).toEqual([5, 64]);
   });
 
+  it('output: what is taken while a frame is read gets its timer when that is over', async () => {
+    const call = await open(64);
+    call.output.onReady = () => void call.output.take();
+    const { timers } = clock;
+    pair.a.beginFrame();
+    await sendOutput(5);
+    expect(clock.timers).toBe(timers);
+    pair.a.endFrame();
+    expect(clock.timers).toBe(timers + 1);
+    clock.advance(CREDIT_DELAY_MS);
+    await pair.settle();
+    expect([creditsOf(Op.UnblockSrvMux), handler!.output.credits]).toEqual([5, 64]);
+  });
+
   it('input: the same, by the handler side', async () => {
     const call = await open(32);
     for (const item of numbers(32)) call.input.send(bytes(item));

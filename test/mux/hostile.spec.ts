@@ -9,11 +9,8 @@ import {
   encodePong,
   Flag,
   Op,
-  subrouteKey,
   type Message,
 } from '../../lib/wire/index.js';
-import { collectGarbage } from '../garbage.js';
-import { turn } from '../turn.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 import { stream } from './streams.js';
 
@@ -372,36 +369,6 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     for (const request of requests) request.respond(undefined);
     solo.receive(Op.Request, 6_000, { handler: 60, payload: small() });
     expect(memory(requests.at(-1)!.payload)).toBe(65_536);
-    solo.disconnect();
-  });
-
-  it.each([
-    ['none', undefined],
-    ['an empty one', Buffer.alloc(0)],
-    ['one that came in another piece', new Uint8Array(100)],
-  ])('a running request does not keep a large frame by its subroute id; its payload: %s', async (_, payload) => {
-    const requests: IncomingRequest[] = [];
-    const subroute = (): Uint8Array => new Uint8Array(1 << 20).subarray(0, 32);
-    const handlers = {
-      [`60:${subrouteKey(subroute())}`]: {
-        inCapacity: 0,
-        outCapacity: 1,
-        onRequest: (call: IncomingRequest) => void requests.push(call),
-      },
-    };
-    const solo = new SoloMux({ handlers });
-    const frame = ((): WeakRef<ArrayBufferLike> => {
-      const id = subroute();
-      solo.receive(Op.Request, 1, { handler: 60, payload, subroute: id });
-      return new WeakRef(id.buffer);
-    })();
-    // a WeakRef keeps what it names until the turn ends in which it was made
-    await turn();
-    collectGarbage();
-    expect(frame.deref()).toBeUndefined();
-    expect(requests[0]!.aborted).toBeUndefined();
-    requests[0]!.respond(undefined);
-    expect(solo.take().map(({ op }) => op)).toEqual([Op.Response]);
     solo.disconnect();
   });
 

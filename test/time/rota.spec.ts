@@ -50,6 +50,24 @@ describe('a round of things with the same delay', () => {
     expect(due).toEqual(['a@199']);
   });
 
+  it('while it is held no timer is set: what is still there afterwards gets one, and falls due at its time', () => {
+    rota.hold();
+    rota.add(a);
+    rota.add(b);
+    expect(clock.timers).toBe(0);
+    rota.remove(a);
+    clock.advance(30);
+    rota.release();
+    expect(clock.timers).toBe(1);
+    clock.advance(70);
+    expect(due).toEqual(['b@100']);
+    rota.hold();
+    rota.add(a);
+    rota.remove(a);
+    rota.release();
+    expect(clock.timers).toBe(0);
+  });
+
   it('what was removed never falls due, and the last one stops the timer', () => {
     rota.add(a);
     rota.add(b);

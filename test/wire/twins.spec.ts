@@ -246,6 +246,26 @@ describe('a received payload', () => {
     }
   });
 
+  it('never keeps more than 64 KiB alive, nor more than twice its size', () => {
+    const large = new Uint8Array(100_000);
+    const inLarge = (message: Message): Uint8Array => {
+      const bytes = bytesOf(message);
+      large.set(bytes, 500);
+      return large.subarray(500, 500 + bytes.length);
+    };
+    const flags = Flag.Subroute | Flag.Crc;
+    for (const decode of [decodePlainFrame, ...twins.map((twin) => twin.decodeFrame.bind(twin))]) {
+      for (const bytes of [10, 49_999, 50_000]) {
+        const message = messageOf({ flags, payload: patternBytes(bytes), subroute: SUBROUTE });
+        const [decoded] = decode(inLarge(message), V1_RULES)!;
+        expect(decoded!.payload).toStrictEqual(Buffer.from(patternBytes(bytes)));
+        expect(decoded!.subroute).toStrictEqual(Buffer.from(SUBROUTE));
+        expect(decoded!.payload!.buffer === large.buffer).toBe(bytes === 50_000);
+        expect(decoded!.subroute!.buffer === large.buffer).toBe(false);
+      }
+    }
+  });
+
   it('that is empty is an empty Buffer', () => {
     const frame = bytesOf(messageOf({ flags: Flag.PayloadIsZero }));
     for (const decode of [decodePlainFrame, ...twins.map((twin) => twin.decodeFrame.bind(twin))]) {
