@@ -109,7 +109,7 @@ export class WsReader {
       const tail = piece.subarray(at, end);
       this.unmask(head, 0);
       this.unmask(tail, head.length);
-      this.ports.onFrame(new SplitFrame(head, tail));
+      this.ports.onFrame(adjoin(head, tail) ? Buffer.from(head.buffer, head.byteOffset, this.length) : new SplitFrame(head, tail));
       return end;
     }
     this.frame = Buffer.allocUnsafe(Math.min(this.length, Math.max(head.length, ADVANCE_BYTES)));
@@ -157,4 +157,9 @@ export class WsReader {
     this.ports.onRest(piece.subarray(start));
     return piece.length;
   }
+}
+
+/** Whether one stands right behind the other in memory: then they are in one piece already. */
+function adjoin(head: Buffer, tail: Buffer): boolean {
+  return head.byteOffset + head.length === tail.byteOffset && head.buffer === tail.buffer;
 }

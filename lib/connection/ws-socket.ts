@@ -3,9 +3,9 @@ import type { WebSocket } from 'ws';
 import type { Frame } from '../wire/index.js';
 import { CloseCode } from './close-code.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
+import { WsBypass } from './ws-bypass.js';
 import { writeFrame, type WsStream } from './ws-frame.js';
 import { WS_HEADER_MAX } from './ws-header.js';
-import { WsReader } from './ws-reader.js';
 
 /** The longest reason that fits a close frame. */
 const MAX_REASON_BYTES = 123;
@@ -41,6 +41,7 @@ class WsSocket implements FrameSocket {
   private listener: FrameListener | undefined = undefined;
   /** What happened before anybody listened. */
   private early: ((listener: FrameListener) => void)[] = [];
+  private readonly bypass: WsBypass | undefined;
 
   constructor(
     private readonly ws: WebSocket,
@@ -60,7 +61,7 @@ class WsSocket implements FrameSocket {
       this.tell((listener) => listener.onViolation(CODES.get(code) ?? CloseCode.Protocol, reason));
     });
     ws.on('close', (code, reason) => this.tell((listener) => listener.onClose(code, reason.toString())));
-    if (below) readPast(below, this.onFrame);
+    this.bypass = below && WsBypass.of(below, this.onFrame);
     if (ws.readyState === ws.CLOSED) this.early.push((listener) => listener.onClose(CloseCode.Abnormal, ''));
   }
 
@@ -68,6 +69,7 @@ class WsSocket implements FrameSocket {
     this.listener = listener;
     for (const event of this.early.splice(0)) event(listener);
     this.ws.resume();
+    this.bypass?.begin();
   }
 
   send(frame: Uint8Array, done: (error?: Error) => void, room = 0): void {
@@ -104,35 +106,6 @@ class WsSocket implements FrameSocket {
     if (this.listener) event(this.listener);
     else this.early.push(event);
   }
-}
-
-/**
- * Reads binary frames in place of `ws`, which gets everything else through the listener that it has set on its stream.
- * Where somebody else listens too, it cannot be told which listener that is: `ws` then reads everything itself.
- */
-function readPast({ stream, masks, maxBytes }: WsStream, onFrame: (frame: Frame) => void): void {
-  const [listener, ...others] = stream.listeners('data');
-  if (listener === undefined || others.length > 0) return;
-  const read = (piece: Buffer): void => reader.read(piece);
-  const pass = (bytes: Buffer): void => void Reflect.apply(listener, stream, [bytes]);
-  // what waits in a paused stream that closes `ws` takes out itself, and would read the inside of a frame as frames
-  const readLast = (): void => {
-    if (stream.readableLength > 0) reader.read(stream.read(stream.readableLength) as Buffer);
-  };
-  const reader = new WsReader({
-    masked: !masks,
-    maxBytes,
-    onFrame,
-    onControl: pass,
-    onRest(bytes) {
-      // in the first place as it was: who counts what comes does so behind it
-      stream.prependListener('data', listener as () => void).off('data', read);
-      stream.off('close', readLast);
-      pass(bytes);
-    },
-  });
-  stream.off('data', listener as () => void).on('data', read);
-  stream.prependOnceListener('close', readLast);
 }
 
 /** A reason that fits, cut at a character's border. */

@@ -1,0 +1,66 @@
+import type { Frame } from '../wire/index.js';
+import { readInOwnMemory } from './read-memory.js';
+import type { WsStream } from './ws-frame.js';
+import { WsReader } from './ws-reader.js';
+
+/**
+ * Reads binary frames in place of `ws`, which gets everything else through the listener that it has set on its stream.
+ * Where somebody else listens too, it cannot be told which listener that is: `ws` then reads everything itself.
+ */
+export class WsBypass {
+  private readonly reader: WsReader;
+  /** `ws` reads. */
+  private over = false;
+
+  static of(below: WsStream, onFrame: (frame: Frame) => void): WsBypass | undefined {
+    const [listener, ...others] = below.stream.listeners('data');
+    return listener === undefined || others.length > 0 ? undefined : new WsBypass(below, listener, onFrame);
+  }
+
+  private constructor(
+    private readonly below: WsStream,
+    private readonly listener: Function,
+    onFrame: (frame: Frame) => void,
+  ) {
+    const { stream, masks, maxBytes } = below;
+    this.reader = new WsReader({
+      masked: !masks,
+      maxBytes,
+      onFrame,
+      onControl: (bytes) => this.pass(bytes),
+      onRest: (bytes) => {
+        this.over = true;
+        // in the first place as it was: who counts what comes does so behind it
+        stream.prependListener('data', listener as () => void).off('data', this.read);
+        stream.off('close', this.readLast);
+        this.pass(bytes);
+      },
+    });
+    stream.off('data', listener as () => void).on('data', this.read);
+    stream.prependOnceListener('close', this.readLast);
+  }
+
+  /** The stream flows from now on. */
+  begin(): void {
+    const { stream } = this.below;
+    readInOwnMemory(stream, (piece) => {
+      // behind what was read before, and to `ws` once that reads
+      if (this.over || stream.readableLength > 0) return stream.push(piece);
+      // who counts what comes hears of it too
+      stream.emit('data', piece);
+      return true;
+    });
+  }
+
+  private readonly read = (piece: Buffer): void => this.reader.read(piece);
+
+  /** What waits in a paused stream that closes `ws` takes out itself, and would read the inside of a frame as frames. */
+  private readonly readLast = (): void => {
+    const { stream } = this.below;
+    if (stream.readableLength > 0) this.reader.read(stream.read(stream.readableLength) as Buffer);
+  };
+
+  private pass(bytes: Buffer): void {
+    Reflect.apply(this.listener, this.below.stream, [bytes]);
+  }
+}
