@@ -7,7 +7,7 @@ import { EMPTY_VIEW, FrameMemory } from './frame-view.js';
 import { CONNECTION_MUX_ID, receivedMessage, type Message, type Metadata, type MuxId } from './message.js';
 import { decodeMetadata, encodeMetadata, metadataSize } from './metadata.js';
 import type { MsgpackReader } from './msgpack-reader.js';
-import { MAX_HEADER_BYTES, MAX_UINT_BYTES, putBinHeader, putUint } from './msgpack-writer.js';
+import { MAX_HEADER_BYTES, MAX_UINT_BYTES, putBinHeader, putMuxId, putUint } from './msgpack-writer.js';
 import { FIRST_OP, LAST_OP, Op } from './op.js';
 import { SUBROUTE_BYTES } from './subroute.js';
 import { crcMismatch, tooManyBytes, violation } from './violation.js';
@@ -61,7 +61,7 @@ export function maxEncodedSize(message: Message): number {
 export function encodeMessage(message: Message, target: Uint8Array, offset: number): number {
   const { flags, payload } = message;
   target[offset] = ARRAY_OF_7;
-  let at = putUint(target, offset + 1, message.muxId);
+  let at = putMuxId(target, offset + 1, message.muxId);
   at = putUint(target, at, message.seq);
   at = putUint(target, at, message.deadlineMs);
   at = putUint(target, at, message.handler);

@@ -11,19 +11,23 @@ export const MAX_HEADER_BYTES = 5;
 
 const utf8 = new TextEncoder();
 
-export function putUint(target: Uint8Array, at: number, value: MuxId): number {
+export function putUint(target: Uint8Array, at: number, value: number): number {
   if (value < 0x80) {
-    target[at] = Number(value);
+    target[at] = value;
     return at + 1;
   }
-  if (value <= 0xff) return putLength(target, at, Number(value), 0xcc);
-  if (value <= 0xffff) return putLength(target, at, Number(value), 0xcd);
-  if (value <= 0xffff_ffff) return putLength(target, at, Number(value), 0xce);
+  if (value <= 0xff) return putLength(target, at, value, 0xcc);
+  if (value <= 0xffff) return putLength(target, at, value, 0xcd);
+  if (value <= 0xffff_ffff) return putLength(target, at, value, 0xce);
   target[at] = 0xcf;
-  if (typeof value === 'number') {
-    putUint32(target, at + 1, Math.floor(value / 0x1_0000_0000));
-    return putUint32(target, at + 5, value >>> 0);
-  }
+  putUint32(target, at + 1, Math.floor(value / 0x1_0000_0000));
+  return putUint32(target, at + 5, value >>> 0);
+}
+
+export function putMuxId(target: Uint8Array, at: number, value: MuxId): number {
+  if (typeof value === 'number') return putUint(target, at, value);
+  if (value <= Number.MAX_SAFE_INTEGER) return putUint(target, at, Number(value));
+  target[at] = 0xcf;
   putUint32(target, at + 1, Number(value >> 32n));
   return putUint32(target, at + 5, Number(value & 0xffff_ffffn));
 }

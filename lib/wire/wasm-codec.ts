@@ -24,6 +24,8 @@ export class WasmCodec {
   /** The slab that was used last, and its address: to ask a view for its buffer costs more than a small hash. */
   private slab: Uint8Array | undefined = undefined;
   private slabAt = 0;
+  /** What was unmasked last, while its bytes stand in the scratch area: a frame is decoded right after that. */
+  private unmasked: Uint8Array | undefined = undefined;
 
   constructor(
     readonly name: 'simd' | 'scalar',
@@ -58,6 +60,7 @@ export class WasmCodec {
       module.mask(scratch, end - at, key);
       bytes.set(new Uint8Array(memory.buffer, scratch, end - at), at);
     }
+    if (bytes.length <= scratchBytes) this.unmasked = bytes;
   }
 
   /** As `crcOf` in crc.ts. */
@@ -85,9 +88,10 @@ export class WasmCodec {
     if (frame instanceof SplitFrame) {
       this.memory.set(frame.head, this.scratch);
       this.memory.set(frame.tail, this.scratch + frame.head.length);
-    } else {
+    } else if (frame !== this.unmasked) {
       this.memory.set(frame, this.scratch);
     }
+    this.unmasked = undefined;
     const flags = (extensions.has('meta') ? Flag.Metadata : 0) | (extensions.has('upgrade') ? Flag.Many : 0);
     const count = this.walkFrame(length, Math.min(messageBytes, length), Math.min(frameMessages, length), flags);
     if (count < 0) return undefined;
@@ -119,6 +123,7 @@ export class WasmCodec {
   }
 
   private copyIn(bytes: Uint8Array, start: number, end: number): void {
+    this.unmasked = undefined;
     const isWhole = start === 0 && end === bytes.length;
     this.memory.set(isWhole ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), this.scratch);
   }

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { GridError } from '../../lib/errors/index.js';
+import { maskPlainly } from '../../lib/wire/frame-memory.js';
 import { decodePlainFrame } from '../../lib/wire/frame.js';
 import { Flag, Op, type DecodeRules, type Message } from '../../lib/wire/index.js';
 import { WasmCodec } from '../../lib/wire/wasm-codec.js';
@@ -209,6 +210,34 @@ describe('the frame decoder in WebAssembly and its plain twin', () => {
       }),
       { numRuns: volume(2000, 50_000) },
     );
+  });
+
+  it('read what was unmasked just before, whatever else was done meanwhile', () => {
+    const key = 0xf1e2_d3c4;
+    const other = patternBytes(1_000);
+    for (const twin of twins) {
+      const masked = (fill: number): Uint8Array => {
+        const frame = Buffer.from(bytesOf(messageOf({ flags: Flag.Crc, payload: new Uint8Array(300).fill(fill) })));
+        maskPlainly(frame, key);
+        return frame;
+      };
+      const first = (frame: Uint8Array): unknown => twin.decodeFrame(frame, FULL_RULES)?.[0]!.payload![0];
+      for (const between of [
+        () => {},
+        () => twin.mask(masked(3), key),
+        () => twin.crcOf(other, 0, other.length),
+        () => twin.decodeFrame(bytesOf(messageOf({ payload: other })), FULL_RULES),
+        () => twin.mask(patternBytes(2 * SCRATCH_BYTES), key),
+      ]) {
+        const [one, two] = [masked(1), masked(2)];
+        twin.mask(one, key);
+        between();
+        expect([twin.name, first(one), first(one)]).toEqual([twin.name, 1, 1]);
+        twin.mask(two, key);
+        between();
+        expect([twin.name, first(one), first(two)]).toEqual([twin.name, 1, 2]);
+      }
+    }
   });
 
   it('read nothing of an earlier frame', () => {
