@@ -1,13 +1,15 @@
 import type { Duplex } from 'node:stream';
+import { markAsUntransferable } from 'node:worker_threads';
+import { SHARED_BYTES } from '../wire/index.js';
 
 /** Memory of a connection on which little comes. */
 const SMALL_BYTES = 4 * 1024;
-/** Of the others. Not more: a payload may keep so much alive (lib/wire/frame-view.ts). */
-const LARGE_BYTES = 64 * 1024;
+/** Of the others: as much as a payload may keep alive. */
+const LARGE_BYTES = SHARED_BYTES;
 
 /** Memory that is read into from its start to its end, and never twice. */
 class ReadMemory {
-  private memory = Buffer.allocUnsafeSlow(SMALL_BYTES);
+  private memory = allocate(SMALL_BYTES);
   private room = this.memory;
   /** A read took all the room there was, or much. */
   private busy = false;
@@ -16,7 +18,7 @@ class ReadMemory {
   next(): Buffer {
     // a quarter is left unused rather than asking the system for many small pieces
     if (4 * this.room.length < this.memory.length) {
-      this.memory = Buffer.allocUnsafeSlow(this.busy ? LARGE_BYTES : SMALL_BYTES);
+      this.memory = allocate(this.busy ? LARGE_BYTES : SMALL_BYTES);
       this.room = this.memory;
       this.busy = false;
     }
@@ -32,8 +34,12 @@ class ReadMemory {
   }
 }
 
-/** Where Node keeps its option `onread`: symbols of these names on each of its sockets, null while it is not used. */
-const PLACES = ['kBuffer', 'kBufferCb', 'kBufferGen'];
+/** Who has a payload has a view of this: were its memory sent to another thread, the socket would write to it there. */
+function allocate(bytes: number): Buffer {
+  const memory = Buffer.allocUnsafeSlow(bytes);
+  markAsUntransferable(memory.buffer);
+  return memory;
+}
 
 interface NodeHandle {
   useUserBuffer?(memory: Buffer): void;
@@ -45,17 +51,35 @@ interface NodeHandle {
  *
  * Node itself asks for 64 KiB for each read, then for as much as has come, fills that with zeros and copies. Its option
  * `onread` spares all of that, a sixth of what a busy connection costs; but sockets that come from an HTTP request or server
- * were made without it. So what it sets is set here. False: this Node, or this stream, does not know it; nothing happened.
+ * were made without it. So what it sets is set here: three symbols that each socket has, null while they are not used.
+ * False: this Node, or this stream, does not know them; nothing happened.
  */
 export function readInOwnMemory(stream: Duplex, take: (piece: Buffer) => boolean): boolean {
   const { _handle: handle } = stream as { _handle?: NodeHandle | null };
-  const symbols = Object.getOwnPropertySymbols(stream);
-  const places = PLACES.map((name) => symbols.find(({ description }) => description === name));
-  const known = places.every((place) => place !== undefined && Reflect.get(stream, place) === null);
-  if (!known || typeof handle?.useUserBuffer !== 'function') return false;
+  const buffer = unused(stream, 'kBuffer');
+  const callback = unused(stream, 'kBufferCb');
+  const generator = unused(stream, 'kBufferGen');
+  if (!buffer || !callback || !generator || typeof handle?.useUserBuffer !== 'function') return false;
   const memory = new ReadMemory();
-  const values = [memory.next(), (bytes: number) => take(memory.taken(bytes)), () => memory.next()];
-  places.forEach((place, index) => Reflect.set(stream, place!, values[index]));
+  const onRead = (bytes: number): boolean => {
+    try {
+      return take(memory.taken(bytes));
+    } catch (fault) {
+      // thrown here, Node would go on where it was, in what has just been handed over
+      queueMicrotask(() => {
+        throw fault;
+      });
+      return true;
+    }
+  };
+  Reflect.set(stream, buffer, memory.next());
+  Reflect.set(stream, callback, onRead);
+  Reflect.set(stream, generator, () => memory.next());
   handle.useUserBuffer(memory.next());
   return true;
+}
+
+function unused(stream: Duplex, name: string): symbol | undefined {
+  const symbol = Object.getOwnPropertySymbols(stream).find(({ description }) => description === name);
+  return symbol && Reflect.get(stream, symbol) === null ? symbol : undefined;
 }

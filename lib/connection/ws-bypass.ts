@@ -9,8 +9,6 @@ import { WsReader } from './ws-reader.js';
  */
 export class WsBypass {
   private readonly reader: WsReader;
-  /** `ws` reads. */
-  private over = false;
 
   static of(below: WsStream, onFrame: (frame: Frame) => void): WsBypass | undefined {
     const [listener, ...others] = below.stream.listeners('data');
@@ -29,7 +27,6 @@ export class WsBypass {
       onFrame,
       onControl: (bytes) => this.pass(bytes),
       onRest: (bytes) => {
-        this.over = true;
         // in the first place as it was: who counts what comes does so behind it
         stream.prependListener('data', listener as () => void).off('data', this.read);
         stream.off('close', this.readLast);
@@ -44,9 +41,9 @@ export class WsBypass {
   begin(): void {
     const { stream } = this.below;
     readInOwnMemory(stream, (piece) => {
-      // behind what was read before, and to `ws` once that reads
-      if (this.over || stream.readableLength > 0) return stream.push(piece);
-      // who counts what comes hears of it too
+      // nothing overtakes what was read before, and TLS gives what it has when it is paused
+      if (stream.isPaused() || stream.readableLength > 0) return stream.push(piece);
+      // past the stream's buffer; `ws` pauses it when that reads and has enough
       stream.emit('data', piece);
       return true;
     });

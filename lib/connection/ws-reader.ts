@@ -32,7 +32,7 @@ export interface WsReaderPorts {
  */
 export class WsReader {
   /** The start of a frame of which too little has come to read its header. */
-  private start = NOTHING;
+  private start: Buffer = NOTHING;
   /** The first piece of a frame, if the others have not come. */
   private head: Buffer | undefined = undefined;
   /** Where a frame in more than two pieces is put together, and how much of it has come. */
@@ -47,8 +47,9 @@ export class WsReader {
 
   /** Reads what came from the network. The memory is the reader's from now on. */
   read(piece: Buffer): void {
-    if (this.start.length > 0) {
-      piece = Buffer.concat([this.start, piece]);
+    const { start } = this;
+    if (start.length > 0) {
+      piece = inOne(start, piece) ?? Buffer.concat([start, piece]);
       this.start = NOTHING;
     }
     let at = 0;
@@ -109,7 +110,7 @@ export class WsReader {
       const tail = piece.subarray(at, end);
       this.unmask(head, 0);
       this.unmask(tail, head.length);
-      this.ports.onFrame(adjoin(head, tail) ? Buffer.from(head.buffer, head.byteOffset, this.length) : new SplitFrame(head, tail));
+      this.ports.onFrame(inOne(head, tail) ?? new SplitFrame(head, tail));
       return end;
     }
     this.frame = Buffer.allocUnsafe(Math.min(this.length, Math.max(head.length, ADVANCE_BYTES)));
@@ -146,9 +147,9 @@ export class WsReader {
     maskInPlace(bytes, turned === 0 ? this.key : (this.key >>> turned) | (this.key << (32 - turned)));
   }
 
-  /** Until more has come. A copy: the piece may be a large one. */
+  /** Until more has come. */
   private wait(piece: Buffer, start: number): number {
-    this.start = Buffer.from(piece.subarray(start));
+    this.start = piece.subarray(start);
     return piece.length;
   }
 
@@ -159,7 +160,8 @@ export class WsReader {
   }
 }
 
-/** Whether one stands right behind the other in memory: then they are in one piece already. */
-function adjoin(head: Buffer, tail: Buffer): boolean {
-  return head.byteOffset + head.length === tail.byteOffset && head.buffer === tail.buffer;
+/** Both as one where they stand behind each other in memory: nothing has to be joined. */
+function inOne(head: Buffer, tail: Buffer): Buffer | undefined {
+  if (head.byteOffset + head.length !== tail.byteOffset || head.buffer !== tail.buffer) return undefined;
+  return Buffer.from(head.buffer, head.byteOffset, head.length + tail.length);
 }

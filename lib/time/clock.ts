@@ -1,6 +1,3 @@
-// the global of that name is looked up each time
-import { performance } from 'node:perf_hooks';
-
 /** A running timer. Whoever starts one holds this and cancels it; cancelling twice is harmless. */
 export interface Timer {
   cancel(): void;

@@ -16,8 +16,8 @@ const FrameView: View =
 
 export const EMPTY_VIEW: Buffer = Buffer.alloc(0);
 
-/** Memory larger than this is not kept alive by a part that takes less than half of it. */
-const SHARED_BYTES = 64 * 1024;
+/** In bytes: memory larger than this is not kept alive by a part that takes less than half of it. */
+export const SHARED_BYTES = 64 * 1024;
 
 /** Where a frame lies, asked once for all its parts: to ask a view for its memory costs more than to make one. */
 export class FrameMemory {

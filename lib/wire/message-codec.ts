@@ -80,6 +80,7 @@ export function encodeMessage(message: Message, target: Uint8Array, offset: numb
  */
 export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Message {
   const { bytes, at: start } = reader;
+  const memory = new FrameMemory(bytes);
   if (reader.byte() !== ARRAY_OF_7) throw violation('a message is an array of 7');
   const muxId = reader.uint64('muxId');
   const seq = reader.uint(UINT32, 'seq');
@@ -91,7 +92,7 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
   const payloadBytes = reader.binHeader('payload');
   if (payloadBytes > rules.messageBytes) throw tooManyBytes(payloadBytes, rules.messageBytes);
   let payload: Buffer | undefined;
-  if (payloadBytes > 0) payload = new FrameMemory(bytes).part(reader.at, payloadBytes);
+  if (payloadBytes > 0) payload = memory.part(reader.at, payloadBytes);
   else if (flags & Flag.PayloadIsZero) payload = EMPTY_VIEW;
   reader.at += payloadBytes;
 
@@ -108,7 +109,7 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
     }
     if (flags & Flag.Subroute) {
       cutTrailer(reader, SUBROUTE_BYTES);
-      subroute = new FrameMemory(bytes).part(reader.end, SUBROUTE_BYTES);
+      subroute = memory.part(reader.end, SUBROUTE_BYTES);
     }
     if (flags & Flag.Metadata) {
       const metadataStart = reader.at;

@@ -25,7 +25,7 @@ export interface Message {
   readonly flags: number;
   /**
    * undefined = none; an empty array = an empty byte string (needs `Flag.PayloadIsZero` to survive the wire).
-   * Decoded payloads are Buffers, views of their frame: see `decodeFrame` for who owns it.
+   * Decoded payloads are Buffers, mostly views of their frame: see `decodeFrame` for who owns it.
    */
   readonly payload: Uint8Array | undefined;
   /** The 32 bytes of `subrouteId`, iff `Flag.Subroute`. */

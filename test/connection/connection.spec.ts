@@ -1,6 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
 import { CloseCode, type Connection } from '../../lib/connection/index.js';
+import { CREDIT_DELAY_MS } from '../../lib/mux/inbound.js';
+import type { HandlerStream, Outbound } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
@@ -47,6 +49,43 @@ describe.each(WIRES)('a connection $name', (wire) => {
     ]);
     expect(answers.map(String)).toEqual(['down', 'up']);
     await until(() => acceptor.queuedMessages + dialer.queuedMessages === 0);
+  });
+
+  it('credits of what was taken while a frame was read go back a moment later', async () => {
+    const streams: HandlerStream[] = [];
+    const handler = { onStream: (call: HandlerStream) => void streams.push(call), inCapacity: 0, outCapacity: 64 };
+    await open({}, { handlers: { find: (id) => (id === 70 ? handler : undefined) } });
+    const taken: number[] = [];
+    const openStream = (): void => {
+      const init = { handler: 70, subroute: undefined, payload: undefined, timeoutMs: 1_000, input: false };
+      const { output } = dialer.mux.openStream({ ...init, inCapacity: undefined, outCapacity: undefined });
+      output.onReady = () => {
+        for (let item = output.take(); item; item = output.take()) taken.push(item.length);
+      };
+    };
+    openStream();
+    openStream();
+    await until(() => streams.length === 2);
+    const [lasting, short] = streams.map(({ output }) => output) as [Outbound, Outbound];
+    const setTimer = jest.spyOn(clock, 'setTimer');
+    const creditTimers = (): number => setTimer.mock.calls.filter(([delayMs]) => delayMs <= CREDIT_DELAY_MS).length;
+    // the first message of a turn goes alone, the others in one frame
+    const sendInOneFrame = async (...payloads: Uint8Array[]): Promise<void> => {
+      const answered = request(acceptor, 60);
+      for (const payload of payloads) short.send(payload);
+      short.end();
+      await answered;
+    };
+    await sendInOneFrame(new Uint8Array(1), new Uint8Array(2), new Uint8Array(3));
+    expect([taken, creditTimers()]).toEqual([[1, 2, 3], 0]);
+    for (let sent = 0; sent < 5; sent++) lasting.send(new Uint8Array(4));
+    await until(() => taken.length === 8);
+    await until(() => creditTimers() > 0);
+    expect(lasting.credits).toBe(59);
+    clock.advance(CREDIT_DELAY_MS);
+    await until(() => lasting.credits === 64);
+    lasting.end();
+    await until(() => dialer.mux.outgoing === 0);
   });
 
   it('answers 2,000 requests of one turn in the order in which they were made', async () => {

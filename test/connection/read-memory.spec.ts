@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { readInOwnMemory } from '../../lib/connection/read-memory.js';
 import { patternBytes } from '../wire/build.js';
 import { until } from '../until.js';
@@ -78,6 +78,38 @@ describe('a socket that is read into memory of ours', () => {
     expect(come()).toBe(10);
     near.read(0);
     await until(() => come() === 30);
+  });
+
+  it('lets nobody send its memory to another thread, where the socket would go on writing', async () => {
+    expect(readInOwnMemory(near.resume(), take)).toBe(true);
+    await send(patternBytes(10));
+    const memory = pieces[0]!.buffer as ArrayBuffer;
+    try {
+      structuredClone(memory, { transfer: [memory] });
+    } catch (refusal) {
+      // Node 20 copies it in silence
+      expect((refusal as Error).name).toBe('DataCloneError');
+    }
+    await send(patternBytes(20));
+    expect(Buffer.concat(pieces).equals(Buffer.concat([patternBytes(10), patternBytes(20)]))).toBe(true);
+  });
+
+  it('a taker that throws is an uncaught exception, and what it was given stays as it is', async () => {
+    const later: (() => void)[] = [];
+    const microtasks = jest.spyOn(globalThis, 'queueMicrotask').mockImplementation((run) => void later.push(run));
+    try {
+      readInOwnMemory(near.resume(), (piece) => {
+        pieces.push(piece);
+        throw new Error(`piece ${pieces.length}`);
+      });
+      await send(patternBytes(10));
+      await send(patternBytes(300));
+    } finally {
+      microtasks.mockRestore();
+    }
+    expect(later).toHaveLength(2);
+    later.forEach((run, index) => expect(run).toThrow(`piece ${index + 1}`));
+    expect(Buffer.concat(pieces).equals(Buffer.concat([patternBytes(10), patternBytes(300)]))).toBe(true);
   });
 
   it('tells the end as before', async () => {

@@ -27,9 +27,33 @@ function frameOf(first: number, payload: Uint8Array, key?: Buffer): Buffer {
   return Buffer.concat([Buffer.from([first, second | (key ? 0x80 : 0)]), size, key ?? Buffer.alloc(0), masked]);
 }
 
+/** Where the bytes of a stream from one place to another come to stand. */
+type Layout = (stream: Uint8Array) => (from: number, to: number) => Buffer;
+
+/** Each piece in memory of its own, as Node reads. */
+const apart: Layout = (stream) => (from, to) => Buffer.from(new Uint8Array(stream.subarray(from, to)).buffer);
+/** All behind each other in one memory. */
+const inOne: Layout = (stream) => {
+  const copy = Buffer.from(stream);
+  return (from, to) => copy.subarray(from, to);
+};
+/** Where they would stand in one memory, each in another. */
+const atSamePlaces: Layout = (stream) => (from, to) => {
+  const memory = Buffer.alloc(stream.length);
+  memory.set(stream.subarray(from, to), from);
+  return memory.subarray(from, to);
+};
+
 /** What a reader makes of a stream that is cut at these places. */
-function read(stream: Uint8Array, cuts: readonly number[], masked: boolean, maxBytes = MAX_BYTES): Event[] {
+function read(
+  stream: Uint8Array,
+  cuts: readonly number[],
+  masked: boolean,
+  maxBytes = MAX_BYTES,
+  layout = apart,
+): Event[] {
   const events: Event[] = [];
+  const pieceOf = layout(stream);
   const reader = new WsReader({
     masked,
     maxBytes,
@@ -40,8 +64,8 @@ function read(stream: Uint8Array, cuts: readonly number[], masked: boolean, maxB
   const places = [...cuts, stream.length].toSorted((a, b) => a - b);
   let at = 0;
   for (const place of places) {
-    // each piece in memory of its own, as from a socket; who takes the rest does so from the first piece of it on
-    if (place > at && events.at(-1)?.[0] !== 'rest') reader.read(Buffer.from(stream.subarray(at, place)));
+    // who takes the rest does so from the first piece of it on
+    if (place > at && events.at(-1)?.[0] !== 'rest') reader.read(pieceOf(at, place));
     at = place;
   }
   return events;
@@ -74,7 +98,9 @@ describe.each([
         }
         const whole = Buffer.concat(stream);
         const cuts = places.map((place) => place % (whole.length + 1));
-        expect(read(whole, cuts, masked)).toEqual(expected);
+        for (const layout of [apart, inOne, atSamePlaces]) {
+          expect(read(whole, cuts, masked, MAX_BYTES, layout)).toEqual(expected);
+        }
       }),
       { numRuns: 200 },
     );
@@ -88,7 +114,10 @@ describe.each([
     const expected = [eventOf('frame', one), eventOf('control', ping), eventOf('frame', two)];
     for (let first = 0; first <= stream.length; first++) {
       for (let second = first; second <= stream.length; second += 3) {
-        expect([first, second, read(stream, [first, second], masked)]).toEqual([first, second, expected]);
+        for (const layout of [apart, inOne, atSamePlaces]) {
+          const events = read(stream, [first, second], masked, MAX_BYTES, layout);
+          expect([first, second, events]).toEqual([first, second, expected]);
+        }
       }
     }
     expect(read(stream, [...stream.keys()], masked)).toEqual(expected);

@@ -1,0 +1,66 @@
+import { Duplex } from 'node:stream';
+import { describe, expect, it } from '@jest/globals';
+import { WsBypass } from '../../lib/connection/ws-bypass.js';
+
+/** As much of a Node socket as reads into memory that it is given. */
+class PlayedSocket extends Duplex {
+  readonly _handle = { useUserBuffer(): void {} };
+  private readonly places = ['kBuffer', 'kBufferCb', 'kBufferGen'].map((name) => Symbol(name));
+
+  constructor() {
+    super({ read() {} });
+    for (const place of this.places) Object.assign(this, { [place]: null });
+  }
+
+  /** Reads; tells whether it is to go on. */
+  receive(bytes: Uint8Array): boolean {
+    const [buffer, callback, generator] = this.places.map((place) => Reflect.get(this, place) as unknown);
+    (buffer as Buffer).set(bytes);
+    const goOn = (callback as (count: number) => boolean)(bytes.length);
+    Object.assign(this, { [this.places[0]!]: (generator as () => Buffer)() });
+    return goOn;
+  }
+}
+
+/** A binary frame of one byte, not masked. */
+const frame = (byte: number): Buffer => Buffer.from([0x82, 1, byte]);
+
+describe('what reads past ws', () => {
+  const open = () => {
+    const socket = new PlayedSocket();
+    const frames: number[] = [];
+    socket.on('data', () => {});
+    const bypass = WsBypass.of({ stream: socket, masks: true, maxBytes: 100 }, (taken) => {
+      frames.push((taken as Uint8Array)[0]!);
+    });
+    return { socket, frames, bypass: bypass! };
+  };
+  const flowed = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
+  it('lets nothing overtake what waits in the stream', async () => {
+    const { socket, frames, bypass } = open();
+    socket.pause();
+    socket.push(frame(1));
+    socket.resume();
+    bypass.begin();
+    socket.receive(frame(2));
+    expect(frames).toEqual([]);
+    await flowed();
+    socket.receive(frame(3));
+    expect(frames).toEqual([1, 2, 3]);
+  });
+
+  it('gives nothing while the stream is paused, and tells when it holds enough', async () => {
+    const { socket, frames, bypass } = open();
+    bypass.begin();
+    socket.pause();
+    expect(socket.receive(frame(1))).toBe(true);
+    let sent = 1;
+    while (socket.receive(Buffer.concat(Array.from({ length: 300 }, () => frame(2))))) sent += 300;
+    expect(frames).toEqual([]);
+    expect(socket.readableLength).toBeGreaterThanOrEqual(socket.readableHighWaterMark);
+    socket.resume();
+    await flowed();
+    expect(frames).toHaveLength(sent + 300);
+  });
+});
