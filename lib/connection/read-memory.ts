@@ -47,23 +47,30 @@ interface NodeHandle {
 
 /**
  * From now on what a socket of Node reads goes to `take`, in memory that is its taker's, and not into the socket's stream.
- * `take` gives false where nothing more shall be read until the stream asks for it, as `push` does.
+ * `take` gives false where nothing more shall be read until the stream asks for it, as `push` does. `room`, where it is
+ * given, may tell of other memory to be read into next.
  *
  * Node itself asks for 64 KiB for each read, then for as much as has come, fills that with zeros and copies. Its option
  * `onread` spares all of that, a sixth of what a busy connection costs; but sockets that come from an HTTP request or server
  * were made without it. So what it sets is set here: three symbols that each socket has, null while they are not used.
  * False: this Node, or this stream, does not know them; nothing happened.
  */
-export function readInOwnMemory(stream: Duplex, take: (piece: Buffer) => boolean): boolean {
+export function readInOwnMemory(
+  stream: Duplex,
+  take: (piece: Buffer) => boolean,
+  room?: () => Buffer | undefined,
+): boolean {
   const { _handle: handle } = stream as { _handle?: NodeHandle | null };
   const buffer = unused(stream, 'kBuffer');
   const callback = unused(stream, 'kBufferCb');
   const generator = unused(stream, 'kBufferGen');
   if (!buffer || !callback || !generator || typeof handle?.useUserBuffer !== 'function') return false;
   const memory = new ReadMemory();
+  let elsewhere: Buffer | undefined;
+  const next = (): Buffer => (elsewhere = room?.()) ?? memory.next();
   const onRead = (bytes: number): boolean => {
     try {
-      return take(memory.taken(bytes));
+      return take(elsewhere ? elsewhere.subarray(0, bytes) : memory.taken(bytes));
     } catch (fault) {
       // thrown here, Node would go on where it was, in what has just been handed over
       queueMicrotask(() => {
@@ -74,7 +81,7 @@ export function readInOwnMemory(stream: Duplex, take: (piece: Buffer) => boolean
   };
   Reflect.set(stream, buffer, memory.next());
   Reflect.set(stream, callback, onRead);
-  Reflect.set(stream, generator, () => memory.next());
+  Reflect.set(stream, generator, next);
   handle.useUserBuffer(memory.next());
   return true;
 }

@@ -40,13 +40,15 @@ export class WsBypass {
   /** The stream flows from now on. */
   begin(): void {
     const { stream } = this.below;
-    readInOwnMemory(stream, (piece) => {
-      // nothing overtakes what was read before, and TLS gives what it has when it is paused
-      if (stream.isPaused() || stream.readableLength > 0) return stream.push(piece);
+    // nothing overtakes what was read before, and TLS gives what it has when it is paused
+    const waits = (): boolean => stream.isPaused() || stream.readableLength > 0;
+    const take = (piece: Buffer): boolean => {
+      if (waits()) return stream.push(piece);
       // past the stream's buffer; `ws` pauses it when that reads and has enough
       stream.emit('data', piece);
       return true;
-    });
+    };
+    readInOwnMemory(stream, take, () => (waits() ? undefined : this.reader.room));
   }
 
   private readonly read = (piece: Buffer): void => this.reader.read(piece);

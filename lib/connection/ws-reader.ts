@@ -5,6 +5,8 @@ import { BINARY, FIN, KEY_BYTES, LENGTH, LENGTH_16, LENGTH_64, MASKED, PING, PON
 const ADVANCE_BYTES = 128 * 1024;
 /** So many times what has really come it gets later on. */
 const GROWTH = 9;
+/** For less it does not pay to read up to the end of a frame and no further. */
+const LEAST_ROOM = 16 * 1024;
 
 /** The first byte of a frame that is a whole binary message. */
 const WHOLE_BINARY = FIN | BINARY;
@@ -44,6 +46,13 @@ export class WsReader {
   private gaveUp = false;
 
   constructor(private readonly ports: WsReaderPorts) {}
+
+  /** Where what comes next would be copied to, if that is much: who reads to there saves the copy. */
+  get room(): Buffer | undefined {
+    if (!this.frame || this.length - this.filled < LEAST_ROOM) return undefined;
+    const frame = this.filled < this.frame.length ? this.frame : this.grow(this.frame, this.filled);
+    return frame.subarray(this.filled);
+  }
 
   /** Reads what came from the network. The memory is the reader's from now on. */
   read(piece: Buffer): void {
@@ -123,7 +132,8 @@ export class WsReader {
     const end = Math.min(piece.length, at + this.length - this.filled);
     const filled = this.filled + end - at;
     if (filled > frame.length) frame = this.grow(frame, filled);
-    frame.set(at === 0 && end === piece.length ? piece : piece.subarray(at, end), this.filled);
+    const isThere = piece.byteOffset === frame.byteOffset + this.filled && piece.buffer === frame.buffer;
+    if (!isThere) frame.set(at === 0 && end === piece.length ? piece : piece.subarray(at, end), this.filled);
     this.filled = filled;
     if (filled === this.length) {
       this.frame = undefined;

@@ -1,6 +1,8 @@
 import { Duplex } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { WsBypass } from '../../lib/connection/ws-bypass.js';
+import { joined } from '../../lib/wire/index.js';
+import { patternBytes } from '../wire/build.js';
 
 /** As much of a Node socket as reads into memory that it is given. */
 class PlayedSocket extends Duplex {
@@ -10,6 +12,11 @@ class PlayedSocket extends Duplex {
   constructor() {
     super({ read() {} });
     for (const place of this.places) Object.assign(this, { [place]: null });
+  }
+
+  /** The most that it can read now. */
+  get room(): number {
+    return (Reflect.get(this, this.places[0]!) as Buffer).length;
   }
 
   /** Reads; tells whether it is to go on. */
@@ -29,11 +36,13 @@ describe('what reads past ws', () => {
   const open = () => {
     const socket = new PlayedSocket();
     const frames: number[] = [];
+    const last = { frame: Buffer.alloc(0) };
     socket.on('data', () => {});
-    const bypass = WsBypass.of({ stream: socket, masks: true, maxBytes: 100 }, (taken) => {
-      frames.push((taken as Uint8Array)[0]!);
+    const bypass = WsBypass.of({ stream: socket, masks: true, maxBytes: 1_000_000 }, (taken) => {
+      last.frame = Buffer.from(joined(taken));
+      frames.push(last.frame[0]!);
     });
-    return { socket, frames, bypass: bypass! };
+    return { socket, frames, last, bypass: bypass! };
   };
   const flowed = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
@@ -62,5 +71,31 @@ describe('what reads past ws', () => {
     socket.resume();
     await flowed();
     expect(frames).toHaveLength(sent + 300);
+  });
+
+  it('reads a large frame to where it is put together, but not what comes while the stream is paused', async () => {
+    const { socket, last, bypass } = open();
+    bypass.begin();
+    const payload = patternBytes(500_000);
+    const header = Buffer.from([0x82, 127, 0, 0, 0, 0, 0, 0, 0, 0]);
+    header.writeUInt32BE(payload.length, 6);
+    const stream = Buffer.concat([header, payload]);
+    let at = 0;
+    const receiveUpTo = (place: number): void => {
+      while (at < place) {
+        const piece = stream.subarray(at, Math.min(place, at + socket.room));
+        socket.receive(piece);
+        at += piece.length;
+      }
+    };
+    receiveUpTo(200_000);
+    expect(socket.room).toBeGreaterThan(100_000);
+    socket.pause();
+    receiveUpTo(210_000);
+    receiveUpTo(220_000);
+    socket.resume();
+    await flowed();
+    receiveUpTo(stream.length);
+    expect(last.frame.equals(payload)).toBe(true);
   });
 });

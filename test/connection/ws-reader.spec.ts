@@ -71,6 +71,28 @@ function read(
   return events;
 }
 
+/** The same by who reads to where the reader says, and at most `most` bytes at a time; `inPlace`: so many came to there. */
+function readTo(stream: Uint8Array, most: number, masked: boolean): { events: Event[]; inPlace: number } {
+  const events: Event[] = [];
+  const reader = new WsReader({
+    masked,
+    maxBytes: LARGE_BYTES,
+    onFrame: (taken) => events.push(eventOf('frame', joined(taken))),
+    onControl: (bytes) => events.push(eventOf('control', bytes)),
+    onRest: (bytes) => events.push(eventOf('rest', bytes)),
+  });
+  let inPlace = 0;
+  for (let at = 0; at < stream.length; ) {
+    const { room } = reader;
+    const piece = (room ?? Buffer.alloc(most)).subarray(0, Math.min(most, stream.length - at));
+    piece.set(stream.subarray(at, at + piece.length));
+    if (room) inPlace += piece.length;
+    reader.read(piece);
+    at += piece.length;
+  }
+  return { events, inPlace };
+}
+
 const key = fc.uint8Array({ minLength: 4, maxLength: 4 }).map((bytes) => Buffer.from(bytes));
 const length = fc.oneof(
   { weight: 5, arbitrary: fc.nat({ max: 300 }) },
@@ -104,6 +126,20 @@ describe.each([
       }),
       { numRuns: 200 },
     );
+  });
+
+  it.each([
+    [1_000, 1_300_000],
+    [65_536, 1_300_000],
+    [3_000_000, 0],
+  ])('lets who reads up to %i bytes at a time put them where they belong', (most, least) => {
+    const mask = Buffer.from('f1e2d3c4', 'hex');
+    const lengths = [10, 200_000, 0, 65_536, LARGE_BYTES, 40_000, 700];
+    const stream = Buffer.concat(lengths.map((bytes) => encoded(BINARY, patternBytes(bytes), mask)));
+    const { events, inPlace } = readTo(stream, most, masked);
+    expect(events).toEqual(lengths.map((bytes) => eventOf('frame', patternBytes(bytes))));
+    // but for their first pieces and what is left at their ends
+    expect(inPlace).toBeGreaterThanOrEqual(least);
   });
 
   it('does so at every two places', () => {
