@@ -6,12 +6,14 @@ import { SHARED_BYTES } from '../wire/index.js';
 const SMALL_BYTES = 4 * 1024;
 /** Of the others: as much as a payload may keep alive. */
 const LARGE_BYTES = SHARED_BYTES;
+/** A read of fewer bytes is little: a ping, a credit. */
+const LITTLE_BYTES = 512;
 
 /** Memory that is read into from its start to its end, and never twice. */
 class ReadMemory {
   private memory = allocate(SMALL_BYTES);
   private room = this.memory;
-  /** A read took all the room there was, or much. */
+  /** The last read took all the room there was, or more than a little. */
   private busy = false;
 
   /** What the next read may fill. */
@@ -20,7 +22,6 @@ class ReadMemory {
     if (4 * this.room.length < this.memory.length) {
       this.memory = allocate(this.busy ? LARGE_BYTES : SMALL_BYTES);
       this.room = this.memory;
-      this.busy = false;
     }
     return this.room;
   }
@@ -28,7 +29,7 @@ class ReadMemory {
   /** The read has filled so many bytes. */
   taken(bytes: number): Buffer {
     const { room } = this;
-    this.busy ||= bytes === room.length || bytes >= SMALL_BYTES;
+    this.busy = bytes === room.length || bytes >= LITTLE_BYTES;
     this.room = room.subarray(bytes);
     return bytes === room.length ? room : room.subarray(0, bytes);
   }
@@ -79,10 +80,15 @@ export function readInOwnMemory(
       return true;
     }
   };
+  try {
+    handle.useUserBuffer(memory.next());
+  } catch {
+    // a runtime that has Node's names and not what is behind them
+    return false;
+  }
   Reflect.set(stream, buffer, memory.next());
   Reflect.set(stream, callback, onRead);
   Reflect.set(stream, generator, next);
-  handle.useUserBuffer(memory.next());
   return true;
 }
 

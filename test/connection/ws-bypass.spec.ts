@@ -46,6 +46,17 @@ describe('what reads past ws', () => {
   };
   const flowed = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
 
+  it('reads by the stream where a runtime has only the names of what it would take', () => {
+    const { socket, frames, bypass } = open();
+    socket._handle.useUserBuffer = () => {
+      throw new Error('not implemented');
+    };
+    bypass.begin();
+    expect(() => socket.room).toThrow(TypeError);
+    socket.emit('data', frame(1));
+    expect(frames).toEqual([1]);
+  });
+
   it('lets nothing overtake what waits in the stream', async () => {
     const { socket, frames, bypass } = open();
     socket.pause();
