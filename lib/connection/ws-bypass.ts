@@ -48,7 +48,7 @@ export class WsBypass {
       stream.emit('data', piece);
       return true;
     };
-    readInOwnMemory(stream, take, () => (waits() ? undefined : this.reader.room));
+    readInOwnMemory(stream, take, () => (waits() ? undefined : this.reader.room()));
   }
 
   private readonly read = (piece: Buffer): void => this.reader.read(piece);

@@ -48,7 +48,7 @@ export class WsReader {
   constructor(private readonly ports: WsReaderPorts) {}
 
   /** Where what comes next would be copied to, if that is much: who reads to there saves the copy. */
-  get room(): Buffer | undefined {
+  room(): Buffer | undefined {
     if (!this.frame || this.length - this.filled < LEAST_ROOM) return undefined;
     const frame = this.filled < this.frame.length ? this.frame : this.grow(this.frame, this.filled);
     return frame.subarray(this.filled);

@@ -83,7 +83,7 @@ function readTo(stream: Uint8Array, most: number, masked: boolean): { events: Ev
   });
   let inPlace = 0;
   for (let at = 0; at < stream.length; ) {
-    const { room } = reader;
+    const room = reader.room();
     const piece = (room ?? Buffer.alloc(most)).subarray(0, Math.min(most, stream.length - at));
     piece.set(stream.subarray(at, at + piece.length));
     if (room) inPlace += piece.length;
