@@ -111,7 +111,8 @@ describe('before it is let in', () => {
   });
 
   it.each([
-    ['1,000 headers', Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`x-${i}`, 'y'])), 101],
+    // newer versions of Node refuse a thousand
+    ['900 headers', Object.fromEntries(Array.from({ length: 900 }, (_, i) => [`x-${i}`, 'y'])), 101],
     ['spaces in a header', { 'sec-websocket-protocol': `a${' '.repeat(12_000)}b` }, 400],
     ['an extension named constructor', { 'sec-websocket-extensions': 'constructor; __proto__=1' }, 101],
   ])('an upgrade request with %s does no harm', async (_, headers, status) => {

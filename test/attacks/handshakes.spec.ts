@@ -38,8 +38,10 @@ async function sharedServer(grid: GridManager): Promise<void> {
   grid.attach(shared);
 }
 
+/** A reset is an end like any other: `once` would reject. */
 async function gone(socket: Socket): Promise<void> {
-  if (!socket.destroyed) await within(once(socket, 'close'), 'the socket is still open', 10_000);
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  if (!socket.destroyed) await within(closed, 'the socket is still open', 10_000);
 }
 
 /** Writes byte by byte, each a segment of its own, until all is written or the other end has had enough. */
