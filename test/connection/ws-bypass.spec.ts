@@ -49,7 +49,7 @@ describe('what reads past ws', () => {
   it('reads by the stream where a runtime has only the names of what it would take', () => {
     const { socket, frames, bypass } = open();
     socket._handle.useUserBuffer = () => {
-      throw new Error('not implemented');
+      throw new Error('only a name');
     };
     bypass.begin();
     expect(() => socket.room).toThrow(TypeError);

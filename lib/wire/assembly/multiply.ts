@@ -1,6 +1,4 @@
 /** The upper 64 bits of the 128-bit product xor the lower 64. WebAssembly multiplies to 64 bits only. */
-// @ts-ignore: decorator
-@inline
 export function multiplyFold(a: u64, b: u64): u64 {
   const aLow = a & 0xffff_ffff;
   const aHigh = a >> 32;

@@ -12,8 +12,6 @@ export const SECRET: usize = memory.data<u64>([
 export const SECRET_BYTES: i32 = 192;
 
 /** Eight bytes of the secret. */
-// @ts-ignore: decorator
-@inline
 export function secretAt(offset: usize): u64 {
   return load<u64>(SECRET + offset);
 }

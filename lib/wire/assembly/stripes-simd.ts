@@ -65,8 +65,6 @@ export function scramble(secret: usize): void {
 }
 
 /** The two lanes in each other's place. */
-// @ts-ignore: decorator
-@inline
 function swapped(input: v128): v128 {
   return v128.shuffle<i64>(input, input, 1, 0);
 }
