@@ -67,6 +67,40 @@ interface MetricOf<Source> {
   readonly read: (from: Source, report: Report) => void;
 }
 
+/** A metric with one value, or none where it is not known. */
+function single<Source>(
+  type: MetricOf<Source>['type'],
+  help: string,
+  value: (from: Source) => number | undefined,
+): MetricOf<Source> {
+  const read = (from: Source, report: Report): void => {
+    const known = value(from);
+    if (known !== undefined) report(known);
+  };
+  return { type, help, read };
+}
+
+/** A counter of what comes in and what goes out. */
+function bothWays<Source>(help: string, counts: (from: Source) => readonly [number, number]): MetricOf<Source> {
+  const read = (from: Source, report: Report): void => {
+    const [received, sent] = counts(from);
+    report(received, { way: 'in' });
+    report(sent, { way: 'out' });
+  };
+  return { type: 'counter', help, labels: ['way'], read };
+}
+
+/** A counter for each entry of a record, whose key is a label. */
+function each<Source>(
+  help: string,
+  label: string,
+  counts: (from: Source) => Readonly<Record<string, number>>,
+): MetricOf<Source> {
+  const read = (from: Source, report: Report): void =>
+    Object.entries(counts(from)).forEach(([key, count]) => report(count, { [label]: key }));
+  return { type: 'counter', help, labels: [label], read };
+}
+
 const STATES: readonly PeerState[] = ['connecting', 'connected', 'disconnected', 'closed'];
 
 const OF_PEERS: Readonly<Record<string, MetricOf<PeerStatus>>> = {
@@ -85,98 +119,40 @@ const OF_PEERS: Readonly<Record<string, MetricOf<PeerStatus>>> = {
       report(incoming, { direction: 'incoming' });
     },
   },
-  peer_running_handlers: {
-    type: 'gauge',
-    help: 'Handlers called by the peer that have not ended, those of calls that are over included',
-    read: ({ running }, report) => report(running),
-  },
-  peer_queued_messages: {
-    type: 'gauge',
-    help: 'Messages that wait to be written',
-    read: ({ queued }, report) => report(queued),
-  },
-  peer_queued_bytes: {
-    type: 'gauge',
-    help: 'Bytes that wait to be written',
-    read: ({ queuedBytes }, report) => report(queuedBytes),
-  },
-  peer_ping_seconds: {
-    type: 'gauge',
-    help: 'The last round trip to the peer',
-    read: ({ lastPingMs }, report) => lastPingMs !== undefined && report(lastPingMs / 1_000),
-  },
-  peer_reconnects_total: {
-    type: 'counter',
-    help: 'Connections after the first one',
-    read: ({ reconnects }, report) => report(reconnects),
-  },
-  peer_bytes_total: {
-    type: 'counter',
-    help: 'Bytes of all frames',
-    labels: ['way'],
-    read: ({ bytesIn, bytesOut }, report) => {
-      report(bytesIn, { way: 'in' });
-      report(bytesOut, { way: 'out' });
-    },
-  },
-  peer_frames_total: {
-    type: 'counter',
-    help: 'Frames, each of one or many messages',
-    labels: ['way'],
-    read: ({ framesIn, framesOut }, report) => {
-      report(framesIn, { way: 'in' });
-      report(framesOut, { way: 'out' });
-    },
-  },
-  peer_dropped_messages_total: {
-    type: 'counter',
-    help: 'Messages ignored by a rule of the protocol',
-    labels: ['what'],
-    read: ({ dropped }, report) => Object.entries(dropped).forEach(([what, count]) => report(count, { what })),
-  },
+  peer_running_handlers: single(
+    'gauge',
+    'Handlers called by the peer that have not ended, those of calls that are over included',
+    ({ running }) => running,
+  ),
+  peer_queued_messages: single('gauge', 'Messages that wait to be written', ({ queued }) => queued),
+  peer_queued_bytes: single('gauge', 'Bytes that wait to be written', ({ queuedBytes }) => queuedBytes),
+  peer_ping_seconds: single(
+    'gauge',
+    'The last round trip to the peer',
+    ({ lastPingMs }) => lastPingMs && lastPingMs / 1_000,
+  ),
+  peer_reconnects_total: single('counter', 'Connections after the first one', ({ reconnects }) => reconnects),
+  peer_bytes_total: bothWays('Bytes of all frames', ({ bytesIn, bytesOut }) => [bytesIn, bytesOut]),
+  peer_frames_total: bothWays('Frames, each of one or many messages', ({ framesIn, framesOut }) => [framesIn, framesOut]),
+  peer_dropped_messages_total: each('Messages ignored by a rule of the protocol', 'what', ({ dropped }) => dropped),
 };
 
 const OF_HANDLERS: Readonly<Record<string, MetricOf<HandlerStats>>> = {
-  calls_total: {
-    type: 'counter',
-    help: 'Calls that have ended, well or not',
-    read: ({ calls }, report) => report(calls),
-  },
-  call_errors_total: {
-    type: 'counter',
-    help: 'Calls that have ended with an error',
-    labels: ['code'],
-    read: ({ errors }, report) => Object.entries(errors).forEach(([code, count]) => report(count, { code })),
-  },
-  call_payload_bytes_total: {
-    type: 'counter',
-    help: 'Bytes of payloads',
-    labels: ['way'],
-    read: ({ bytesIn, bytesOut }, report) => {
-      report(bytesIn, { way: 'in' });
-      report(bytesOut, { way: 'out' });
-    },
-  },
-  open_calls: {
-    type: 'gauge',
-    help: 'Calls that are not over',
-    read: ({ open }, report) => report(open),
-  },
-  stream_credits: {
-    type: 'gauge',
-    help: 'Messages that may be sent on open streams before a credit comes back',
-    read: ({ credits }, report) => report(credits),
-  },
-  starved_streams: {
-    type: 'gauge',
-    help: 'Open streams that wait for a credit to send',
-    read: ({ starved }, report) => report(starved),
-  },
-  stream_unread_messages: {
-    type: 'gauge',
-    help: 'Messages of open streams that came and that the application has not taken',
-    read: ({ unread }, report) => report(unread),
-  },
+  calls_total: single('counter', 'Calls that have ended, well or not', ({ calls }) => calls),
+  call_errors_total: each('Calls that have ended with an error', 'code', ({ errors }) => errors),
+  call_payload_bytes_total: bothWays('Bytes of payloads', ({ bytesIn, bytesOut }) => [bytesIn, bytesOut]),
+  open_calls: single('gauge', 'Calls that are not over', ({ open }) => open),
+  stream_credits: single(
+    'gauge',
+    'Messages that may be sent on open streams before a credit comes back',
+    ({ credits }) => credits,
+  ),
+  starved_streams: single('gauge', 'Open streams that wait for a credit to send', ({ starved }) => starved),
+  stream_unread_messages: single(
+    'gauge',
+    'Messages of open streams that came and that the application has not taken',
+    ({ unread }) => unread,
+  ),
 };
 
 const HANDLER_LABELS = ['grid', 'handler', 'direction', 'kind'] as const;

@@ -47,8 +47,9 @@ export class Listening {
 
   /** The own listener once it is open; undefined where there is none, or where it could not be opened. */
   async own(): Promise<OwnListener | undefined> {
+    const [opened] = await Promise.allSettled([this.listener]);
     // why it could not be opened was told to who called listen()
-    return await this.listener?.catch(() => undefined);
+    return opened.status === 'fulfilled' ? opened.value : undefined;
   }
 
   /** Takes the route back everywhere. Resolves when the own listener is closed, for which its sockets must be. */

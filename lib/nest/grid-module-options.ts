@@ -20,7 +20,7 @@ export interface GridModuleAsyncOptions {
   readonly imports?: (Type | DynamicModule | Promise<DynamicModule> | ForwardReference)[];
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
   /** Its parameters are what `inject` names. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own factories, or none with typed ones would fit
+  // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own factories: what `inject` gives needs no types
   readonly useFactory?: (...args: any[]) => Promise<GridOptions> | GridOptions;
   readonly useClass?: Type<GridOptionsFactory>;
   readonly useExisting?: Type<GridOptionsFactory>;

@@ -29,7 +29,10 @@ export interface LoadResult {
   readonly usage: Usage;
 }
 
-/** A closed loop: `outstanding` workers with one call each, as long as it is not stopped. */
+/**
+ * A closed loop: `outstanding` workers with one call each, as long as it is not stopped. A failure is told to who waits for
+ * it; where nobody does, it ends the process and by it the benchmark.
+ */
 export class ClosedLoop<T> {
   private histogram = new LatencyHistogram();
   private errors = 0;
@@ -41,8 +44,6 @@ export class ClosedLoop<T> {
     outstanding: number,
   ) {
     this.workers = Promise.all(Array.from({ length: outstanding }, (_, index) => this.turns(index)));
-    // a failure is told to who waits for the load, now or by stop()
-    this.workers.catch(() => {});
   }
 
   /** Goes on for so long. Rejects at once when a worker failed for good. */
