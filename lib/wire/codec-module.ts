@@ -16,6 +16,18 @@ export interface CodecModule {
   readonly crc: (at: number, length: number) => number;
   /** Walks the frame in the scratch area, see lib/wire/assembly/frame.ts. */
   readonly walkFrame: (length: number, messageBytes: number, frameMessages: number, extensionFlags: number) => number;
+  /** See lib/wire/assembly/writer.ts. */
+  readonly putHead: (
+    at: number,
+    muxId: number,
+    seq: number,
+    deadlineMs: number,
+    handler: number,
+    op: number,
+    flags: number,
+    payloadBytes: number,
+  ) => number;
+  readonly putCrc: (at: number, length: number) => void;
   /** See lib/wire/assembly/mask.ts. */
   readonly mask: (at: number, length: number, key: number) => void;
   readonly startCrc: () => void;

@@ -1,4 +1,5 @@
 import { GridError } from '../errors/index.js';
+import { wasmCodec } from './codec.js';
 import { CRC_BYTES, crcAt, crcOf, putCrc } from './crc.js';
 import type { DecodeRules } from './decode-rules.js';
 import type { Extension } from './dialect.js';
@@ -60,18 +61,25 @@ export function maxEncodedSize(message: Message): number {
  */
 export function encodeMessage(message: Message, target: Uint8Array, offset: number): number {
   const { flags, payload } = message;
+  const payloadBytes = payload === undefined ? 0 : payload.length;
+  let at = wasmCodec === undefined ? -1 : wasmCodec.putHead(message, payloadBytes, target, offset);
+  if (at < 0) at = putHead(message, payloadBytes, target, offset);
+  if (payload !== undefined) at = putBytes(target, at, payload);
+  if (flags & Flag.Metadata) at = encodeMetadata(message.metadata ?? missing('metadata'), target, at);
+  if (flags & Flag.Subroute) at = putBytes(target, at, message.subroute ?? missing('a subroute id'));
+  return flags & Flag.Crc ? putCrc(target, offset, at) : at;
+}
+
+/** Everything up to the payload, whose header is the last of it; returns where that ends. */
+export function putHead(message: Message, payloadBytes: number, target: Uint8Array, offset: number): number {
   target[offset] = ARRAY_OF_7;
   let at = putMuxId(target, offset + 1, message.muxId);
   at = putUint(target, at, message.seq);
   at = putUint(target, at, message.deadlineMs);
   at = putUint(target, at, message.handler);
   at = putUint(target, at, message.op);
-  at = putUint(target, at, flags);
-  at = putBinHeader(target, at, payload?.length ?? 0);
-  if (payload !== undefined) at = putBytes(target, at, payload);
-  if (flags & Flag.Metadata) at = encodeMetadata(message.metadata ?? missing('metadata'), target, at);
-  if (flags & Flag.Subroute) at = putBytes(target, at, message.subroute ?? missing('a subroute id'));
-  return flags & Flag.Crc ? putCrc(target, at, crcOf(target, offset, at)) : at;
+  at = putUint(target, at, message.flags);
+  return putBinHeader(target, at, payloadBytes);
 }
 
 /**

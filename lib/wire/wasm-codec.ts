@@ -21,6 +21,8 @@ export class WasmCodec {
   private readonly scratchBytes: number;
   private readonly crc: CodecModule['crc'];
   private readonly walkFrame: CodecModule['walkFrame'];
+  private readonly moduleHead: CodecModule['putHead'];
+  private readonly moduleCrc: CodecModule['putCrc'];
   /** The slab that was used last, and its address: to ask a view for its buffer costs more than a small hash. */
   private slab: Uint8Array | undefined = undefined;
   private slabAt = 0;
@@ -38,6 +40,8 @@ export class WasmCodec {
     this.scratchBytes = module.scratchBytes.value;
     this.crc = module.crc;
     this.walkFrame = module.walkFrame;
+    this.moduleHead = module.putHead;
+    this.moduleCrc = module.putCrc;
   }
 
   /** `count` pieces of `bytes` each of the memory for frames to be sent, the first of them `offset` from its start. */
@@ -63,15 +67,26 @@ export class WasmCodec {
     if (bytes.length <= scratchBytes) this.unmasked = bytes;
   }
 
+  /**
+   * As `putHead` in message-codec.ts, for what is written to this memory; -1 for all else, and for ids past 2^53: nothing
+   * is written then.
+   */
+  putHead({ muxId, seq, deadlineMs, handler, op, flags }: Message, bytes: number, target: Uint8Array, at: number): number {
+    if (typeof muxId !== 'number' || !this.isNear(target)) return -1;
+    return this.moduleHead(this.slabAt + at, muxId, seq, deadlineMs, handler, op, flags, bytes) - this.slabAt;
+  }
+
+  /** Writes the CRC of [start, end) behind it, as `putCrc` in crc.ts. */
+  putCrc(bytes: Uint8Array, start: number, end: number): boolean {
+    if (!this.isNear(bytes)) return false;
+    this.moduleCrc(this.slabAt + start, end - start);
+    return true;
+  }
+
   /** As `crcOf` in crc.ts. */
   crcOf(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
-    if (bytes === this.slab) return this.crc(this.slabAt + start, length) >>> 0;
-    if (bytes.buffer === this.memory.buffer) {
-      this.slab = bytes;
-      this.slabAt = bytes.byteOffset;
-      return this.crc(this.slabAt + start, length) >>> 0;
-    }
+    if (this.isNear(bytes)) return this.crc(this.slabAt + start, length) >>> 0;
     if (length <= PLAIN_BYTES) return xxh3Low(bytes, start, end) >>> 0;
     if (length > this.scratchBytes) return this.crcInParts(bytes, start, end);
     this.copyIn(bytes, start, end);
@@ -102,6 +117,15 @@ export class WasmCodec {
       if (GridError.is(error)) return undefined;
       throw error;
     }
+  }
+
+  /** They are part of this memory, and from now on the slab that was used last. */
+  private isNear(bytes: Uint8Array): boolean {
+    if (bytes === this.slab) return true;
+    if (bytes.buffer !== this.memory.buffer) return false;
+    this.slab = bytes;
+    this.slabAt = bytes.byteOffset;
+    return true;
   }
 
   private crcInParts(bytes: Uint8Array, start: number, end: number): number {

@@ -8,6 +8,7 @@ import { addBlocks as addLongBlocks, BLOCK_BYTES, finishLong, startLong } from '
 
 export { walkFrame } from './frame';
 export { mask } from './mask';
+export { putCrc, putHead } from './writer';
 
 export const table = TABLE;
 export const tableRows = TABLE_ROWS;
