@@ -1,16 +1,10 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
-import type { CallInit, Mux, StreamInit } from '../mux/index.js';
+import type { Mux } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
 import { named, unsendable } from './call-error.js';
-import {
-  checkOptions,
-  explicitMetadata,
-  traceContextOf,
-  watchSignals,
-  type CallOptions,
-  type StreamOptions,
-} from './call-options.js';
+import { CallOpening, StreamOpening } from './call-opening.js';
+import { checkOptions, watchSignals, type CallOptions, type StreamOptions } from './call-options.js';
 import { encodeOptional, type Codec } from './codec.js';
 import type { Contract } from './contract.js';
 import { checkSent } from './contract-check.js';
@@ -127,7 +121,7 @@ export class Caller {
       const mux = this.ports.line();
       const pending = new PendingRequest(codec, this.ports.origin, target, options);
       const bytes = encoded(codec, payload, target, options);
-      const request = mux.openRequest(callInit(target, bytes, timeoutMs, options), pending);
+      const request = mux.openRequest(new CallOpening(target, bytes, timeoutMs, options), pending);
       pending.forget = options && watchSignals(options, (error) => request.cancel(error));
       return pending.answer;
     } catch (fault) {
@@ -150,7 +144,7 @@ export class Caller {
       const mux = this.ports.line();
       const sent = new SentCall(subscriber, codec, this.ports.origin, target, options, errorOf);
       const bytes = encoded(codec, payload, target, options);
-      const request = mux.openRequest(callInit(target, bytes, timeoutMs, options), sent);
+      const request = mux.openRequest(new CallOpening(target, bytes, timeoutMs, options), sent);
       sent.opened(request);
       return sent;
     } catch (fault) {
@@ -172,20 +166,12 @@ export class Caller {
       checkCapacity('outCapacity', outCapacity, 1);
       const takesInput = options?.input !== undefined || (inCapacity ?? 0) > 0;
       const payloadBytes = encoded(codec, payload, target, options);
-      const init: StreamInit = {
-        handler: target.handler,
-        subroute: target.subroute,
-        payload: payloadBytes,
-        timeoutMs,
-        metadata: options && explicitMetadata(options),
-        traceContext: options && traceContextOf(options),
-        input: takesInput,
-        inCapacity,
-        outCapacity,
-      };
+      // prettier-ignore
+      const opening =
+        new StreamOpening(target, payloadBytes, timeoutMs, options, takesInput, inCapacity, outCapacity);
       const input = options?.input === undefined ? undefined : inputSource(options.input);
-      const stream = this.ports.line().openStream(init);
-      const call = new OpenCall(stream, { peer: this.ports.origin, target, codec, options, takesInput }, input);
+      const stream = this.ports.line().openStream(opening);
+      const call = new OpenCall(stream, this.ports.origin, target, codec, options, takesInput, input);
       if (options && !stream.over) call.forget = watchSignals(options, (error) => stream.cancel(error));
       return call;
     } catch (fault) {
@@ -217,16 +203,6 @@ export class Caller {
     const error = toGridError(fault, 'INTERNAL');
     return target ? named(error, this.ports.origin, target) : error.with({ peer: this.ports.origin });
   }
-}
-
-function callInit(
-  { handler, subroute }: Target,
-  payload: Uint8Array | undefined,
-  timeoutMs: number | undefined,
-  options: CallOptions | undefined,
-): CallInit {
-  const metadata = options && explicitMetadata(options);
-  return { handler, subroute, payload, timeoutMs, metadata, traceContext: options && traceContextOf(options) };
 }
 
 function encoded(

@@ -3,9 +3,11 @@ import { Fifo, type Inbound } from '../mux/index.js';
 import { isThenable } from './result-kind.js';
 
 /** Who asked for a message that is not there. */
-interface Waiter {
-  readonly resolve: (result: Step) => void;
-  readonly reject: (error: GridError) => void;
+class Waiter {
+  constructor(
+    readonly resolve: (result: Step) => void,
+    readonly reject: (error: GridError) => void,
+  ) {}
 }
 
 type Result = IteratorResult<unknown, undefined>;
@@ -14,7 +16,7 @@ type Step = Result | PromiseLike<Result>;
 /** The waiter of the promise that was made last: a function for each promise would cost as much as the rest of it. */
 let made: Waiter | undefined;
 const keep = (resolve: Waiter['resolve'], reject: Waiter['reject']): void => {
-  made = { resolve, reject };
+  made = new Waiter(resolve, reject);
 };
 
 const DONE: Result = Object.freeze({ done: true, value: undefined });

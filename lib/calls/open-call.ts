@@ -19,15 +19,6 @@ import { sourceOf } from './source-of.js';
 import { NOWHERE, type Source } from './source.js';
 import type { Target } from './target.js';
 
-export interface OpenCallFacts {
-  readonly peer: string;
-  readonly target: Target;
-  readonly codec: Codec;
-  readonly options: StreamOptions | undefined;
-  /** The call was opened for input. */
-  readonly takesInput: boolean;
-}
-
 interface PendingWrite {
   readonly payload: Uint8Array;
   readonly resolve: () => void;
@@ -58,11 +49,16 @@ export class OpenCall implements GridCall {
 
   constructor(
     private readonly stream: CallerStream,
-    private readonly facts: OpenCallFacts,
+    private readonly peer: string,
+    private readonly target: Target,
+    private readonly codec: Codec,
+    private readonly options: StreamOptions | undefined,
+    /** The call was opened for input. */
+    private readonly takesInput: boolean,
     input: Source | undefined,
   ) {
     stream.onOver = (error) => this.onOver(error);
-    if (!facts.takesInput) return;
+    if (!takesInput) return;
     stream.input.onReady = () => this.flush();
     if (input) this.feed = this.pump(input);
   }
@@ -103,7 +99,7 @@ export class OpenCall implements GridCall {
   }
 
   end(): void {
-    if (this.inputEnded || this.feed || !this.facts.takesInput) return;
+    if (this.inputEnded || this.feed || !this.takesInput) return;
     this.inputEnded = true;
     this.flush();
   }
@@ -144,14 +140,14 @@ export class OpenCall implements GridCall {
 
   /** @internal */
   encode(message: unknown): Uint8Array {
-    const { codec, target, options } = this.facts;
+    const { codec, target, options } = this;
     checkSent('input', message, target, options);
     return codec.encode(message);
   }
 
   /** @internal */
   decode(payload: Uint8Array): unknown {
-    const { codec, target, options } = this.facts;
+    const { codec, target, options } = this;
     return checkedAnswer(codec.decode(payload), target, options);
   }
 
@@ -165,7 +161,7 @@ export class OpenCall implements GridCall {
   /** @internal */
   named(error: GridError): GridError {
     if (this.lastError?.bare !== error) {
-      this.lastError = { bare: error, named: named(error, this.facts.peer, this.facts.target) };
+      this.lastError = { bare: error, named: named(error, this.peer, this.target) };
     }
     return this.lastError.named;
   }
@@ -173,7 +169,7 @@ export class OpenCall implements GridCall {
   private onOver(error: GridError | undefined): void {
     this.ended = error ? { error } : CLEAN_END;
     this.forget?.();
-    tellMetadata(this.facts.options, this.stream.responseMetadata);
+    tellMetadata(this.options, this.stream.responseMetadata);
     this.feed?.stop(() => {});
     if (this.waiting) this.tell(this.waiting, this.ended);
   }
@@ -198,7 +194,7 @@ export class OpenCall implements GridCall {
     if (this.inputEnded) return refused('after end()');
     const { closed } = this.stream.input;
     if (GridError.is(closed)) return closed;
-    if (!this.facts.takesInput) return refused('the call takes no input: give it the option input or inCapacity');
+    if (!this.takesInput) return refused('the call takes no input: give it the option input or inCapacity');
     return closed && refused('the call is over');
   }
 

@@ -19,7 +19,8 @@ import { StreamAnswer } from './stream-answer.js';
 export class RequestAnswer implements Sink {
   readonly context: CallContext;
   private source: Source | undefined = undefined;
-  private held: { readonly value: unknown } | undefined = undefined;
+  private holds = false;
+  private held: unknown = undefined;
   private decision: NodeJS.Immediate | undefined = undefined;
   private over = false;
 
@@ -55,7 +56,7 @@ export class RequestAnswer implements Sink {
 
   value(value: unknown): void {
     if (this.over) return;
-    if (this.held === undefined) {
+    if (!this.holds) {
       this.hold(value);
     } else if (this.call.many) {
       this.upgrade(value);
@@ -65,7 +66,7 @@ export class RequestAnswer implements Sink {
   }
 
   end(): void {
-    if (!this.over) this.respond(this.held?.value);
+    if (!this.over) this.respond(this.held);
   }
 
   fail(thrown: unknown): void {
@@ -74,7 +75,7 @@ export class RequestAnswer implements Sink {
     // what a handler throws because it was aborted is nobody's failure
     if (aborted) this.refuse(aborted);
     // the value that came before the error must not be lost
-    else if (this.held && this.call.many) this.upgrade()?.fail(thrown);
+    else if (this.holds && this.call.many) this.upgrade()?.fail(thrown);
     else if (this.source) this.breakOff(this.ports.errorOf(thrown), this.context.responseMetadata);
     else this.refuse(this.ports.errorOf(thrown), this.context.responseMetadata);
   }
@@ -113,7 +114,8 @@ export class RequestAnswer implements Sink {
   }
 
   private hold(value: unknown): void {
-    this.held = { value };
+    this.holds = true;
+    this.held = value;
     if (!this.call.many) return;
     // to see whether a generator ends here, one more value has to be asked for: it needs a second credit
     const { outCapacity = DEFAULT_OUT_CAPACITY } = this.ports.spec;
@@ -133,7 +135,7 @@ export class RequestAnswer implements Sink {
       return undefined;
     }
     this.close();
-    return StreamAnswer.continued(stream, this.context, this.ports, source, [held?.value, ...more]);
+    return StreamAnswer.continued(stream, this.context, this.ports, source, [held, ...more]);
   }
 
   private respond(value: unknown): void {

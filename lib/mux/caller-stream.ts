@@ -77,14 +77,9 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   static open(ports: OutgoingPorts, muxId: MuxId, init: StreamInit, metadata: Metadata | undefined): CallerStream {
     const stream = new CallerStream(ports, muxId, init.handler, init.timeoutMs, init.inCapacity ?? 0, init.outCapacity);
     if (init.payload) ports.observer.payloadSent('outgoing', 'stream', init.handler, init.payload.length);
-    stream.position = ports.emitter.open(Op.ConnectMux, muxId, {
-      deadlineMs: wireDeadline(init.timeoutMs),
-      handler: init.handler,
-      flags: (init.input ? 0 : Flag.Eof) | (init.payload?.length === 0 ? Flag.PayloadIsZero : 0),
-      payload: init.payload,
-      subroute: init.subroute,
-      metadata,
-    });
+    const flags = (init.input ? 0 : Flag.Eof) | (init.payload?.length === 0 ? Flag.PayloadIsZero : 0);
+    const deadlineMs = wireDeadline(init.timeoutMs);
+    stream.position = ports.emitter.open(Op.ConnectMux, muxId, init, deadlineMs, flags, metadata);
     stream.sender.opened(stream.position);
     if (init.input) stream.inputHalf = new Outbound(stream.sender);
     return stream;

@@ -16,16 +16,6 @@ import type { CallInit } from './call-init.js';
 import { errorMetadata } from './error-metadata.js';
 import type { Outbox } from './outbox.js';
 
-/** What a call is opened with, on the wire. */
-export interface Opening {
-  readonly deadlineMs: number;
-  readonly handler: number;
-  readonly flags: number;
-  readonly payload: Uint8Array | undefined;
-  readonly subroute: Uint8Array | undefined;
-  readonly metadata: Metadata | undefined;
-}
-
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Makes the messages of one mux: the base flags on each, everything else built from scratch (B24). */
@@ -78,15 +68,15 @@ export class Emitter {
     this.emit(op, muxId, seq, 0, 0, Flag.Eof | zeroFlag(payload), payload, undefined, metadata, undefined);
   }
 
-  /** The first message of a request of ours: seq 0. An empty one arrives as "none" (wire spec §5). */
-  request(muxId: MuxId, init: CallInit, deadlineMs: number, flags: number, metadata: Metadata | undefined): number {
-    const { handler, payload, subroute } = init;
-    return this.emit(Op.Request, muxId, 0, deadlineMs, handler, flags, payload, subroute, metadata, undefined);
-  }
-
-  /** The first message of a stream of ours: seq 0. */
-  open(op: Op, muxId: MuxId, opening: Opening): number {
-    const { deadlineMs, handler, flags, payload, subroute, metadata } = opening;
+  /** The first message of a call of ours: seq 0. An empty payload of a request arrives as "none" (wire spec §5). */
+  open(
+    op: Op,
+    muxId: MuxId,
+    { handler, payload, subroute }: CallInit,
+    deadlineMs: number,
+    flags: number,
+    metadata: Metadata | undefined,
+  ): number {
     return this.emit(op, muxId, 0, deadlineMs, handler, flags, payload, subroute, metadata, undefined);
   }
 

@@ -60,7 +60,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     // a stream that comes as the answer has a deadline only if the caller gave one (spec §11, `upgrade`)
     const deadlineMs = this.many && init.timeoutMs === undefined ? 0 : wireDeadline(timeoutMs);
     const flags = Flag.Eof | (this.many ? Flag.Many : 0);
-    this.position = ports.emitter.request(muxId, init, deadlineMs, flags, metadata);
+    this.position = ports.emitter.open(Op.Request, muxId, init, deadlineMs, flags, metadata);
   }
 
   /** @internal */

@@ -1,6 +1,6 @@
 import { Flag } from './flag.js';
 import { EMPTY_VIEW, FrameMemory } from './frame-view.js';
-import { receivedMessage, type Message, type Metadata } from './message.js';
+import { ReceivedMessage, type Message, type Metadata } from './message.js';
 import { decodeMetadata } from './metadata.js';
 import { MsgpackReader } from './msgpack-reader.js';
 import type { Op } from './op.js';
@@ -49,7 +49,7 @@ export function readTable(table: Uint32Array, count: number, frame: Frame): Mess
     }
     // prettier-ignore
     const message =
-      receivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
+      new ReceivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
     // most frames hold one message, and an array that `push` has made has room for seventeen
     if (count === 1) return [message];
     messages.push(message);

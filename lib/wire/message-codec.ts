@@ -5,7 +5,7 @@ import type { DecodeRules } from './decode-rules.js';
 import type { Extension } from './dialect.js';
 import { Flag } from './flag.js';
 import { EMPTY_VIEW, FrameMemory } from './frame-view.js';
-import { CONNECTION_MUX_ID, receivedMessage, type Message, type Metadata, type MuxId } from './message.js';
+import { CONNECTION_MUX_ID, ReceivedMessage, type Message, type Metadata, type MuxId } from './message.js';
 import { decodeMetadata, encodeMetadata, metadataSize } from './metadata.js';
 import type { MsgpackReader } from './msgpack-reader.js';
 import { MAX_HEADER_BYTES, MAX_UINT_BYTES, putBinHeader, putMuxId, putUint } from './msgpack-writer.js';
@@ -127,7 +127,7 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
     reader.finish('a message');
   }
   // prettier-ignore
-  return receivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
+  return new ReceivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
 }
 
 function cutTrailer(reader: MsgpackReader, bytes: number): void {

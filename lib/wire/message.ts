@@ -39,18 +39,18 @@ export interface Message {
   readonly metadataBytes?: number | undefined;
 }
 
-/** Every received message is made here: all of them are of one shape. */
-export function receivedMessage(
-  muxId: MuxId,
-  seq: number,
-  deadlineMs: number,
-  handler: number,
-  op: Op,
-  flags: number,
-  payload: Buffer | undefined,
-  subroute: Buffer | undefined,
-  metadata: Metadata | undefined,
-  metadataBytes: number | undefined,
-): Message {
-  return { muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes };
+/** Every received message: all of them are of one shape. */
+export class ReceivedMessage implements Message {
+  constructor(
+    readonly muxId: MuxId,
+    readonly seq: number,
+    readonly deadlineMs: number,
+    readonly handler: number,
+    readonly op: Op,
+    readonly flags: number,
+    readonly payload: Buffer | undefined,
+    readonly subroute: Buffer | undefined,
+    readonly metadata: Metadata | undefined,
+    readonly metadataBytes: number | undefined,
+  ) {}
 }
