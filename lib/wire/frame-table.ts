@@ -15,9 +15,9 @@ export const ROW_NUMBERS = 8;
  * parts of the frame, see `FrameMemory.part`. Throws a violation where metadata does not parse.
  */
 export function readTable(table: Uint32Array, count: number, frame: Frame): Message[] {
-  const messages: Message[] = [];
+  const messages = new Array<Message>(count);
   const memory = frame instanceof SplitFrame ? frame : new FrameMemory(frame);
-  for (let row = 0; row < count * ROW_NUMBERS; row += ROW_NUMBERS) {
+  for (let index = 0, row = 0; index < count; index++, row += ROW_NUMBERS) {
     const head = table[row]!;
     const op = (head & 0xff) as Op;
     const flags = (head >>> 8) & 0xff;
@@ -48,11 +48,8 @@ export function readTable(table: Uint32Array, count: number, frame: Frame): Mess
       }
     }
     // prettier-ignore
-    const message =
+    messages[index] =
       new ReceivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
-    // most frames hold one message, and an array that `push` has made has room for seventeen
-    if (count === 1) return [message];
-    messages.push(message);
   }
   return messages;
 }

@@ -48,8 +48,8 @@ describe('things that wait', () => {
           }
           expect(queue.length).toBe(pushed - taken);
         }
-        queue.clear();
-        expect([queue.length, queue.shift()]).toEqual([0, undefined]);
+        while (queue.length > 0) expect(queue.shift()).toBe(taken++);
+        expect([taken, queue.shift()]).toEqual([pushed, undefined]);
       }),
     );
   });
