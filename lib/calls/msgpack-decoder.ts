@@ -1,4 +1,5 @@
 import { GridError } from '../errors/index.js';
+import { BufferView } from '../wire/index.js';
 import { asBuffer } from './codec.js';
 import { GO_TIME_EXT, MAX_DEPTH, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
 
@@ -209,8 +210,8 @@ export class MsgpackDecoder {
   }
 
   private view(length: number): Buffer {
-    const start = this.take(length);
-    return this.bytes.subarray(start, start + length);
+    const { bytes } = this;
+    return new BufferView(bytes.buffer, bytes.byteOffset + this.take(length), length);
   }
 
   /** 64 bits: a number where that is exact, else a bigint. `sign` is the bit of the upper half that means negative. */

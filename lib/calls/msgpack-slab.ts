@@ -1,4 +1,5 @@
 import { GridError } from '../errors/index.js';
+import { BufferView } from '../wire/index.js';
 import { TIMESTAMP_EXT } from './msgpack-format.js';
 
 /** Memory that values are written into one after the other; what was written is never written again. */
@@ -13,6 +14,8 @@ const TWO_32 = 2 ** 32;
 /** Writes the parts of one MessagePack value after the other into memory that grows with it. */
 export class MsgpackSlab {
   private slab = NO_SLAB;
+  /** The slab's, asked once: it starts where the slab does. */
+  private memory = NO_SLAB.buffer;
   /** Where the value that is being written begins, and how far it is. */
   private start = 0;
   private at = 0;
@@ -20,7 +23,7 @@ export class MsgpackSlab {
   /** Begins a value. */
   begin(): void {
     if (this.slab.length < this.at + LEAST_ROOM) {
-      this.slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.take(Buffer.allocUnsafeSlow(SLAB_BYTES));
       this.at = 0;
     }
     this.start = this.at;
@@ -28,7 +31,7 @@ export class MsgpackSlab {
 
   /** Ends the value: its bytes, which nothing changes any more. */
   end(): Uint8Array {
-    const bytes = this.slab.subarray(this.start, this.at);
+    const bytes = new BufferView(this.memory, this.start, this.length);
     this.letGo();
     return bytes;
   }
@@ -186,8 +189,9 @@ export class MsgpackSlab {
       slab[this.at++] = tag8;
       slab[this.at++] = length;
     } else if (length <= 0xffff) {
-      slab[this.at] = tag8 + 1;
-      this.at = slab.writeUInt16BE(length, this.at + 1);
+      slab[this.at++] = tag8 + 1;
+      slab[this.at++] = length >>> 8;
+      slab[this.at++] = length;
     } else {
       this.headerAt(this.at, tag8 + 2, length);
       this.at += 5;
@@ -199,8 +203,9 @@ export class MsgpackSlab {
     if (count <= 0x0f) {
       this.slab[this.at++] = fix | count;
     } else if (count <= 0xffff) {
-      this.slab[this.at] = tag16;
-      this.at = this.slab.writeUInt16BE(count, this.at + 1);
+      this.slab[this.at++] = tag16;
+      this.slab[this.at++] = count >>> 8;
+      this.slab[this.at++] = count;
     } else {
       this.headerAt(this.at, tag16 + 1, count);
       this.at += 5;
@@ -234,7 +239,7 @@ export class MsgpackSlab {
     const written = this.at - this.start;
     const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * written, written + bytes + LEAST_ROOM));
     this.slab.copy(larger, 0, this.start, this.at);
-    this.slab = larger;
+    this.take(larger);
     this.start = 0;
     this.at = written;
   }
@@ -242,8 +247,13 @@ export class MsgpackSlab {
   /** One large value must not keep its memory for good. */
   private letGo(): void {
     if (this.slab.length <= SLAB_BYTES) return;
-    this.slab = NO_SLAB;
+    this.take(NO_SLAB);
     this.at = 0;
+  }
+
+  private take(slab: Buffer<ArrayBuffer>): void {
+    this.slab = slab;
+    this.memory = slab.buffer;
   }
 }
 

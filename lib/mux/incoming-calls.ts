@@ -59,6 +59,15 @@ export class IncomingCalls {
     return this.load.running;
   }
 
+  /** From now on no timer is set: many streams end before `release`. */
+  hold(): void {
+    this.ports.silence.hold();
+  }
+
+  release(): void {
+    this.ports.silence.release();
+  }
+
   acceptRequest(message: Message, cameAt: number): void {
     const { emitter } = this.ports;
     const subroute = this.callee(message);

@@ -112,13 +112,17 @@ export class Mux {
     return this.ours.openStream(init);
   }
 
-  /** The messages of one frame are received next. Streams that begin and end in it ask for no timer. */
+  /** The messages of one frame are received next. Calls that begin and end in it ask for no timer. */
   beginFrame(): void {
     this.owing.hold();
+    this.deadlines.hold();
+    this.theirs.hold();
   }
 
   endFrame(): void {
     this.owing.release();
+    this.deadlines.release();
+    this.theirs.release();
   }
 
   /**

@@ -48,6 +48,11 @@ export class DeadlineWheel {
   private timer: Timer | undefined = undefined;
   private timerAt = Infinity;
   private firing = false;
+  private held = false;
+  /** The present is known since `hold`. */
+  private isPresent = false;
+  /** When the timer has to fire for what came since `hold`. */
+  private wantedAt = Infinity;
   /** Of the deadline that was placed last: with many calls most fall due in the same millisecond as the one before. */
   private readonly recent: Spot = { dueAt: -1, at: -1, slot: 0, startsAt: 0 };
 
@@ -55,19 +60,38 @@ export class DeadlineWheel {
 
   /** @param dueAt On the wheel's clock. What lies in the past falls due at once, in a later turn. */
   add(deadline: Deadline, dueAt: number): void {
-    if (this.size === 0 && !this.firing) this.at = Math.floor(this.clock.now());
+    if (this.size === 0 && !this.firing && !this.isPresent) {
+      this.at = Math.floor(this.clock.now());
+      this.isPresent = this.held;
+    }
     // what fires may add again, but not into the slot that is being emptied
     deadline.dueAt = Math.max(Math.ceil(dueAt), this.firing ? this.at + 1 : this.at);
     this.size++;
     const startsAt = this.place(deadline);
-    if (startsAt < this.timerAt && !this.firing) this.arm(startsAt);
+    if (startsAt >= this.timerAt || this.firing) return;
+    if (!this.held) this.arm(startsAt);
+    else if (startsAt < this.wantedAt) this.wantedAt = startsAt;
   }
 
   /** Takes it out; does nothing if it stands in no wheel. */
   remove(deadline: Deadline): void {
     if (deadline.slot < 0) return;
     this.unlink(deadline);
-    if (--this.size === 0) this.disarm();
+    if (--this.size === 0 && !this.held) this.disarm();
+  }
+
+  /** From now on no timer is set: much of what is added is removed again before `release`. */
+  hold(): void {
+    this.held = true;
+  }
+
+  release(): void {
+    const { wantedAt } = this;
+    this.held = false;
+    this.isPresent = false;
+    this.wantedAt = Infinity;
+    if (this.size === 0) this.disarm();
+    else if (wantedAt < this.timerAt) this.arm(wantedAt);
   }
 
   /** Takes out all that wait: none of them falls due. */

@@ -6,8 +6,11 @@ type View = new (memory: ArrayBufferLike, at: number, length: number) => Buffer;
  */
 const species = (Buffer as unknown as { readonly [Symbol.species]?: View })[Symbol.species];
 
-/** A Buffer that is a view of a part of a frame's memory. */
-const FrameView: View =
+/**
+ * A Buffer that is a view of a part of some memory. `subarray` asks its own Buffer for that memory each time, which costs
+ * more than to make one.
+ */
+export const BufferView: View =
   species !== undefined && species.prototype === Buffer.prototype
     ? species
     : (function (memory: ArrayBufferLike, at: number, length: number) {
@@ -35,7 +38,7 @@ export class FrameMemory {
 
   /** Some of the frame's bytes: a view, unless that would keep much alive for little. */
   part(at: number, length: number): Buffer {
-    const view = new FrameView(this.memory, this.start + at, length);
+    const view = new BufferView(this.memory, this.start + at, length);
     return length < this.leastView ? Buffer.from(view) : view;
   }
 }

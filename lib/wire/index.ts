@@ -24,7 +24,7 @@ export {
   itemHeaderSize,
   MERGED_HEADER_MAX,
 } from './frame.js';
-export { SHARED_BYTES } from './frame-view.js';
+export { BufferView, SHARED_BYTES } from './frame-view.js';
 export { CONNECTION_MUX_ID, type Message, type Metadata, type MuxId } from './message.js';
 export { encodeMessage, maxEncodedSize } from './message-codec.js';
 export { METADATA_BYTES, metadataSize } from './metadata.js';

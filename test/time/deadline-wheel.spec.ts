@@ -57,6 +57,67 @@ describe('a wheel of deadlines', () => {
     expect(fired).toHaveLength(1);
   });
 
+  test('while it is held no timer is set: what is still there afterwards gets one, and falls due at its time', () => {
+    const { clock, wheel, fired, mark } = fixture();
+    clock.advance(5);
+    const [a, b, c] = [mark('a'), mark('b'), mark('c')];
+    wheel.hold();
+    wheel.add(a, 20);
+    wheel.remove(a);
+    wheel.add(b, 30);
+    wheel.add(c, 40);
+    expect(clock.timers).toBe(0);
+    clock.advance(2);
+    wheel.release();
+    expect(clock.timers).toBe(1);
+    clock.advance(22);
+    expect(fired).toEqual([]);
+    clock.advance(1);
+    expect(fired).toEqual(['b@30']);
+    clock.advance(10);
+    expect(fired).toEqual(['b@30', 'c@40']);
+    expect(clock.timers).toBe(0);
+  });
+
+  test('while it is held a timer that runs goes on running, until an earlier deadline or none is there at the end', () => {
+    const { clock, wheel, fired, mark } = fixture();
+    const [a, b] = [mark('a'), mark('b')];
+    wheel.add(a, 1_000);
+    wheel.hold();
+    wheel.remove(a);
+    expect(clock.timers).toBe(1);
+    wheel.release();
+    expect(clock.timers).toBe(0);
+    wheel.add(a, 1_000);
+    wheel.hold();
+    wheel.add(b, 10);
+    wheel.release();
+    clock.advance(10);
+    expect(fired).toEqual(['b@10']);
+    wheel.hold();
+    wheel.remove(a);
+    wheel.add(a, 2_000);
+    wheel.release();
+    clock.advance(1_990);
+    expect(fired).toEqual(['b@10', 'a@2000']);
+  });
+
+  test('when it is held again the present is asked for again: what is past falls due then', () => {
+    const { clock, wheel, fired, mark } = fixture();
+    const a = mark('a');
+    wheel.hold();
+    wheel.add(a, 10);
+    wheel.remove(a);
+    wheel.release();
+    clock.advance(100);
+    wheel.hold();
+    wheel.add(a, 50);
+    wheel.release();
+    expect(a.dueAt).toBe(100);
+    clock.advance(1);
+    expect(fired).toEqual(['a@100']);
+  });
+
   test('one that was taken out never fires, and the last one takes the timer along', () => {
     const { clock, wheel, fired, mark } = fixture();
     const [a, b, c] = ['a', 'b', 'c'].map(mark) as [Deadline, Deadline, Deadline];

@@ -5,7 +5,9 @@ import { GridError } from '../../lib/errors/index.js';
 import { maskPlainly } from '../../lib/wire/frame-memory.js';
 import { decodePlainFrame } from '../../lib/wire/frame.js';
 import { Flag, Op, type DecodeRules, type Message } from '../../lib/wire/index.js';
+import { putHead } from '../../lib/wire/message-codec.js';
 import { WasmCodec } from '../../lib/wire/wasm-codec.js';
+import { xxh3Low } from '../../lib/wire/xxh3.js';
 import { volume } from '../scale.js';
 import { anyMessage } from './arbitrary.js';
 import {
@@ -299,6 +301,52 @@ describe('a received payload', () => {
     const frame = bytesOf(messageOf({ flags: Flag.PayloadIsZero }));
     for (const decode of [decodePlainFrame, ...twins.map((twin) => twin.decodeFrame.bind(twin))]) {
       expect(decode(frame, V1_RULES)![0]!.payload).toStrictEqual(Buffer.alloc(0));
+    }
+  });
+});
+
+describe('the writer of messages in WebAssembly and its plain twin', () => {
+  const SLAB_BYTES = 4096;
+  const near = twins.map((twin) => ({ twin, slab: twin.cutSlabs(SLAB_BYTES, 1)[0]! }));
+
+  /** Both write the head at an odd place, followed by the CRC of it. */
+  function compareHeads(message: Message, payloadBytes: number): void {
+    const wanted = Buffer.alloc(SLAB_BYTES);
+    const headEnd = putHead(message, payloadBytes, wanted, 33);
+    wanted.writeUInt32LE(xxh3Low(wanted, 33, headEnd) >>> 0, headEnd);
+    for (const { twin, slab } of near) {
+      slab.fill(0);
+      expect(twin.putHead(message, payloadBytes, slab, 33)).toBe(headEnd);
+      expect(twin.putCrc(slab, 33, headEnd)).toBe(true);
+      expect([twin.name, hexOf(slab.subarray(0, 100))]).toEqual([twin.name, hexOf(wanted.subarray(0, 100))]);
+    }
+  }
+
+  it('agree on any message', () => {
+    fc.assert(
+      fc.property(anyMessage.filter(isUsual), fc.integer({ min: 0, max: 0xffff_ffff }), compareHeads),
+      { numRuns: volume(300, 5000) },
+    );
+  });
+
+  it("agree around each border of a number's width", () => {
+    const borders = [0x7f, 0xff, 0xffff, 0xffff_ffff].flatMap((last) => [last, last + 1]);
+    for (const number of [0, ...borders]) {
+      const seq = Math.min(number, 0xffff_ffff);
+      for (const muxId of [number, 2 ** 53 - 1 - number]) {
+        compareHeads(messageOf({ muxId, seq, deadlineMs: seq, handler: number & 0xff, flags: number & 0xff }), seq);
+      }
+    }
+  });
+
+  it('leave ids past 2^53 and what lies elsewhere to the plain one, and write nothing then', () => {
+    for (const { twin, slab } of near) {
+      const elsewhere = Buffer.alloc(SLAB_BYTES);
+      slab.fill(0);
+      expect(twin.putHead(messageOf({ muxId: 2n ** 53n }), 0, slab, 0)).toBe(-1);
+      expect(twin.putHead(messageOf(), 0, elsewhere, 0)).toBe(-1);
+      expect(twin.putCrc(elsewhere, 0, 10)).toBe(false);
+      expect([slab, elsewhere].every((bytes) => bytes.equals(Buffer.alloc(SLAB_BYTES)))).toBe(true);
     }
   });
 });
