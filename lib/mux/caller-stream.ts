@@ -56,7 +56,6 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     private readonly ports: OutgoingPorts,
     private readonly muxId: MuxId,
     readonly handler: number,
-    timeoutMs: number | undefined,
     private readonly inCapacity: number,
     outCapacity: number | undefined,
   ) {
@@ -64,24 +63,20 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     this.openedAt = ports.clock.now();
     this.sender = new CallerSender(ports, muxId, this);
     this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, this.sender);
-    if (timeoutMs !== undefined) {
-      this.deadline = new StreamDeadline(this);
-      ports.deadlines.add(this.deadline, this.openedAt + timeoutMs);
-    }
-    // a stream that ends by its deadline before the second ping would be due needs none (spec §8)
-    if (timeoutMs === undefined || timeoutMs > ports.intervals.streamPingMs) ports.pings.add(this, this.openedAt);
     ports.observer.callOpened('outgoing', 'stream', handler);
   }
 
   /** @internal */
   static open(ports: OutgoingPorts, muxId: MuxId, init: StreamInit, metadata: Metadata | undefined): CallerStream {
-    const stream = new CallerStream(ports, muxId, init.handler, init.timeoutMs, init.inCapacity ?? 0, init.outCapacity);
+    const stream = new CallerStream(ports, muxId, init.handler, init.inCapacity ?? 0, init.outCapacity);
     if (init.payload) ports.observer.payloadSent('outgoing', 'stream', init.handler, init.payload.length);
     const flags = (init.input ? 0 : Flag.Eof) | (init.payload?.length === 0 ? Flag.PayloadIsZero : 0);
     const deadlineMs = wireDeadline(init.timeoutMs);
     stream.position = ports.emitter.open(Op.ConnectMux, muxId, init, deadlineMs, flags, metadata);
     stream.sender.opened(stream.position);
     if (init.input) stream.inputHalf = new Outbound(stream.sender);
+    // it may set timers, while the peer is at work
+    stream.watchTime(init.timeoutMs);
     return stream;
   }
 
@@ -96,9 +91,10 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     timeoutMs: number | undefined,
     position: number,
   ): CallerStream {
-    const stream = new CallerStream(ports, muxId, handler, timeoutMs, 0, undefined);
+    const stream = new CallerStream(ports, muxId, handler, 0, undefined);
     stream.position = position;
     stream.sender.opened(position);
+    stream.watchTime(timeoutMs);
     return stream;
   }
 
@@ -191,6 +187,16 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     this.pings++;
     this.sender.ping();
     this.ports.pings.add(this);
+  }
+
+  private watchTime(timeoutMs: number | undefined): void {
+    const { ports, openedAt } = this;
+    if (timeoutMs !== undefined) {
+      this.deadline = new StreamDeadline(this);
+      ports.deadlines.add(this.deadline, openedAt + timeoutMs);
+    }
+    // a stream that ends by its deadline before the second ping would be due needs none (spec §8)
+    if (timeoutMs === undefined || timeoutMs > ports.intervals.streamPingMs) ports.pings.add(this, openedAt);
   }
 
   private handleAck(message: Message): void {

@@ -54,13 +54,14 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     this.many = listener.onStream !== undefined && ports.upgrades;
     this.openedAt = ports.clock.now();
     const timeoutMs = init.timeoutMs ?? ports.intervals.requestTimeoutMs;
-    ports.deadlines.add(this, this.openedAt + timeoutMs);
     ports.observer.callOpened('outgoing', 'request', init.handler);
     if (init.payload) ports.observer.payloadSent('outgoing', 'request', init.handler, init.payload.length);
     // a stream that comes as the answer has a deadline only if the caller gave one (spec §11, `upgrade`)
     const deadlineMs = this.many && init.timeoutMs === undefined ? 0 : wireDeadline(timeoutMs);
     const flags = Flag.Eof | (this.many ? Flag.Many : 0);
     this.position = ports.emitter.open(Op.Request, muxId, init, deadlineMs, flags, metadata);
+    // what may set a timer comes last: the peer is at work meanwhile
+    ports.deadlines.add(this, this.openedAt + timeoutMs);
   }
 
   /** @internal */
