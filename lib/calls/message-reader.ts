@@ -13,6 +13,13 @@ class Waiter {
 type Result = IteratorResult<unknown, undefined>;
 type Step = Result | PromiseLike<Result>;
 
+/** A plain object as generators give it, but no literal: see docs/ARCHITECTURE.md. */
+const ItemResult = function (this: { done: false; value: unknown }, value: unknown) {
+  this.done = false;
+  this.value = value;
+} as unknown as new (value: unknown) => IteratorYieldResult<unknown>;
+ItemResult.prototype = Object.prototype;
+
 /** The waiter of the promise that was made last: a function for each promise would cost as much as the rest of it. */
 let made: Waiter | undefined;
 const keep = (resolve: Waiter['resolve'], reject: Waiter['reject']): void => {
@@ -84,9 +91,9 @@ export abstract class MessageReader implements AsyncIterableIterator<unknown, un
   private decoded(payload: Uint8Array): Step {
     try {
       const value = this.decode(payload);
-      if (!isThenable(value)) return { done: false, value };
+      if (!isThenable(value)) return new ItemResult(value);
       return value.then(
-        (late) => ({ done: false, value: late }),
+        (late) => new ItemResult(late),
         (thrown: unknown) => this.breakOff(thrown),
       );
     } catch (thrown) {

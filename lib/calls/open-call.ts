@@ -19,10 +19,12 @@ import { sourceOf } from './source-of.js';
 import { NOWHERE, type Source } from './source.js';
 import type { Target } from './target.js';
 
-interface PendingWrite {
-  readonly payload: Uint8Array;
-  readonly resolve: () => void;
-  readonly reject: (error: GridError) => void;
+class PendingWrite {
+  constructor(
+    readonly payload: Uint8Array,
+    readonly resolve: () => void,
+    readonly reject: (error: GridError) => void,
+  ) {}
 }
 
 /** Who wants to know when the call is over. */
@@ -90,7 +92,7 @@ export class OpenCall implements GridCall {
     }
     const written = new Promise<void>((resolve, reject) => {
       this.writes ??= new Fifo();
-      this.writes.push({ payload, resolve, reject });
+      this.writes.push(new PendingWrite(payload, resolve, reject));
     });
     // who does not wait for its writes learns of the failure where it reads, not by a crash
     void handled(written);

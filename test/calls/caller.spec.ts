@@ -293,10 +293,10 @@ describe('a stream call', () => {
     await line.pair.settle();
     line.pair.cut();
     const reader = call[Symbol.asyncIterator]();
-    await expect(reader.next()).resolves.toEqual({ done: false, value: 1 });
-    await expect(reader.next()).resolves.toEqual({ done: false, value: 2 });
+    await expect(reader.next()).resolves.toStrictEqual({ done: false, value: 1 });
+    await expect(reader.next()).resolves.toStrictEqual({ done: false, value: 2 });
     expect((await failure(reader.next())).reason).toBe('disconnected');
-    await expect(reader.next()).resolves.toEqual({ done: true, value: undefined });
+    await expect(reader.next()).resolves.toStrictEqual({ done: true, value: undefined });
   });
 
   it('serves several next() in order', async () => {
