@@ -2,8 +2,8 @@
 const KEPT = 32;
 
 /**
- * First in, first out: each step costs the same however many items wait. The oldest one stands apart: in most of them no
- * second one ever waits.
+ * First in, first out: each step costs the same however many items wait. The oldest one stands apart: in most of them
+ * no second one ever waits.
  */
 export class Fifo<T> {
   private count = 0;

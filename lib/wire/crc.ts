@@ -4,7 +4,7 @@ import { xxh3Low } from './xxh3.js';
 /** Bytes of the CRC at the end of a message with `Flag.Crc`, little-endian (wire spec §2). */
 export const CRC_BYTES = 4;
 
-/** The low 32 bits of XXH3 (64 bit, seed 0) of [start, end), unsigned. All CRCs are made by this one function. */
+/** The low 32 bits of XXH3 (64 bit, seed 0) of [start, end), unsigned. */
 export function crcOf(bytes: Uint8Array, start: number, end: number): number {
   return wasmCodec === undefined ? xxh3Low(bytes, start, end) >>> 0 : wasmCodec.crcOf(bytes, start, end);
 }

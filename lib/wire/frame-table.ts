@@ -15,7 +15,7 @@ export const ROW_NUMBERS = 8;
  * parts of the frame, see `FrameMemory.part`. Throws a violation where metadata does not parse.
  */
 export function readTable(table: Uint32Array, count: number, frame: Frame): Message[] {
-  // oxlint-disable-next-line unicorn/no-new-array -- as long as it has to be: an array that grows is copied again and again
+  // oxlint-disable-next-line unicorn/no-new-array -- of its length from the start: growing means copying
   const messages = new Array<Message>(count);
   const memory = frame instanceof SplitFrame ? frame : new FrameMemory(frame);
   for (let index = 0, row = 0; index < count; index++, row += ROW_NUMBERS) {

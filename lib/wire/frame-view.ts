@@ -7,8 +7,8 @@ type View = new (memory: ArrayBufferLike, at: number, length: number) => Buffer;
 const species = (Buffer as unknown as { readonly [Symbol.species]?: View })[Symbol.species];
 
 /**
- * A Buffer that is a view of a part of some memory. `subarray` asks its own Buffer for that memory each time, which costs
- * more than to make one.
+ * A Buffer that is a view of a part of some memory. `subarray` asks its own Buffer for that memory each time, which
+ * costs more than to make one.
  */
 export const BufferView: View =
   species !== undefined && species.prototype === Buffer.prototype

@@ -68,12 +68,13 @@ export class WasmCodec {
   }
 
   /**
-   * As `putHead` in message-codec.ts, for what is written to this memory; -1 for all else, and for ids past 2^53: nothing
-   * is written then.
+   * As `putHead` in message-codec.ts, for what is written to this memory; -1 for all else, and for ids past 2^53:
+   * nothing is written then.
    */
-  putHead({ muxId, seq, deadlineMs, handler, op, flags }: Message, bytes: number, target: Uint8Array, at: number): number {
+  putHead(message: Message, payloadBytes: number, target: Uint8Array, at: number): number {
+    const { muxId, seq, deadlineMs, handler, op, flags } = message;
     if (typeof muxId !== 'number' || !this.isNear(target)) return -1;
-    return this.moduleHead(this.slabAt + at, muxId, seq, deadlineMs, handler, op, flags, bytes) - this.slabAt;
+    return this.moduleHead(this.slabAt + at, muxId, seq, deadlineMs, handler, op, flags, payloadBytes) - this.slabAt;
   }
 
   /** Writes the CRC of [start, end) behind it, as `putCrc` in crc.ts. */

@@ -18,7 +18,7 @@ export interface Circumstance {
 }
 
 /**
- * The same load without a circumstance and with it in turn, in the same processes: without, with, without, with, without …
+ * The same load without a circumstance and with it in turn, in the same processes: without, with, without, with …
  * The second finding holds the ratios of each time with it to the two times without it around it, of which the median
  * counts: so what drifts meanwhile counts for both alike.
  */

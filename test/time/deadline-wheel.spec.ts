@@ -79,7 +79,7 @@ describe('a wheel of deadlines', () => {
     expect(clock.timers).toBe(0);
   });
 
-  test('while it is held a timer that runs goes on running, until an earlier deadline or none is there at the end', () => {
+  test('while it is held a timer goes on running, until an earlier deadline or none is there at the end', () => {
     const { clock, wheel, fired, mark } = fixture();
     const [a, b] = [mark('a'), mark('b')];
     wheel.add(a, 1_000);
