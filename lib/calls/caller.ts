@@ -165,10 +165,8 @@ export class Caller {
       checkCapacity('inCapacity', inCapacity, 0);
       checkCapacity('outCapacity', outCapacity, 1);
       const takesInput = options?.input !== undefined || (inCapacity ?? 0) > 0;
-      const payloadBytes = encoded(codec, payload, target, options);
-      // prettier-ignore
-      const opening =
-        new StreamOpening(target, payloadBytes, timeoutMs, options, takesInput, inCapacity, outCapacity);
+      const bytes = encoded(codec, payload, target, options);
+      const opening = new StreamOpening(target, bytes, timeoutMs, options, takesInput, inCapacity, outCapacity);
       const input = options?.input === undefined ? undefined : inputSource(options.input);
       const stream = this.ports.line().openStream(opening);
       const call = new OpenCall(stream, this.ports.origin, target, codec, options, takesInput, input);

@@ -49,8 +49,6 @@ export class DeadlineWheel {
   private timerAt = Infinity;
   private firing = false;
   private held = false;
-  /** The present is known since `hold`. */
-  private isPresent = false;
   /** When the timer has to fire for what came since `hold`. */
   private wantedAt = Infinity;
   /** Of the deadline that was placed last: with many calls most fall due in the same millisecond as the one before. */
@@ -60,10 +58,7 @@ export class DeadlineWheel {
 
   /** @param dueAt On the wheel's clock. What lies in the past falls due at once, in a later turn. */
   add(deadline: Deadline, dueAt: number): void {
-    if (this.size === 0 && !this.firing && !this.isPresent) {
-      this.at = Math.floor(this.clock.now());
-      this.isPresent = this.held;
-    }
+    if (this.size === 0 && !this.firing) this.at = Math.floor(this.clock.now());
     // what fires may add again, but not into the slot that is being emptied
     deadline.dueAt = Math.max(Math.ceil(dueAt), this.firing ? this.at + 1 : this.at);
     this.size++;
@@ -88,7 +83,6 @@ export class DeadlineWheel {
   release(): void {
     const { wantedAt } = this;
     this.held = false;
-    this.isPresent = false;
     this.wantedAt = Infinity;
     if (this.size === 0) this.disarm();
     else if (wantedAt < this.timerAt) this.arm(wantedAt);

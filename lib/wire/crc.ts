@@ -9,16 +9,11 @@ export function crcOf(bytes: Uint8Array, start: number, end: number): number {
   return wasmCodec === undefined ? xxh3Low(bytes, start, end) >>> 0 : wasmCodec.crcOf(bytes, start, end);
 }
 
-/** Writes the CRC of [start, end) behind it, and returns where that ends. */
-export function putCrc(target: Uint8Array, start: number, end: number): number {
-  if (!wasmCodec?.putCrc(target, start, end)) {
-    const crc = crcOf(target, start, end);
-    target[end] = crc;
-    target[end + 1] = crc >>> 8;
-    target[end + 2] = crc >>> 16;
-    target[end + 3] = crc >>> 24;
-  }
-  return end + CRC_BYTES;
+export function putCrc(target: Uint8Array, at: number, crc: number): void {
+  target[at] = crc;
+  target[at + 1] = crc >>> 8;
+  target[at + 2] = crc >>> 16;
+  target[at + 3] = crc >>> 24;
 }
 
 export function crcAt(bytes: Uint8Array, at: number): number {

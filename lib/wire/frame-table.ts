@@ -15,10 +15,9 @@ export const ROW_NUMBERS = 8;
  * parts of the frame, see `FrameMemory.part`. Throws a violation where metadata does not parse.
  */
 export function readTable(table: Uint32Array, count: number, frame: Frame): Message[] {
-  // oxlint-disable-next-line unicorn/no-new-array -- of its length from the start: growing means copying
-  const messages = new Array<Message>(count);
+  const messages: Message[] = [];
   const memory = frame instanceof SplitFrame ? frame : new FrameMemory(frame);
-  for (let index = 0, row = 0; index < count; index++, row += ROW_NUMBERS) {
+  for (let row = 0; row < count * ROW_NUMBERS; row += ROW_NUMBERS) {
     const head = table[row]!;
     const op = (head & 0xff) as Op;
     const flags = (head >>> 8) & 0xff;
@@ -49,8 +48,11 @@ export function readTable(table: Uint32Array, count: number, frame: Frame): Mess
       }
     }
     // prettier-ignore
-    messages[index] =
+    const message =
       new ReceivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
+    // most frames hold one message, and an array that `push` has made has room for seventeen
+    if (count === 1) return [message];
+    messages.push(message);
   }
   return messages;
 }

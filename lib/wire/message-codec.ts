@@ -60,14 +60,20 @@ export function maxEncodedSize(message: Message): number {
  * is copied. `target` must have room for `maxEncodedSize(message)` from `offset` on.
  */
 export function encodeMessage(message: Message, target: Uint8Array, offset: number): number {
-  const { flags, payload } = message;
+  const { muxId, flags, payload } = message;
   const payloadBytes = payload === undefined ? 0 : payload.length;
-  let at = wasmCodec === undefined ? -1 : wasmCodec.putHead(message, payloadBytes, target, offset);
-  if (at < 0) at = putHead(message, payloadBytes, target, offset);
+  const address = wasmCodec === undefined ? -1 : wasmCodec.addressOf(target);
+  let at =
+    address >= 0 && typeof muxId === 'number'
+      ? wasmCodec!.putHead(message, muxId, payloadBytes, address + offset) - address
+      : putHead(message, payloadBytes, target, offset);
   if (payload !== undefined) at = putBytes(target, at, payload);
   if (flags & Flag.Metadata) at = encodeMetadata(message.metadata ?? missing('metadata'), target, at);
   if (flags & Flag.Subroute) at = putBytes(target, at, message.subroute ?? missing('a subroute id'));
-  return flags & Flag.Crc ? putCrc(target, offset, at) : at;
+  if (!(flags & Flag.Crc)) return at;
+  if (address >= 0) wasmCodec!.putCrc(address + offset, at - offset);
+  else putCrc(target, at, crcOf(target, offset, at));
+  return at + CRC_BYTES;
 }
 
 /** Everything up to the payload, whose header is the last of it; returns where that ends. */

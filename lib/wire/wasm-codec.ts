@@ -67,27 +67,32 @@ export class WasmCodec {
     if (bytes.length <= scratchBytes) this.unmasked = bytes;
   }
 
-  /**
-   * As `putHead` in message-codec.ts, for what is written to this memory; -1 for all else, and for ids past 2^53:
-   * nothing is written then.
-   */
-  putHead(message: Message, payloadBytes: number, target: Uint8Array, at: number): number {
-    const { muxId, seq, deadlineMs, handler, op, flags } = message;
-    if (typeof muxId !== 'number' || !this.isNear(target)) return -1;
-    return this.moduleHead(this.slabAt + at, muxId, seq, deadlineMs, handler, op, flags, payloadBytes) - this.slabAt;
+  /** Where the bytes start in this memory; -1: they are elsewhere. */
+  addressOf(bytes: Uint8Array): number {
+    if (bytes !== this.slab) {
+      if (bytes.buffer !== this.memory.buffer) return -1;
+      this.slab = bytes;
+      this.slabAt = bytes.byteOffset;
+    }
+    return this.slabAt;
   }
 
-  /** Writes the CRC of [start, end) behind it, as `putCrc` in crc.ts. */
-  putCrc(bytes: Uint8Array, start: number, end: number): boolean {
-    if (!this.isNear(bytes)) return false;
-    this.moduleCrc(this.slabAt + start, end - start);
-    return true;
+  /** As `putHead` in message-codec.ts, from an address on, for ids up to 2^53; returns the address where it ends. */
+  putHead(message: Message, muxId: number, payloadBytes: number, address: number): number {
+    const { seq, deadlineMs, handler, op, flags } = message;
+    return this.moduleHead(address, muxId, seq, deadlineMs, handler, op, flags, payloadBytes);
+  }
+
+  /** Writes the CRC of so many bytes behind them, as `putCrc` in crc.ts. */
+  putCrc(address: number, length: number): void {
+    this.moduleCrc(address, length);
   }
 
   /** As `crcOf` in crc.ts. */
   crcOf(bytes: Uint8Array, start: number, end: number): number {
     const length = end - start;
-    if (this.isNear(bytes)) return this.crc(this.slabAt + start, length) >>> 0;
+    const address = this.addressOf(bytes);
+    if (address >= 0) return this.crc(address + start, length) >>> 0;
     if (length <= PLAIN_BYTES) return xxh3Low(bytes, start, end) >>> 0;
     if (length > this.scratchBytes) return this.crcInParts(bytes, start, end);
     this.copyIn(bytes, start, end);
@@ -118,15 +123,6 @@ export class WasmCodec {
       if (GridError.is(error)) return undefined;
       throw error;
     }
-  }
-
-  /** They are part of this memory, and from now on the slab that was used last. */
-  private isNear(bytes: Uint8Array): boolean {
-    if (bytes === this.slab) return true;
-    if (bytes.buffer !== this.memory.buffer) return false;
-    this.slab = bytes;
-    this.slabAt = bytes.byteOffset;
-    return true;
   }
 
   private crcInParts(bytes: Uint8Array, start: number, end: number): number {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { slabs, type Slab } from '../../lib/connection/slab.js';
 import { encodeMessage, Flag } from '../../lib/wire/index.js';
-import { bytesOf, messageOf, patternBytes } from '../wire/build.js';
+import { bytesOf, messageOf, patternBytes, SUBROUTE } from '../wire/build.js';
 
 const SLAB_BYTES = 256 * 1024;
 const NEAR = 24;
@@ -63,8 +63,13 @@ describe('slabs', () => {
 
   it('hold the same bytes wherever they lie', () => {
     const all = Array.from({ length: NEAR + 1 }, () => take());
-    for (const length of [0, 1, 100, 500, 70_000]) {
-      const message = messageOf({ flags: Flag.Crc, payload: patternBytes(length) });
+    const messages = [
+      ...[0, 1, 100, 500, 70_000].map((length) => messageOf({ flags: Flag.Crc, payload: patternBytes(length) })),
+      messageOf({ payload: patternBytes(100) }),
+      messageOf({ muxId: 2n ** 60n, flags: Flag.Crc, payload: patternBytes(100) }),
+      messageOf({ flags: Flag.Crc | Flag.Subroute | Flag.Metadata, subroute: SUBROUTE, metadata: { k: 'v' } }),
+    ];
+    for (const message of messages) {
       for (const { bytes } of [all[0]!, all[NEAR]!, all[1]!]) {
         const end = encodeMessage(message, bytes, 33);
         expect(bytes.subarray(33, end).equals(bytesOf(message))).toBe(true);

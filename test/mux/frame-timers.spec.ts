@@ -74,6 +74,15 @@ describe('the timers of calls that a frame brings', () => {
     silent.output.discard();
   });
 
+  it('nothing is left of a connection that ends in the middle of the frame', async () => {
+    pair.a.openRequest({ ...init(61), timeoutMs: 200 }, nobody);
+    pair.a.openStream(init(62));
+    pair.b.beginFrame();
+    await pair.settle();
+    pair.cut();
+    expect([aborted, clock.timers]).toEqual([['UNAVAILABLE@0', 'UNAVAILABLE@0'], 0]);
+  });
+
   it('one that ends in the frame never had a timer', async () => {
     pair.a.openRequest({ ...init(61), timeoutMs: 200 }, nobody);
     pair.a.openStream({ ...init(62), timeoutMs: 200 });
