@@ -43,6 +43,7 @@ class SystemTimer implements Timer {
   }
 }
 
+/** Looks the globals up each time: fake timers of an application's test replace them. */
 export const systemClock: Clock = Object.freeze({
   now: () => performance.now(),
   date: () => Date.now(),

@@ -1,6 +1,6 @@
 import { hash } from './hash';
 import { ROW_BYTES, SCRATCH, TABLE, TABLE_ROWS } from './layout';
-import { at, end, high, low, readBinHeader, readUint, readUintTo, setRange } from './reader';
+import { binHeaderAt, next, uintAt, value } from './reader';
 
 // the numbers of op.ts and flag.ts that decide something here
 
@@ -23,8 +23,11 @@ const V1_FLAGS: u32 = 0x3f;
 const ARRAY_OF_7: u32 = 0x97;
 const SUBROUTE_BYTES: i32 = 32;
 const CRC_BYTES: i32 = 4;
-/** 2^21 * 2^32: from here on JavaScript needs a bigint. */
-const MUX_ID_HIGH_END: u32 = 0x20_0000;
+const UINT_64: u32 = 0xcf;
+/** 2^53: from here on JavaScript needs a bigint. */
+const MUX_ID_END: u64 = 0x20_0000_0000_0000;
+/** Set in five bytes where one of them is more than an integer of one byte. */
+const FIVE_LONG: u64 = 0x80_8080_8080;
 
 // what the connection allows
 
@@ -49,57 +52,88 @@ let knownFlags: u32 = 0;
 export function walkFrame(length: i32, maxMessageBytes: i32, maxMessages: i32, extensionFlags: i32): i32 {
   messageBytes = maxMessageBytes;
   knownFlags = V1_FLAGS | extensionFlags;
-  setRange(SCRATCH, SCRATCH + length);
-  if (!walkMessage(TABLE)) return -1;
+  const end = SCRATCH + length;
+  let at = walkMessage(TABLE, SCRATCH, end);
+  if (at === 0) return -1;
   if (load<u8>(TABLE) !== MERGED) return 1;
 
   const count = load<i32>(TABLE, 12);
   if (count < 0 || count > maxMessages || count > TABLE_ROWS) return -1;
-  const frameEnd = end;
   for (let row = TABLE, last = TABLE + count * ROW_BYTES; row < last; row += ROW_BYTES) {
-    if (!readBinHeader()) return -1;
-    const itemEnd = at + low;
-    setRange(at, itemEnd);
-    if (!walkMessage(row) || load<u8>(row) === MERGED) return -1;
-    setRange(itemEnd, frameEnd);
+    const header = binHeaderAt(at);
+    const start = next(header);
+    const itemBytes = value(header);
+    if (header === 0 || start > end || itemBytes > <u32>(end - start)) return -1;
+    at = start + itemBytes;
+    if (walkMessage(row, start, at) === 0 || load<u8>(row) === MERGED) return -1;
   }
-  return at === frameEnd ? count : -1;
+  return at === end ? count : -1;
 }
 
-/** Fills the row of the one message that fills the range. Of a Merged only the head is walked. */
-function walkMessage(row: i32): bool {
-  const start = at;
-  if (start >= end || load<u8>(start) !== ARRAY_OF_7) return false;
-  setRange(start + 1, end);
-  if (!readUint() || high >= MUX_ID_HIGH_END) return false;
-  const isOfConnection = (low | high) === 0;
-  store<u32>(row, low, 4);
-  store<u32>(row, high, 8);
-  if (!readUintTo(u32.MAX_VALUE)) return false;
-  store<u32>(row, low, 12);
-  if (!readUintTo(u32.MAX_VALUE)) return false;
-  const deadlineMs = low;
-  store<u32>(row, deadlineMs, 16);
-  if (!readUintTo(0xff)) return false;
-  const handler = low;
-  if (!readUintTo(0xff)) return false;
-  const op = low;
-  if (!readUintTo(0xff)) return false;
-  const flags = low;
+/**
+ * Fills the row of the one message that fills the memory from `start` to `end`, and returns where its payload ends; 0: it
+ * is unusual or wrong. Of a Merged only the head is walked. A head that is cut off is read past its end, where memory is
+ * too, before it is found out.
+ */
+function walkMessage(row: i32, start: i32, end: i32): i32 {
+  if (load<u8>(start) !== ARRAY_OF_7) return 0;
+  let at = start + 1;
+  let muxId: u64;
+  if (load<u8>(at) === UINT_64) {
+    muxId = bswap<u64>(load<u64>(at, 1));
+    if (muxId >= MUX_ID_END) return 0;
+    at += 9;
+  } else {
+    const read = uintAt(at);
+    if (read === 0) return 0;
+    muxId = value(read);
+    at = next(read);
+  }
+  store<u64>(row, muxId, 4);
+
+  let seq: u32, deadlineMs: u32, handler: u32, op: u32, flags: u32;
+  const five = load<u64>(at);
+  if ((five & FIVE_LONG) === 0) {
+    // one byte each, as in most messages
+    seq = (five as u32) & 0xff;
+    deadlineMs = ((five as u32) >> 8) & 0xff;
+    handler = ((five as u32) >> 16) & 0xff;
+    op = (five as u32) >> 24;
+    flags = ((five >> 32) as u32) & 0xff;
+    at += 5;
+  } else {
+    const first = uintAt(at);
+    const second = uintAt(next(first));
+    const third = uintAt(next(second));
+    const fourth = uintAt(next(third));
+    const fifth = uintAt(next(fourth));
+    if (first === 0 || second === 0 || third === 0 || fourth === 0 || fifth === 0) return 0;
+    seq = value(first);
+    deadlineMs = value(second);
+    handler = value(third);
+    op = value(fourth);
+    flags = value(fifth);
+    if ((handler | op | flags) > 0xff) return 0;
+    at = next(fifth);
+  }
   store<u32>(row, op | (flags << 8) | (handler << 16));
-  if (!isScope(op, isOfConnection) || !areKnown(flags, op)) return false;
-  if (!readBinHeader() || <i32>low > messageBytes) return false;
-  const payloadBytes = low;
-  const payloadEnd = at + payloadBytes;
+  store<u32>(row, seq, 12);
+  store<u32>(row, deadlineMs, 16);
+  if (!isScope(op, muxId === 0) || !areKnown(flags, op)) return 0;
+
+  const header = binHeaderAt(at);
+  at = next(header);
+  const payloadBytes = value(header);
+  if (header === 0 || at > end || payloadBytes > <u32>(end - at) || payloadBytes > <u32>messageBytes) return 0;
   store<u32>(row, at - SCRATCH, 20);
   store<u32>(row, payloadBytes, 24);
-  setRange(payloadEnd, end);
-  if (op === MERGED) return (deadlineMs | handler | flags | payloadBytes) === 0;
-  return walkTrailers(row, start, flags);
+  at += payloadBytes;
+  if (op === MERGED) return (deadlineMs | handler | flags | payloadBytes) === 0 ? at : 0;
+  return walkTrailers(row, start, at, end, flags) ? at : 0;
 }
 
 /** What stands behind the payload, from the end of the range inwards. */
-function walkTrailers(row: i32, start: i32, flags: u32): bool {
+function walkTrailers(row: i32, start: i32, at: i32, end: i32, flags: u32): bool {
   let trailer = end;
   if (flags & CRC) {
     trailer -= CRC_BYTES;

@@ -1,72 +1,56 @@
-/** Reads MessagePack within [at, end) of the memory. What it cannot read is unusual or wrong: the plain decoder tells. */
-export let at: i32 = 0;
-export let end: i32 = 0;
+/**
+ * Reads MessagePack. What was read comes as one number: where it ends in the upper half, its value in the lower one, 0 for
+ * what is unusual or wrong: the plain decoder tells. Whether it lies in the frame at all is the caller's to see.
+ */
 
-/** The integer that was read last. */
-export let low: u32 = 0;
-export let high: u32 = 0;
-
-export function setRange(from: i32, to: i32): void {
-  at = from;
-  end = to;
+/** Where it ends. */
+@inline
+export function next(read: u64): i32 {
+  return (read >> 32) as i32;
 }
 
-/** A non-negative integer of any unsigned width, into `low` and `high`. */
-export function readUint(): bool {
+@inline
+export function value(read: u64): u32 {
+  return read as u32;
+}
+
+/** A non-negative integer of any width, up to 2^32. */
+@inline
+export function uintAt(at: i32): u64 {
   const tag = load<u8>(at) as u32;
-  if (tag < 0x80) {
-    low = tag;
-    high = 0;
-    at += 1;
-    return at <= end;
-  }
-  high = 0;
+  return tag < 0x80 ? found(at + 1, tag) : longUintAt(at, tag);
+}
+
+function longUintAt(at: i32, tag: u32): u64 {
   switch (tag) {
     case 0xcc:
-      low = load<u8>(at, 1);
-      at += 2;
-      break;
+      return found(at + 2, load<u8>(at, 1));
     case 0xcd:
-      low = bswap<u16>(load<u16>(at, 1));
-      at += 3;
-      break;
+      return found(at + 3, bswap<u16>(load<u16>(at, 1)));
     case 0xce:
-      low = bswap<u32>(load<u32>(at, 1));
-      at += 5;
-      break;
+      return found(at + 5, bswap<u32>(load<u32>(at, 1)));
     case 0xcf:
-      high = bswap<u32>(load<u32>(at, 1));
-      low = bswap<u32>(load<u32>(at, 5));
-      at += 9;
-      break;
+      return load<u32>(at, 1) === 0 ? found(at + 9, bswap<u32>(load<u32>(at, 5))) : 0;
     default:
-      return false;
+      return 0;
   }
-  return at <= end;
 }
 
-/** One up to `max`, into `low`. */
-export function readUintTo(max: u32): bool {
-  return readUint() && high === 0 && low <= max;
-}
-
-/** The header of a binary whose bytes are all there: its length into `low`. */
-export function readBinHeader(): bool {
+/** The header of a binary: the value is its length. */
+export function binHeaderAt(at: i32): u64 {
   switch (load<u8>(at)) {
     case 0xc4:
-      low = load<u8>(at, 1);
-      at += 2;
-      break;
+      return found(at + 2, load<u8>(at, 1));
     case 0xc5:
-      low = bswap<u16>(load<u16>(at, 1));
-      at += 3;
-      break;
+      return found(at + 3, bswap<u16>(load<u16>(at, 1)));
     case 0xc6:
-      low = bswap<u32>(load<u32>(at, 1));
-      at += 5;
-      break;
+      return found(at + 5, bswap<u32>(load<u32>(at, 1)));
     default:
-      return false;
+      return 0;
   }
-  return at <= end && low <= <u32>(end - at);
+}
+
+@inline
+function found(end: i32, value: u32): u64 {
+  return ((end as u64) << 32) | (value as u64);
 }

@@ -11,6 +11,9 @@ export const SECRET: usize = memory.data<u64>([
 
 export const SECRET_BYTES: i32 = 192;
 
+/** Where in it the last stripe of a long hash has its own. */
+export const LAST_SECRET: usize = SECRET_BYTES - 64 - 7;
+
 /** Eight bytes of the secret. */
 export function secretAt(offset: usize): u64 {
   return load<u64>(SECRET + offset);

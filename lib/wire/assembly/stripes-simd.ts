@@ -1,31 +1,32 @@
 import { ACCUMULATORS } from './layout';
-import { PRIME32_1, PRIME32_2, PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME64_5 } from './prime';
-import { SECRET } from './secret';
-
-/** Whole vectors: a load of 16 bytes that waits for two stores of 8 costs more than a stripe. */
-export function start(): void {
-  v128.store(ACCUMULATORS, i64x2(PRIME32_3, PRIME64_1));
-  v128.store(ACCUMULATORS, i64x2(PRIME64_2, PRIME64_3), 16);
-  v128.store(ACCUMULATORS, i64x2(PRIME64_4, PRIME32_2), 32);
-  v128.store(ACCUMULATORS, i64x2(PRIME64_5, PRIME32_1), 48);
-}
+import { PRIME32_1 } from './prime';
+import { LAST_SECRET, SECRET } from './secret';
 
 /**
- * Adds `count` stripes of 64 bytes to the eight accumulators, each stripe with the secret from 8 bytes later on. Each
- * accumulator takes its own product and the input of its neighbour; the inputs are summed apart and change places once
- * at the end, not in each stripe: shuffles are what this loop waits for.
+ * Adds `count` stripes of 64 bytes to the eight sums that stand at `sums`, each stripe with the secret from 8 bytes later
+ * on, and after them the one at `last` with its own secret, unless that is 0. The new sums are the accumulators. Each of
+ * them takes its own product and the input of its neighbour; the inputs are summed apart and change places once at the
+ * end, not in each stripe: shuffles are what this loop waits for.
  */
-export function addStripes(from: usize, count: i32, secret: usize): void {
-  let sum0 = v128.load(ACCUMULATORS);
-  let sum1 = v128.load(ACCUMULATORS, 16);
-  let sum2 = v128.load(ACCUMULATORS, 32);
-  let sum3 = v128.load(ACCUMULATORS, 48);
+export function addStripes(sums: usize, from: usize, count: i32, last: usize): void {
+  let sum0 = v128.load(sums);
+  let sum1 = v128.load(sums, 16);
+  let sum2 = v128.load(sums, 32);
+  let sum3 = v128.load(sums, 48);
   let inputs0 = i64x2.splat(0);
   let inputs1 = i64x2.splat(0);
   let inputs2 = i64x2.splat(0);
   let inputs3 = i64x2.splat(0);
-  let key = SECRET + secret;
-  for (const end = from + 64 * count; from < end; from += 64) {
+  let key = SECRET;
+  let end = from + 64 * count;
+  while (true) {
+    if (from === end) {
+      if (last === 0) break;
+      from = last;
+      end = last + 64;
+      last = 0;
+      key = SECRET + LAST_SECRET;
+    }
     const input0 = v128.load(from);
     const input1 = v128.load(from, 16);
     const keyed0 = v128.xor(input0, v128.load(key));
@@ -48,6 +49,7 @@ export function addStripes(from: usize, count: i32, secret: usize): void {
     const upper23 = v128.shuffle<i32>(keyed2, keyed3, 1, 3, 5, 7);
     sum2 = i64x2.add(sum2, i64x2.extmul_low_i32x4_u(lower23, upper23));
     sum3 = i64x2.add(sum3, i64x2.extmul_high_i32x4_u(lower23, upper23));
+    from += 64;
     key += 8;
   }
   v128.store(ACCUMULATORS, i64x2.add(sum0, swapped(inputs0)));
