@@ -94,7 +94,8 @@ export class Connection implements FrameListener {
     const { messageBytes, frameMessages } = limits;
     this.rules = { extensions: dialect.extensions, messageBytes, frameMessages };
     const abort = (error: GridError, closeCode: number): void => this.abort(error, closeCode);
-    this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, onFatal: abort });
+    const calls = (): number => this.mux.outgoing;
+    this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, calls, onFatal: abort });
     const outbox = this.queue;
     this.mux = new Mux({ outbox, clock, handlers, observer, limits, intervals, dialect, abort, accepting, load });
     this.pingRate = new Rate(clock, limits.pingsPerSecond);

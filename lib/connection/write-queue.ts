@@ -13,8 +13,11 @@ import { StallWatch } from './stall-watch.js';
 /** Bytes handed to the socket and not yet written, past which frames wait here: there they can still be withdrawn. */
 const IN_FLIGHT_BYTES = 256 * 1024;
 
-/** Messages that the second frame of a turn takes; each later one takes twice as many as the one before. */
+/** The most messages that the second frame of a turn takes; each later one takes twice as many as the one before. */
 const FIRST_BATCH = 16;
+
+/** The fewest. */
+const LEAST_BATCH = 4;
 
 /**
  * Messages of a turn from which on it is a busy one: both ends have enough to do, and the next turn saves system calls by
@@ -28,6 +31,8 @@ export interface WriteQueuePorts {
   readonly observer: ConnectionObserver;
   readonly limits: ConnectionLimits;
   readonly intervals: ConnectionIntervals;
+  /** Calls of this end that are open. */
+  readonly calls: () => number;
   /** Writing cannot go on. Called once, never from inside `send`. */
   readonly onFatal: (error: GridError, closeCode: number) => void;
 }
@@ -161,8 +166,19 @@ export class WriteQueue implements Outbox {
 
   private endTurn(): void {
     this.turn = undefined;
-    this.batch = this.lastPosition - this.turnFrom >= BUSY_TURN ? Infinity : FIRST_BATCH;
+    this.batch = this.batchAfter(this.lastPosition - this.turnFrom);
     this.pump();
+  }
+
+  /**
+   * The batch of the turn that follows one of so many messages. Where few calls are open, all of their answers come in one
+   * turn, and all that follow them would go in one: each end would wait while the other works. So half of them go first.
+   */
+  private batchAfter(messages: number): number {
+    if (messages >= BUSY_TURN) return Infinity;
+    const calls = this.ports.calls();
+    if (calls === 0) return FIRST_BATCH;
+    return Math.min(FIRST_BATCH, Math.max(LEAST_BATCH, calls >> 1, messages >> 1));
   }
 
   /** Hands frames to the socket until it has enough. */

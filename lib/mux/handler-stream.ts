@@ -7,7 +7,7 @@ import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import { outCapacityOf } from './capacity-bodies.js';
 import { CLEAN_END, HandlerEnded } from './end.js';
 import type { CallHandler } from './handler.js';
-import { heldBytesOf } from './held-bytes.js';
+import { heldBytesOf, type Opening } from './held-bytes.js';
 import { endedInbound, Inbound } from './inbound.js';
 import { Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
@@ -35,8 +35,6 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   onAbort: ((error: GridError) => void) | undefined = undefined;
 
   private readonly muxId: MuxId;
-  /** What it holds of `heldBytes` beside its input. */
-  private readonly openingBytes: number;
   private readonly sender: StreamSender;
   private readonly received = new Sequence();
   /** Undefined as long as nobody asks for one that had ended when the call came. */
@@ -49,7 +47,9 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
 
   private constructor(
     private readonly ports: IncomingPorts,
-    opening: Message,
+    opening: Opening,
+    /** What it holds of `heldBytes` beside its input. */
+    private readonly openingBytes: number,
     subroute: string | undefined,
     private readonly callee: CallHandler,
     deadlineAt: number | undefined,
@@ -69,9 +69,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     this.received.mismatch(opening.seq);
     this.sender = new StreamSender(ports, muxId, this);
     this.output = new Outbound(this.sender);
-    this.openingBytes = heldBytesOf(opening);
     // many streams that hold nothing are no crowd: the payloads of all other calls would be copied
-    if (this.openingBytes > 0) ports.held.add(this.openingBytes);
+    if (openingBytes > 0) ports.held.add(openingBytes);
     ports.handlerStarted('stream');
     ports.observer.callOpened('incoming', 'stream', this.handler);
   }
@@ -85,7 +84,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     cameAt: number,
   ): HandlerStream {
     const deadlineAt = opening.deadlineMs > 0 ? cameAt + opening.deadlineMs : undefined;
-    const stream = new HandlerStream(ports, opening, subroute, callee, deadlineAt, callee.inCapacity, cameAt);
+    const bytes = heldBytesOf(opening);
+    const stream = new HandlerStream(ports, opening, bytes, subroute, callee, deadlineAt, callee.inCapacity, cameAt);
     if (opening.payload) stream.countInput(opening.payload);
     if (opening.flags & Flag.Eof) return stream;
     stream.inputHalf = new Inbound(callee.inCapacity, stream.sender);
@@ -100,12 +100,13 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
    */
   static upgraded(
     ports: IncomingPorts,
-    opening: Message,
+    opening: Opening,
+    openingBytes: number,
     subroute: string | undefined,
     callee: CallHandler,
     deadlineAt: number | undefined,
   ): HandlerStream {
-    return new HandlerStream(ports, opening, subroute, callee, deadlineAt, 0, ports.clock.now());
+    return new HandlerStream(ports, opening, openingBytes, subroute, callee, deadlineAt, 0, ports.clock.now());
   }
 
   /**

@@ -39,7 +39,10 @@ export class HeldBytes {
   }
 }
 
-/** What a call keeps of its opening message until its handler has ended. */
+/** What a call keeps of its opening message. */
+export type Opening = Pick<Message, 'muxId' | 'seq' | 'handler' | 'payload' | 'metadata'>;
+
+/** Its bytes, until the handler has ended. */
 export function heldBytesOf({ payload, metadata, metadataBytes = 0 }: Message): number {
   const bytes = payload === undefined ? 0 : payload.length;
   // 8 KiB of them may be 2,000 strings, which take 100 KB
@@ -54,7 +57,7 @@ export function unshared(bytes: Uint8Array): Uint8Array {
   return 2 * bytes.length < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;
 }
 
-/** The same for an opening message, which is kept as long as its call. */
+/** The same for what a call keeps of its opening message. */
 export function unsharedOpening(message: Message): Message {
   const { payload, subroute } = message;
   return { ...message, payload: payload && unshared(payload), subroute: subroute && unshared(subroute) };

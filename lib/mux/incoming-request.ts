@@ -1,9 +1,9 @@
 import { GridError, TEXT } from '../errors/index.js';
 import type { Deadline } from '../time/index.js';
-import { Flag, Op, type Message, type Metadata } from '../wire/index.js';
+import { Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import type { CallHandler } from './handler.js';
-import { heldBytesOf } from './held-bytes.js';
+import { heldBytesOf, type Opening } from './held-bytes.js';
 import { HandlerStream } from './handler-stream.js';
 
 type State =
@@ -20,7 +20,7 @@ const ENDED = { kind: 'ended' } as const;
  * A single request of the peer. Whoever handles it calls `respond`, `fail` or `upgrade` once, after an abort too: that
  * is how the mux counts the handlers that really ended.
  */
-export class IncomingRequest implements IncomingCall, Deadline {
+export class IncomingRequest implements IncomingCall, Deadline, Opening {
   /** @internal The deadline wheel's, like the three after it. */
   dueAt = 0;
   /** @internal */
@@ -30,6 +30,10 @@ export class IncomingRequest implements IncomingCall, Deadline {
   /** @internal */
   after: Deadline | undefined = undefined;
 
+  /** @internal */
+  readonly muxId: MuxId;
+  /** @internal */
+  readonly seq: number;
   readonly handler: number;
   /** The subroute id as hex. */
   readonly subroute: string | undefined;
@@ -49,11 +53,13 @@ export class IncomingRequest implements IncomingCall, Deadline {
   /** @internal */
   constructor(
     private readonly ports: IncomingPorts,
-    private readonly opening: Message,
+    opening: Message,
     subroute: string | undefined,
     private readonly callee: CallHandler,
     readonly openedAt: number,
   ) {
+    this.muxId = opening.muxId;
+    this.seq = opening.seq;
     this.handler = opening.handler;
     this.subroute = subroute;
     // an empty request arrives as "none" (spec §5)
@@ -136,9 +142,9 @@ export class IncomingRequest implements IncomingCall, Deadline {
     this.ports.deadlines.remove(this);
     this.state = ENDED;
     this.ports.observer.callEnded('incoming', 'request', this.handler, undefined, this.ports.clock.now() - this.openedAt);
-    const stream = HandlerStream.upgraded(this.ports, this.opening, this.subroute, this.callee, this.deadlineAt);
+    const stream = HandlerStream.upgraded(this.ports, this, this.openingBytes, this.subroute, this.callee, this.deadlineAt);
     this.countEnd();
-    this.ports.replace(this.opening.muxId, stream);
+    this.ports.replace(this.muxId, stream);
     stream.acknowledge();
     return stream;
   }
@@ -176,10 +182,10 @@ export class IncomingRequest implements IncomingCall, Deadline {
     if (bound !== undefined && now > bound) {
       this.ports.observer.dropped('late-result');
     } else if (error) {
-      this.ports.emitter.sendError(Op.Response, this.opening.muxId, this.opening.seq, error, metadata);
+      this.ports.emitter.sendError(Op.Response, this.muxId, this.seq, error, metadata);
     } else {
       if (payload) this.ports.observer.payloadSent('incoming', 'request', this.handler, payload.length);
-      this.ports.emitter.sendLast(Op.Response, this.opening.muxId, this.opening.seq, payload, metadata);
+      this.ports.emitter.sendLast(Op.Response, this.muxId, this.seq, payload, metadata);
     }
     this.over(error, now);
   }
@@ -193,7 +199,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
   }
 
   private over(error: GridError | undefined, now: number): void {
-    this.ports.release(this.opening.muxId, this);
+    this.ports.release(this.muxId, this);
     this.ports.observer.callEnded('incoming', 'request', this.handler, error?.code, now - this.openedAt);
   }
 

@@ -47,6 +47,7 @@ describe('the write queue', () => {
   let clock: ManualClock;
   let queue: WriteQueue;
   let fatal: [GridError, number][];
+  let calls: number;
 
   const open = (limits: Partial<typeof LIMITS> = {}): void => {
     queue = new WriteQueue({
@@ -55,6 +56,7 @@ describe('the write queue', () => {
       observer: silentObserver,
       limits: { ...LIMITS, ...limits },
       intervals: INTERVALS,
+      calls: () => calls,
       onFatal: (error, code) => fatal.push([error, code]),
     });
   };
@@ -70,6 +72,7 @@ describe('the write queue', () => {
     socket = new SlowSocket();
     clock = new ManualClock();
     fatal = [];
+    calls = 0;
     open();
   });
   afterEach(() => {
@@ -90,16 +93,32 @@ describe('the write queue', () => {
     expect(sent().flat()).toEqual(Array.from({ length: 54 }, (_, index) => index + 1));
   });
 
-  describe('behind a busy turn', () => {
-    /** Sends so many messages in one turn; how many each of its frames held. */
-    const turnOf = async (count: number): Promise<number[]> => {
-      socket.frames.length = 0;
-      for (let muxId = 1; muxId <= count; muxId++) queue.send(data(muxId, 10));
-      await turn();
-      socket.finish();
-      return sent().map((frame) => frame.length);
-    };
+  /** Sends so many messages in one turn; how many each of its frames held. */
+  const turnOf = async (count: number): Promise<number[]> => {
+    socket.frames.length = 0;
+    for (let muxId = 1; muxId <= count; muxId++) queue.send(data(muxId, 10));
+    await turn();
+    socket.finish();
+    return sent().map((frame) => frame.length);
+  };
 
+  it.each([
+    { open: 0, messages: 16, then: [1, 15] },
+    { open: 1, messages: 1, then: [1, 4, 8, 3] },
+    { open: 8, messages: 8, then: [1, 4, 8, 3] },
+    { open: 16, messages: 16, then: [1, 8, 7] },
+    { open: 16, messages: 7, then: [1, 8, 7] },
+    { open: 32, messages: 1, then: [1, 15] },
+    { open: 100_000, messages: 1, then: [1, 15] },
+    // it answers more than it asks
+    { open: 3, messages: 40, then: [1, 15] },
+  ])('with $open calls open and $messages messages before, 16 go as $then', async ({ open, messages, then }) => {
+    calls = open;
+    await turnOf(messages);
+    expect(await turnOf(16)).toEqual(then);
+  });
+
+  describe('behind a busy turn', () => {
     it('all but the first message of a turn travel in one frame, until one is calm again', async () => {
       expect(await turnOf(100)).toEqual([1, 16, 32, 51]);
       expect(await turnOf(40)).toEqual([1, 39]);
