@@ -184,6 +184,7 @@ export class Connection implements FrameListener {
         if (this.closed) return;
       }
       this.mux.endFrame();
+      this.queue.frameHandled();
     } catch (fault) {
       const error = toGridError(fault, 'INTERNAL');
       this.abort(error, error.reason === undefined ? CloseCode.Internal : closeCodeOf(error));

@@ -16,7 +16,7 @@ const IN_FLIGHT_BYTES = 256 * 1024;
 /** The most messages that the second frame of a turn takes; each later one takes twice as many as the one before. */
 const FIRST_BATCH = 16;
 
-/** The fewest. */
+/** The fewest; also, that wait when a received frame was handled, to be written then. */
 const LEAST_BATCH = 4;
 
 /**
@@ -39,7 +39,8 @@ export interface WriteQueuePorts {
 
 /**
  * Turns messages into frames in the order in which they come. The first message of a turn of the event loop is written
- * at once; those that follow in the same turn are merged into growing frames, the rest of them when the turn is over.
+ * at once; those that follow in the same turn are merged into growing frames, the rest of them when the frame is handled
+ * that led to them, or when the turn is over.
  * While the socket has enough to write, frames fill up and wait, and urgent messages overtake them: those that say
  * what they come after, when all of that was handed over.
  */
@@ -138,6 +139,14 @@ export class WriteQueue implements Outbox {
     const waiter = (): void => resume();
     this.waiters.add(waiter);
     return () => this.waiters.delete(waiter);
+  }
+
+  /**
+   * What a received frame led to at once is complete: an answer of many messages need not wait for the end of the turn,
+   * unless turns are busy. A few messages do: a peer that sends each in a frame of its own must not get as many.
+   */
+  frameHandled(): void {
+    if (this.batch !== Infinity && this.lastPosition - this.handedPosition >= LEAST_BATCH) this.pump();
   }
 
   /** Hands over what waits for the end of the turn. */

@@ -118,11 +118,30 @@ describe('the write queue', () => {
     expect(await turnOf(16)).toEqual(then);
   });
 
+  it('four messages or more leave when the frame was handled that led to them, fewer when the turn is over', async () => {
+    for (let muxId = 1; muxId <= 5; muxId++) queue.send(data(muxId, 10));
+    queue.frameHandled();
+    expect(sent()).toEqual([[1], [2, 3, 4, 5]]);
+    for (let muxId = 6; muxId <= 8; muxId++) queue.send(data(muxId, 10));
+    queue.frameHandled();
+    expect(sent()).toHaveLength(2);
+    await turn();
+    expect(sent().slice(2)).toEqual([[6, 7, 8]]);
+  });
+
   describe('behind a busy turn', () => {
     it('all but the first message of a turn travel in one frame, until one is calm again', async () => {
       expect(await turnOf(100)).toEqual([1, 16, 32, 51]);
       expect(await turnOf(40)).toEqual([1, 39]);
       expect(await turnOf(40)).toEqual([1, 16, 23]);
+    });
+
+    it('a frame that was handled sends nothing off before its end', async () => {
+      await turnOf(100);
+      socket.frames.length = 0;
+      for (let muxId = 1; muxId <= 10; muxId++) queue.send(data(muxId, 10));
+      queue.frameHandled();
+      expect(sent()).toEqual([[1]]);
     });
 
     it('messages that overtake make no turn busy', async () => {
