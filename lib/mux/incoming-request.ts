@@ -3,7 +3,7 @@ import type { Deadline } from '../time/index.js';
 import { Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import type { CallHandler } from './handler.js';
-import { heldBytesOf, type Opening } from './held-bytes.js';
+import { heldBytesOf } from './held-bytes.js';
 import { HandlerStream } from './handler-stream.js';
 
 type State =
@@ -20,7 +20,7 @@ const ENDED = { kind: 'ended' } as const;
  * A single request of the peer. Whoever handles it calls `respond`, `fail` or `upgrade` once, after an abort too: that
  * is how the mux counts the handlers that really ended.
  */
-export class IncomingRequest implements IncomingCall, Deadline, Opening {
+export class IncomingRequest implements IncomingCall, Deadline {
   /** @internal The deadline wheel's, like the three after it. */
   dueAt = 0;
   /** @internal */
