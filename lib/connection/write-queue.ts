@@ -16,7 +16,7 @@ const IN_FLIGHT_BYTES = 256 * 1024;
 /** The most messages that the second frame of a turn takes; each later one takes twice as many as the one before. */
 const FIRST_BATCH = 16;
 
-/** The fewest; also, that wait when a received frame was handled, to be written then. */
+/** The fewest. So many also leave when a received frame was handled; for fewer a system call costs more than it gains. */
 const LEAST_BATCH = 4;
 
 /**

@@ -6,6 +6,9 @@ import { GridError } from '../errors/index.js';
 /** Takes an upgrade request over: answers it, or ends the socket. */
 export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 
+/** How a server tells its listeners of an event. */
+type Emit = (event: string, ...args: unknown[]) => boolean;
+
 const routers = new WeakMap<Server, UpgradeRouter>();
 
 /**
@@ -47,27 +50,26 @@ class UpgradeRouter {
 
   private stand(): () => void {
     const { server } = this;
-    const own = Object.hasOwn(server, 'emit');
-    // oxlint-disable-next-line typescript/unbound-method -- called with its server
-    const emit = server.emit;
+    const own = Object.getOwnPropertyDescriptor(server, 'emit');
+    const emit: Emit = server.emit.bind(server);
     // Node serves upgrade requests as plain ones while nobody listens to them
     const present = (): void => {};
     let standing = true;
-    const routed = (event: string | symbol, ...args: unknown[]): boolean => {
+    const routed: Emit = (event, ...args) => {
       if (standing && event === 'upgrade') {
         const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
         if (this.take(request, socket, head, present)) return true;
       }
-      return Reflect.apply(emit, server, [event, ...args]);
+      return emit(event, ...args);
     };
-    server.emit = routed as Server['emit'];
+    server.emit = routed;
     server.on('upgrade', present);
     return () => {
       standing = false;
       server.off('upgrade', present);
       // somebody who wrapped it after us still calls ours, which then only passes on
-      if (server.emit !== (routed as Server['emit'])) return;
-      if (own) server.emit = emit;
+      if (server.emit !== routed) return;
+      if (own) Object.defineProperty(server, 'emit', own);
       else Reflect.deleteProperty(server, 'emit');
     };
   }

@@ -103,19 +103,19 @@ describe('the write queue', () => {
   };
 
   it.each([
-    { open: 0, messages: 16, then: [1, 15] },
-    { open: 1, messages: 1, then: [1, 4, 8, 3] },
-    { open: 8, messages: 8, then: [1, 4, 8, 3] },
-    { open: 16, messages: 16, then: [1, 8, 7] },
-    { open: 16, messages: 7, then: [1, 8, 7] },
-    { open: 32, messages: 1, then: [1, 15] },
-    { open: 100_000, messages: 1, then: [1, 15] },
+    { opened: 0, before: 16, frames: [1, 15] },
+    { opened: 1, before: 1, frames: [1, 4, 8, 3] },
+    { opened: 8, before: 8, frames: [1, 4, 8, 3] },
+    { opened: 16, before: 16, frames: [1, 8, 7] },
+    { opened: 16, before: 7, frames: [1, 8, 7] },
+    { opened: 32, before: 1, frames: [1, 15] },
+    { opened: 100_000, before: 1, frames: [1, 15] },
     // it answers more than it asks
-    { open: 3, messages: 40, then: [1, 15] },
-  ])('with $open calls open and $messages messages before, 16 go as $then', async ({ open, messages, then }) => {
-    calls = open;
-    await turnOf(messages);
-    expect(await turnOf(16)).toEqual(then);
+    { opened: 3, before: 40, frames: [1, 15] },
+  ])('with $opened calls open and a turn of $before messages before, 16 go as $frames', async ({ opened, before, frames }) => {
+    calls = opened;
+    await turnOf(before);
+    expect(await turnOf(16)).toEqual(frames);
   });
 
   it('four messages or more leave when the frame was handled that led to them, fewer when the turn is over', async () => {
