@@ -40,9 +40,8 @@ export interface WriteQueuePorts {
 /**
  * Turns messages into frames in the order in which they come. The first message of a turn of the event loop is written
  * at once; those that follow in the same turn are merged into growing frames, the rest of them when the frame is handled
- * that led to them, or when the turn is over.
- * While the socket has enough to write, frames fill up and wait, and urgent messages overtake them: those that say
- * what they come after, when all of that was handed over.
+ * that led to them, or when the turn is over. While the socket has enough to write, frames fill up and wait, and urgent
+ * messages overtake them: those that say what they come after, when all of that was handed over.
  */
 export class WriteQueue implements Outbox {
   private readonly bulk: Lane;

@@ -126,7 +126,7 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
     pair.a.openRequest(init(), answer);
     await pair.settle();
     expect(answer.streams).toHaveLength(1);
-    expect(stream!.input.end).toEqual({ error: undefined });
+    expect([text(stream!.payload), stream!.input.end]).toEqual(['x', { error: undefined }]);
     stream!.output.end();
     await pair.settle();
     expect(answer.streams[0]!.output.end).toEqual({ error: undefined });
@@ -184,5 +184,17 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
     expect(brief(solo.take())).toEqual(['DisconnectServerMux#0']);
     solo.receive(Op.Response, request!.muxId, { flags: Flag.Crc | Flag.Eof, payload: bytes('y') });
     expect(answer.responses).toEqual(['y']);
+  });
+
+  it.each(['request', 'stream'] as const)('an empty payload arrives as none at a handler that is a %s', (kind) => {
+    pair = muxPair({ clock });
+    const calls: (IncomingRequest | HandlerStream)[] = [];
+    const take = (call: IncomingRequest | HandlerStream): void => void calls.push(call);
+    const handler = kind === 'request' ? { onRequest: take } : { onStream: take };
+    const solo = new SoloMux({ handlers: { 60: { ...handler, inCapacity: 0, outCapacity: 1 } } });
+    const flags = Flag.Crc | Flag.Eof | Flag.Many | Flag.PayloadIsZero;
+    solo.receive(Op.Request, 7, { handler: 60, flags, payload: new Uint8Array(0), metadata: { k: 'v' } });
+    expect(calls).toMatchObject([{ payload: undefined, metadata: { k: 'v' } }]);
+    solo.disconnect();
   });
 });
