@@ -9,6 +9,7 @@ export function crcOf(bytes: Uint8Array, start: number, end: number): number {
   return wasmCodec === undefined ? xxh3Low(bytes, start, end) >>> 0 : wasmCodec.crcOf(bytes, start, end);
 }
 
+/** Writes one as it travels. */
 export function putCrc(target: Uint8Array, at: number, crc: number): void {
   target[at] = crc;
   target[at + 1] = crc >>> 8;
