@@ -1,3 +1,5 @@
+import { SystemTimer } from './system-timer.js';
+
 /** A running timer. Whoever starts one holds this and cancels it; cancelling twice is harmless. */
 export interface Timer {
   cancel(): void;
@@ -16,31 +18,6 @@ export interface Clock {
   setTimer(delayMs: number, fire: () => void): Timer;
   /** A number in [0, 1): jitter and first muxIds. Not for secrets. */
   random(): number;
-}
-
-/** setTimeout's own limit: beyond it Node fires at once. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
-
-class SystemTimer implements Timer {
-  private handle: NodeJS.Timeout;
-
-  constructor(
-    delayMs: number,
-    private readonly fire: () => void,
-  ) {
-    this.handle = this.arm(delayMs);
-  }
-
-  private arm(delayMs: number): NodeJS.Timeout {
-    if (delayMs <= LONGEST_DELAY_MS) return setTimeout(this.fire, delayMs);
-    return setTimeout(() => {
-      this.handle = this.arm(delayMs - LONGEST_DELAY_MS);
-    }, LONGEST_DELAY_MS);
-  }
-
-  cancel(): void {
-    clearTimeout(this.handle);
-  }
 }
 
 /** Looks the globals up each time: fake timers of an application's test replace them. */

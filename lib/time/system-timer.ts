@@ -1,0 +1,84 @@
+import type { Timer } from './clock.js';
+
+/** setTimeout's own limit: beyond it Node fires at once. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+/**
+ * A timer of Node's, and who waits for it. With one call out at a time each would set one and clear it, a microsecond or
+ * two. So one that nobody waits for any more is kept for who comes next; it does not keep the process alive.
+ */
+class Alarm {
+  private static kept: Alarm | undefined = undefined;
+
+  owner: SystemTimer | undefined = undefined;
+  private ringsAt = 0;
+  private handle: NodeJS.Timeout | undefined = undefined;
+  /** Where it comes from: fake timers of an application's test replace the global, and are replaced again. */
+  private readonly madeBy = setTimeout;
+
+  /** One that rings at that time, or before it and is set again then. */
+  static at(time: number): Alarm {
+    const { kept } = Alarm;
+    if (kept?.madeBy === setTimeout && kept.ringsAt <= time) {
+      Alarm.kept = undefined;
+      kept.handle?.ref();
+      return kept;
+    }
+    const alarm = new Alarm();
+    alarm.set(time);
+    return alarm;
+  }
+
+  /** Nobody waits for it any more. Of two the earlier one is kept, which suits more of those who come next. */
+  free(): void {
+    const { kept } = Alarm;
+    this.owner = undefined;
+    if (kept?.madeBy === this.madeBy && kept.ringsAt <= this.ringsAt) {
+      clearTimeout(this.handle);
+      return;
+    }
+    clearTimeout(kept?.handle);
+    this.handle?.unref();
+    Alarm.kept = this;
+  }
+
+  private set(time: number): void {
+    const now = performance.now();
+    const delayMs = Math.min(time - now, LONGEST_DELAY_MS);
+    this.ringsAt = delayMs < LONGEST_DELAY_MS ? time : now + delayMs;
+    this.handle = setTimeout(() => this.ring(), delayMs);
+  }
+
+  private ring(): void {
+    const { owner } = this;
+    if (!owner) {
+      if (Alarm.kept === this) Alarm.kept = undefined;
+    } else if (owner.dueAt <= this.ringsAt) owner.ring();
+    else this.set(owner.dueAt);
+  }
+}
+
+/** A timer of the system's clock: a place at an alarm. */
+export class SystemTimer implements Timer {
+  readonly dueAt: number;
+  private alarm: Alarm | undefined;
+
+  constructor(
+    delayMs: number,
+    private readonly fire: () => void,
+  ) {
+    this.dueAt = performance.now() + delayMs;
+    this.alarm = Alarm.at(this.dueAt);
+    this.alarm.owner = this;
+  }
+
+  ring(): void {
+    this.alarm = undefined;
+    this.fire();
+  }
+
+  cancel(): void {
+    this.alarm?.free();
+    this.alarm = undefined;
+  }
+}

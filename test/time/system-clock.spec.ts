@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { systemClock } from '../../lib/time/index.js';
+
+const { setTimer, now } = systemClock;
+
+/** When each named timer fired, since the test began. */
+let fired: string[];
+let from: number;
+/** Timers asked of the globals. */
+let made: () => number;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  const asked = jest.spyOn(globalThis, 'setTimeout');
+  made = () => asked.mock.calls.length;
+  fired = [];
+  from = now();
+});
+
+afterEach(() => {
+  jest.restoreAllMocks();
+  jest.useRealTimers();
+});
+
+function note(name: string): () => void {
+  return () => fired.push(`${name}@${now() - from}`);
+}
+
+describe('a timer of the system clock', () => {
+  it('fires once, when its delay has passed', () => {
+    setTimer(250, note('a'));
+    setTimer(0, note('b'));
+    jest.advanceTimersByTime(10_000);
+    expect(fired).toEqual(['b@0', 'a@250']);
+  });
+
+  it('waits longer than the 2^31-1 ms of setTimeout', () => {
+    const delayMs = 2 ** 32 + 5;
+    setTimer(delayMs, note('a'));
+    jest.advanceTimersByTime(delayMs - 1);
+    expect(fired).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect([fired, made()]).toEqual([[`a@${delayMs}`], 3]);
+  });
+
+  it('does not fire once it was cancelled, whoever took over what it left', () => {
+    const first = setTimer(100, note('a'));
+    first.cancel();
+    setTimer(300, note('b'));
+    first.cancel();
+    jest.advanceTimersByTime(1_000);
+    expect(fired).toEqual(['b@300']);
+  });
+
+  it('can be cancelled after it has fired', () => {
+    const first = setTimer(100, note('a'));
+    jest.advanceTimersByTime(100);
+    setTimer(100, note('b'));
+    first.cancel();
+    jest.advanceTimersByTime(100);
+    expect(fired).toEqual(['a@100', 'b@200']);
+  });
+
+  it('costs no timer of Node where the one before was cancelled: 1,000 one after the other', () => {
+    for (let call = 0; call < 1_000; call++) {
+      setTimer(15_000, note(`cancelled ${call}`)).cancel();
+      jest.advanceTimersByTime(1);
+    }
+    expect(made()).toBe(1);
+    setTimer(15_000, note('last'));
+    jest.advanceTimersByTime(60_000);
+    expect(fired).toEqual(['last@16000']);
+  });
+
+  it('that is due before the one that was kept fires in its own time', () => {
+    setTimer(1_000, note('cancelled')).cancel();
+    setTimer(10, note('a'));
+    setTimer(2_000, note('b'));
+    jest.advanceTimersByTime(5_000);
+    expect(fired).toEqual(['a@10', 'b@2000']);
+  });
+
+  it('of two that were cancelled leaves the earlier one, and no third', () => {
+    const timers = [300, 100, 200].map((delayMs) => setTimer(delayMs, note('cancelled')));
+    for (const timer of timers) timer.cancel();
+    expect(jest.getTimerCount()).toBe(1);
+    setTimer(150, note('a'));
+    expect(made()).toBe(3);
+    jest.advanceTimersByTime(1_000);
+    expect(fired).toEqual(['a@150']);
+    expect(jest.getTimerCount()).toBe(0);
+  });
+
+  it('that was kept and is needed by nobody rings for nobody', () => {
+    setTimer(100, note('cancelled')).cancel();
+    jest.advanceTimersByTime(100);
+    expect(jest.getTimerCount()).toBe(0);
+    setTimer(100, note('a'));
+    jest.advanceTimersByTime(100);
+    expect(fired).toEqual(['a@200']);
+  });
+
+  it('is one of those that stand now: what was kept of the real ones is no use to a test with fake ones, nor the other way', async () => {
+    setTimer(1, note('fake')).cancel();
+    jest.useRealTimers();
+    await new Promise<void>((resolve) => setTimer(20, resolve));
+    setTimer(1, note('real')).cancel();
+    jest.useFakeTimers();
+    from = now();
+    setTimer(30, note('a'));
+    jest.advanceTimersByTime(30);
+    expect(fired).toEqual(['a@30']);
+  });
+
+  it('that was cancelled keeps no process alive, and the next one does', () => {
+    jest.useRealTimers();
+    const alive = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const before = alive();
+    setTimer(60_000, note('cancelled')).cancel();
+    expect(alive()).toBe(before);
+    const next = setTimer(60_000, note('cancelled'));
+    expect(alive()).toBe(before + 1);
+    next.cancel();
+    expect(alive()).toBe(before);
+  });
+});
