@@ -116,12 +116,14 @@ export class Mux {
   beginFrame(): void {
     this.owing.hold();
     this.deadlines.hold();
+    this.ours.hold();
     this.theirs.hold();
   }
 
   endFrame(): void {
     this.owing.release();
     this.deadlines.release();
+    this.ours.release();
     this.theirs.release();
   }
 

@@ -32,6 +32,15 @@ export class OutgoingCalls {
     return this.calls.size;
   }
 
+  /** From now on no timer is set: streams that an answer begins often end before `release`. */
+  hold(): void {
+    this.ports.pings.hold();
+  }
+
+  release(): void {
+    this.ports.pings.release();
+  }
+
   /** The open streams. */
   flows(): StreamFlow[] {
     return this.calls.values().map(({ flow }) => flow).filter((flow) => flow !== undefined);

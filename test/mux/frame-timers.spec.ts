@@ -1,9 +1,10 @@
 // While the messages of one frame are received no timer is set: most calls begin and end in it.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { GridError } from '../../lib/errors/index.js';
-import type { HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
+import { GridError } from '../../lib/errors/index.js';
+import type { CallerStream, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
+import { Op } from '../../lib/wire/index.js';
 import { init, stream } from './streams.js';
 
 describe('the timers of calls that a frame brings', () => {
@@ -81,6 +82,25 @@ describe('the timers of calls that a frame brings', () => {
     await pair.settle();
     pair.cut();
     expect([aborted, clock.timers]).toEqual([['UNAVAILABLE@0', 'UNAVAILABLE@0'], 0]);
+  });
+
+  it('a stream that comes as the answer is pinged once it outlives the frame, in place of its deadline', async () => {
+    const streams: CallerStream[] = [];
+    const idle = clock.timers;
+    pair.a.openRequest(init(62), { ...nobody, onStream: (answer) => streams.push(answer) });
+    pair.a.beginFrame();
+    // the other end's timers are its own affair
+    expect([await frame(), streams.length]).toEqual([0, 1]);
+    pair.a.endFrame();
+    const [answer] = streams;
+    const { delivered } = pair.aToB;
+    const before = delivered.length;
+    clock.advance(15_000);
+    await pair.settle();
+    expect(delivered.slice(before)).toMatchObject([{ op: Op.Ping }]);
+    answer!.cancel(new GridError('CANCELLED', 'enough'));
+    await pair.settle();
+    expect(clock.timers).toBe(idle);
   });
 
   it('one that ends in the frame never had a timer', async () => {
