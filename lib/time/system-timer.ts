@@ -4,8 +4,8 @@ import type { Timer } from './clock.js';
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 /**
- * A timer of Node's, and who waits for it. With one call out at a time each would set one and clear it, a microsecond or
- * two. So one that nobody waits for any more is kept for who comes next; it does not keep the process alive.
+ * A timer of Node's, and who waits for it. With one call out at a time each call would set one and clear it, which takes
+ * a microsecond or two. So one that nobody waits for any more is kept for who comes next; it keeps no process alive.
  */
 class Alarm {
   private static kept: Alarm | undefined = undefined;
