@@ -4,8 +4,8 @@ import type { Timer } from './clock.js';
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 /**
- * A timer of Node's, and who waits for it. With one call out at a time each call would set one and clear it, which takes
- * a microsecond or two. So one that nobody waits for any more is kept for who comes next; it keeps no process alive.
+ * A timer of Node's, and who waits for it. With one call out at a time each would set one and clear it, a microsecond
+ * or two. So one that nobody waits for any more is kept for who comes next; it keeps no process alive.
  */
 class Alarm {
   private static kept: Alarm | undefined = undefined;
@@ -18,27 +18,34 @@ class Alarm {
 
   /** One that rings at that time, or before it and is set again then. */
   static at(time: number): Alarm {
-    const { kept } = Alarm;
-    if (kept?.madeBy === setTimeout && kept.ringsAt <= time) {
+    const { usable } = Alarm;
+    if (usable && usable.ringsAt <= time) {
       Alarm.kept = undefined;
-      kept.handle?.ref();
-      return kept;
+      usable.handle?.ref();
+      return usable;
     }
     const alarm = new Alarm();
     alarm.set(time);
     return alarm;
   }
 
+  /** The one that is kept, unless those who made it are gone. */
+  private static get usable(): Alarm | undefined {
+    return Alarm.kept?.madeBy === setTimeout ? Alarm.kept : undefined;
+  }
+
   /** Nobody waits for it any more. Of two the earlier one is kept, which suits more of those who come next. */
   free(): void {
-    const { kept } = Alarm;
     this.owner = undefined;
-    if (kept?.madeBy === this.madeBy && kept.ringsAt <= this.ringsAt) {
+    this.handle?.unref();
+    // it rings for nobody, and those who made it could not clear it now
+    if (this.madeBy !== setTimeout) return;
+    const { usable } = Alarm;
+    if (usable && usable.ringsAt <= this.ringsAt) {
       clearTimeout(this.handle);
       return;
     }
-    clearTimeout(kept?.handle);
-    this.handle?.unref();
+    clearTimeout(usable?.handle);
     Alarm.kept = this;
   }
 

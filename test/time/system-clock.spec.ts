@@ -100,16 +100,23 @@ describe('a timer of the system clock', () => {
     expect(fired).toEqual(['a@200']);
   });
 
-  it('is one of those that stand now: what was kept of the real ones is no use to a test with fake ones, nor the other way', async () => {
+  it('is made by the globals that stand now: what is left of real ones is no use to fake ones, nor the other way', async () => {
+    const warnings = jest.spyOn(console, 'warn');
+    const running = setTimer(60_000, note('fake'));
     setTimer(1, note('fake')).cancel();
     jest.useRealTimers();
+    running.cancel();
     await new Promise<void>((resolve) => setTimer(20, resolve));
-    setTimer(1, note('real')).cancel();
+    const real = [60_000, 1].map((delayMs) => setTimer(delayMs, note('real')));
+    real[1]!.cancel();
     jest.useFakeTimers();
+    real[0]!.cancel();
     from = now();
+    setTimer(40, note('cancelled')).cancel();
     setTimer(30, note('a'));
-    jest.advanceTimersByTime(30);
+    jest.advanceTimersByTime(100_000);
     expect(fired).toEqual(['a@30']);
+    expect(warnings).not.toHaveBeenCalled();
   });
 
   it('that was cancelled keeps no process alive, and the next one does', () => {
