@@ -1,7 +1,11 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Timer } from './clock.js';
 
 /** setTimeout's own limit: beyond it Node fires at once. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
+
+/** Where Node's timers are set: what AsyncLocalStorage holds for one who waits is not for the next, nor kept for him. */
+const outside = new AsyncResource('GridTimer');
 
 /**
  * A timer of Node's, and who waits for it. With one call out at a time each would set one and clear it, a microsecond
@@ -53,7 +57,7 @@ class Alarm {
     const now = performance.now();
     const delayMs = Math.min(time - now, LONGEST_DELAY_MS);
     this.ringsAt = delayMs < LONGEST_DELAY_MS ? time : now + delayMs;
-    this.handle = setTimeout(() => this.ring(), delayMs);
+    this.handle = outside.runInAsyncScope(() => setTimeout(() => this.ring(), delayMs));
   }
 
   private ring(): void {

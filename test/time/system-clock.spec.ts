@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { systemClock } from '../../lib/time/index.js';
 
@@ -6,13 +7,9 @@ const { setTimer, now } = systemClock;
 /** When each named timer fired, since the test began. */
 let fired: string[];
 let from: number;
-/** Timers asked of the globals. */
-let made: () => number;
 
 beforeEach(() => {
   jest.useFakeTimers();
-  const asked = jest.spyOn(globalThis, 'setTimeout');
-  made = () => asked.mock.calls.length;
   fired = [];
   from = now();
 });
@@ -21,6 +18,12 @@ afterEach(() => {
   jest.restoreAllMocks();
   jest.useRealTimers();
 });
+
+/** Timers that are asked of Node from now on. */
+function countTimers(): () => number {
+  const asked = jest.spyOn(globalThis, 'setTimeout');
+  return () => asked.mock.calls.length;
+}
 
 function note(name: string): () => void {
   return () => fired.push(`${name}@${now() - from}`);
@@ -35,6 +38,7 @@ describe('a timer of the system clock', () => {
   });
 
   it('waits longer than the 2^31-1 ms of setTimeout', () => {
+    const made = countTimers();
     const delayMs = 2 ** 32 + 5;
     setTimer(delayMs, note('a'));
     jest.advanceTimersByTime(delayMs - 1);
@@ -62,6 +66,7 @@ describe('a timer of the system clock', () => {
   });
 
   it('costs no timer of Node where the one before was cancelled: 1,000 one after the other', () => {
+    const made = countTimers();
     for (let call = 0; call < 1_000; call++) {
       setTimer(15_000, note(`cancelled ${call}`)).cancel();
       jest.advanceTimersByTime(1);
@@ -81,6 +86,7 @@ describe('a timer of the system clock', () => {
   });
 
   it('of two that were cancelled leaves the earlier one, and no third', () => {
+    const made = countTimers();
     const timers = [300, 100, 200].map((delayMs) => setTimer(delayMs, note('cancelled')));
     for (const timer of timers) timer.cancel();
     expect(jest.getTimerCount()).toBe(1);
@@ -117,6 +123,16 @@ describe('a timer of the system clock', () => {
     jest.advanceTimersByTime(100_000);
     expect(fired).toEqual(['a@30']);
     expect(warnings).not.toHaveBeenCalled();
+  });
+
+  it('shows nobody what AsyncLocalStorage held for the one before', async () => {
+    jest.useRealTimers();
+    const request = new AsyncLocalStorage<string>();
+    request.run('the first', () => setTimer(1, note('cancelled')).cancel());
+    const shown = await new Promise((resolve) => {
+      request.run('the second', () => setTimer(1, () => resolve(request.getStore())));
+    });
+    expect(shown).toBeUndefined();
   });
 
   it('that was cancelled keeps no process alive, and the next one does', () => {
