@@ -113,10 +113,10 @@ export class WriteQueue implements Outbox {
       const text = `${this.bytes} bytes wait to be written, limits.queuedBytes is ${this.ports.limits.queuedBytes}`;
       this.fail(new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }), CloseCode.Overloaded);
     } else if (this.turn === undefined) {
+      // before the write: what a socket that delivers at once leads to belongs to this turn
+      this.turn = setImmediate(() => this.endTurn());
       this.turnFrom = this.lastPosition;
       this.pump();
-      // behind the write: the peer is at work meanwhile
-      if (!this.ended) this.turn = setImmediate(() => this.endTurn());
     } else if (frame.count >= this.batch) {
       this.batch *= 2;
       this.pump();

@@ -498,6 +498,20 @@ describe('the write queue', () => {
     expect([queue.queuedMessages, fatal.length]).toEqual([0, 0]);
   });
 
+  it('what is sent from inside a write, by a socket that delivers at once, belongs to its turn', async () => {
+    const { send } = socket;
+    socket.send = (frame, done) => {
+      send.call(socket, frame, done);
+      if (socket.frames.length === 1) for (const muxId of [2, 3]) queue.send(data(muxId, 100));
+    };
+    queue.send(data(1, 100));
+    expect(sent()).toEqual([[1], [2, 3]]);
+    queue.send(data(4, 100));
+    expect(sent()).toEqual([[1], [2, 3]]);
+    await turn();
+    expect(sent()).toEqual([[1], [2, 3], [4]]);
+  });
+
   it('after stop nothing is written, what was not handed over can be told', async () => {
     const positions = [1, 2].map((muxId) => queue.send(data(muxId, 100)));
     queue.stop();
