@@ -3,6 +3,7 @@ import type {
   BlockedStream,
   CallDirection,
   CallKind,
+  CallObserver,
   ConnectionObserver,
   DropKind,
   StreamFlow,
@@ -44,7 +45,7 @@ export interface PeerCounts {
   readonly handlers: readonly HandlerStats[];
 }
 
-class HandlerCount {
+class HandlerCount implements CallObserver {
   open = 0;
   calls = 0;
   bytesIn = 0;
@@ -57,6 +58,25 @@ class HandlerCount {
     readonly direction: CallDirection,
     readonly kind: CallKind,
   ) {}
+
+  opened(): void {
+    this.open++;
+  }
+
+  ended(code: GridCode | undefined, durationMs: number): void {
+    this.open--;
+    this.calls++;
+    if (code !== undefined) this.errors[code] = (this.errors[code] ?? 0) + 1;
+    this.latency.add(durationMs);
+  }
+
+  sent(bytes: number): void {
+    this.bytesOut += bytes;
+  }
+
+  received(bytes: number): void {
+    this.bytesIn += bytes;
+  }
 }
 
 /** Counts what the mux and the socket of one peer tell. */
@@ -72,30 +92,9 @@ export class PeerStats implements ConnectionObserver {
   /** What cannot be counted goes to the log. */
   constructor(readonly streamBlocked: (stream: BlockedStream) => void) {}
 
-  callOpened(direction: CallDirection, kind: CallKind, handler: number): void {
-    this.countOf(direction, kind, handler).open++;
-  }
-
-  callEnded(
-    direction: CallDirection,
-    kind: CallKind,
-    handler: number,
-    code: GridCode | undefined,
-    durationMs: number,
-  ): void {
-    const count = this.countOf(direction, kind, handler);
-    count.open--;
-    count.calls++;
-    if (code !== undefined) count.errors[code] = (count.errors[code] ?? 0) + 1;
-    count.latency.add(durationMs);
-  }
-
-  payloadSent(direction: CallDirection, kind: CallKind, handler: number, bytes: number): void {
-    this.countOf(direction, kind, handler).bytesOut += bytes;
-  }
-
-  payloadReceived(direction: CallDirection, kind: CallKind, handler: number, bytes: number): void {
-    this.countOf(direction, kind, handler).bytesIn += bytes;
+  callsOf(direction: CallDirection, kind: CallKind, handler: number): CallObserver {
+    const slot = handler * 4 + (kind === 'stream' ? 2 : 0) + (direction === 'incoming' ? 1 : 0);
+    return (this.handlers[slot] ??= new HandlerCount(handler, direction, kind));
   }
 
   dropped(what: DropKind): void {
@@ -131,11 +130,6 @@ export class PeerStats implements ConnectionObserver {
           ...totalOf(count.kind === 'stream' ? flows.filter((flow) => isOf(flow, count)) : []),
         })),
     };
-  }
-
-  private countOf(direction: CallDirection, kind: CallKind, handler: number): HandlerCount {
-    const slot = handler * 4 + (kind === 'stream' ? 2 : 0) + (direction === 'incoming' ? 1 : 0);
-    return (this.handlers[slot] ??= new HandlerCount(handler, direction, kind));
   }
 }
 

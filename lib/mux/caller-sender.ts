@@ -1,4 +1,5 @@
 import { GridError, TEXT } from '../errors/index.js';
+import type { CallObserver } from '../observe/index.js';
 import type { Rota } from '../time/index.js';
 import { Flag, Op, type MuxId } from '../wire/index.js';
 import type { OutgoingPorts } from './call-ports.js';
@@ -9,7 +10,7 @@ import { Sequence } from './sequence.js';
 
 /** What the sending of a stream tells the stream itself. */
 export interface CallerSenderOwner {
-  readonly handler: number;
+  readonly observer: CallObserver;
   /** A payload may not be sent: the stream ends with this. */
   cancel(error: GridError): void;
 }
@@ -62,7 +63,7 @@ export class CallerSender implements InboundPorts, OutboundPorts {
   }
 
   emit(payload: Uint8Array): void {
-    this.ports.observer.payloadSent('outgoing', 'stream', this.owner.handler, payload.length);
+    this.owner.observer.sent(payload.length);
     this.send(0, payload);
   }
 

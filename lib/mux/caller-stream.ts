@@ -1,5 +1,5 @@
 import { failureOfText, GridError, TEXT } from '../errors/index.js';
-import type { StreamFlow } from '../observe/index.js';
+import type { CallObserver, StreamFlow } from '../observe/index.js';
 import { Turn } from '../time/index.js';
 import {
   decodeCapacity,
@@ -38,6 +38,8 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   onOver: ((error: GridError | undefined) => void) | undefined = undefined;
   /** What the handler gave along with its end; known when `onOver` is called. */
   responseMetadata: Metadata | undefined = undefined;
+  /** @internal */
+  readonly observer: CallObserver;
 
   private readonly sender: CallerSender;
   private readonly received = new Sequence();
@@ -63,13 +65,14 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     this.openedAt = ports.clock.now();
     this.sender = new CallerSender(ports, muxId, this);
     this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, this.sender);
-    ports.observer.callOpened('outgoing', 'stream', handler);
+    this.observer = ports.observer.callsOf('outgoing', 'stream', handler);
+    this.observer.opened();
   }
 
   /** @internal */
   static open(ports: OutgoingPorts, muxId: MuxId, init: StreamInit, metadata: Metadata | undefined): CallerStream {
     const stream = new CallerStream(ports, muxId, init.handler, init.inCapacity ?? 0, init.outCapacity);
-    if (init.payload) ports.observer.payloadSent('outgoing', 'stream', init.handler, init.payload.length);
+    if (init.payload) stream.observer.sent(init.payload.length);
     const flags = (init.input ? 0 : Flag.Eof) | (init.payload?.length === 0 ? Flag.PayloadIsZero : 0);
     const deadlineMs = wireDeadline(init.timeoutMs);
     stream.position = ports.emitter.open(Op.ConnectMux, muxId, init, deadlineMs, flags, metadata);
@@ -225,7 +228,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       return;
     }
     const payload = message.payload ?? EMPTY;
-    this.ports.observer.payloadReceived('outgoing', 'stream', this.handler, payload.length);
+    this.observer.received(payload.length);
     const overrun = this.output.push(payload);
     if (overrun) this.cancel(overrun);
   }
@@ -243,7 +246,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     }
     let refusal: GridError | undefined;
     if (message.payload) {
-      this.ports.observer.payloadReceived('outgoing', 'stream', this.handler, message.payload.length);
+      this.observer.received(message.payload.length);
       refusal = this.output.append(message.payload);
     }
     this.finish(refusal, cameAt);
@@ -267,7 +270,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     this.ports.pings.remove(this);
     this.blockWatch?.stop();
     this.ports.release(this.muxId);
-    this.ports.observer.callEnded('outgoing', 'stream', this.handler, error?.code, now - this.openedAt);
+    this.observer.ended(error?.code, now - this.openedAt);
     this.inputHalf?.close(error ?? 'ended');
     this.output.finish(error ? { error } : CLEAN_END);
     this.onOver?.(error);

@@ -1,5 +1,5 @@
 import { GridError, failureOfText, sequenceMismatch, TEXT } from '../errors/index.js';
-import type { StreamFlow } from '../observe/index.js';
+import type { CallObserver, StreamFlow } from '../observe/index.js';
 import { Turn } from '../time/index.js';
 import { decodeErrorText, Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
 import { BlockWatch, type StreamLook, type WatchedStream } from './block-watch.js';
@@ -31,6 +31,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   /** On the mux's clock; undefined: the caller gave none. */
   readonly deadlineAt: number | undefined;
   readonly output: Outbound;
+  /** @internal */
+  readonly observer: CallObserver;
   /** Called once when the call is aborted: cancelled, past its deadline, disconnected, ended by the protocol. */
   onAbort: ((error: GridError) => void) | undefined = undefined;
 
@@ -72,7 +74,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     // many streams that hold nothing are no crowd: the payloads of all other calls would be copied
     if (openingBytes > 0) ports.held.add(openingBytes);
     ports.handlerStarted('stream');
-    ports.observer.callOpened('incoming', 'stream', this.handler);
+    this.observer = ports.observer.callsOf('incoming', 'stream', this.handler);
+    this.observer.opened();
   }
 
   /** @internal */
@@ -250,7 +253,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   }
 
   private countInput(payload: Uint8Array): void {
-    this.ports.observer.payloadReceived('incoming', 'stream', this.handler, payload.length);
+    this.observer.received(payload.length);
   }
 
   private handlePing(message: Message): void {
@@ -289,7 +292,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     this.ports.release(this.muxId, this);
     if (this.handlerEnded) this.countGone();
     const age = this.ports.clock.now() - this.openedAt;
-    this.ports.observer.callEnded('incoming', 'stream', this.handler, error?.code, age);
+    this.observer.ended(error?.code, age);
   }
 
   private countGone(): void {

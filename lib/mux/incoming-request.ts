@@ -1,4 +1,5 @@
 import { GridError, TEXT } from '../errors/index.js';
+import type { CallObserver } from '../observe/index.js';
 import type { Deadline } from '../time/index.js';
 import { Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
 import type { IncomingCall, IncomingPorts } from './call-ports.js';
@@ -47,6 +48,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
 
   /** What it holds of `heldBytes`. */
   private readonly openingBytes: number;
+  private readonly observer: CallObserver;
   private state: State = RUNNING;
   private abortListener: ((error: GridError) => void) | undefined = undefined;
 
@@ -70,8 +72,9 @@ export class IncomingRequest implements IncomingCall, Deadline {
     this.openingBytes = heldBytesOf(opening);
     ports.held.add(this.openingBytes);
     ports.handlerStarted('request');
-    ports.observer.callOpened('incoming', 'request', this.handler);
-    if (this.payload) ports.observer.payloadReceived('incoming', 'request', this.handler, this.payload.length);
+    this.observer = ports.observer.callsOf('incoming', 'request', this.handler);
+    this.observer.opened();
+    if (this.payload) this.observer.received(this.payload.length);
   }
 
   /** Set when the caller has gone: cancelled, past its deadline or disconnected. */
@@ -141,7 +144,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
     if (refusal) throw refusal;
     this.ports.deadlines.remove(this);
     this.state = ENDED;
-    this.ports.observer.callEnded('incoming', 'request', this.handler, undefined, this.ports.clock.now() - this.openedAt);
+    this.observer.ended(undefined, this.ports.clock.now() - this.openedAt);
     const stream = HandlerStream.upgraded(this.ports, this, this.openingBytes, this.subroute, this.callee, this.deadlineAt);
     this.countEnd();
     this.ports.replace(this.muxId, stream);
@@ -184,7 +187,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
     } else if (error) {
       this.ports.emitter.sendError(Op.Response, this.muxId, this.seq, error, metadata);
     } else {
-      if (payload) this.ports.observer.payloadSent('incoming', 'request', this.handler, payload.length);
+      if (payload) this.observer.sent(payload.length);
       this.ports.emitter.sendLast(Op.Response, this.muxId, this.seq, payload, metadata);
     }
     this.over(error, now);
@@ -200,7 +203,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
 
   private over(error: GridError | undefined, now: number): void {
     this.ports.release(this.muxId, this);
-    this.ports.observer.callEnded('incoming', 'request', this.handler, error?.code, now - this.openedAt);
+    this.observer.ended(error?.code, now - this.openedAt);
   }
 
   private countEnd(): void {

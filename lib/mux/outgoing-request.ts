@@ -1,4 +1,5 @@
 import { GridError, TEXT } from '../errors/index.js';
+import type { CallObserver } from '../observe/index.js';
 import type { Deadline } from '../time/index.js';
 import {
   decodeErrorText,
@@ -36,6 +37,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
 
   private readonly openedAt: number;
   private readonly position: number;
+  private readonly observer: CallObserver;
   private readonly many: boolean;
   private readonly handler: number;
   private readonly timeoutMs: number | undefined;
@@ -54,8 +56,9 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     this.many = listener.onStream !== undefined && ports.upgrades;
     this.openedAt = ports.clock.now();
     const timeoutMs = init.timeoutMs ?? ports.intervals.requestTimeoutMs;
-    ports.observer.callOpened('outgoing', 'request', init.handler);
-    if (init.payload) ports.observer.payloadSent('outgoing', 'request', init.handler, init.payload.length);
+    this.observer = ports.observer.callsOf('outgoing', 'request', init.handler);
+    this.observer.opened();
+    if (init.payload) this.observer.sent(init.payload.length);
     // a stream that comes as the answer has a deadline only if the caller gave one (spec §11, `upgrade`)
     const deadlineMs = this.many && init.timeoutMs === undefined ? 0 : wireDeadline(timeoutMs);
     const flags = Flag.Eof | (this.many ? Flag.Many : 0);
@@ -113,8 +116,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     else if (message.flags & Flag.PayloadIsErr) {
       this.settle(failureOf(decodeErrorText(message.payload), message.metadata), undefined, own, cameAt);
     } else {
-      const { observer } = this.ports;
-      if (message.payload) observer.payloadReceived('outgoing', 'request', this.handler, message.payload.length);
+      if (message.payload) this.observer.received(message.payload.length);
       this.settle(undefined, message.payload, own, cameAt);
     }
   }
@@ -122,7 +124,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
   private upgrade(ack: Message, cameAt: number): void {
     this.over = true;
     this.ports.deadlines.remove(this);
-    this.ports.observer.callEnded('outgoing', 'request', this.handler, undefined, cameAt - this.openedAt);
+    this.observer.ended(undefined, cameAt - this.openedAt);
     const left = this.timeoutMs === undefined ? undefined : Math.max(0, this.openedAt + this.timeoutMs - cameAt);
     const stream = CallerStream.upgraded(this.ports, this.muxId, this.handler, left, this.position);
     this.ports.replace(this.muxId, stream);
@@ -144,7 +146,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     this.over = true;
     this.ports.deadlines.remove(this);
     this.ports.release(this.muxId);
-    this.ports.observer.callEnded('outgoing', 'request', this.handler, error?.code, now - this.openedAt);
+    this.observer.ended(error?.code, now - this.openedAt);
     if (error) this.listener.onError(error, metadata);
     else this.listener.onResponse(payload, metadata);
   }

@@ -1,4 +1,5 @@
 import { GridError, TEXT } from '../errors/index.js';
+import type { CallObserver } from '../observe/index.js';
 import type { Rota } from '../time/index.js';
 import { Op, type Metadata, type MuxId } from '../wire/index.js';
 import type { IncomingPorts } from './call-ports.js';
@@ -10,7 +11,7 @@ import { Sequence } from './sequence.js';
 
 /** What the sending of a stream tells the stream itself. */
 export interface SenderOwner {
-  readonly handler: number;
+  readonly observer: CallObserver;
   /** Messages to the handler that may be unacknowledged. @internal */
   readonly inCapacity: number;
   /** The handler has said its last word, maybe after the stream was over. @internal */
@@ -72,7 +73,7 @@ export class StreamSender implements InboundPorts, OutboundPorts {
   }
 
   emit(payload: Uint8Array): void {
-    this.ports.observer.payloadSent('incoming', 'stream', this.owner.handler, payload.length);
+    this.owner.observer.sent(payload.length);
     this.send(Op.MuxServerMsg, payload);
   }
 

@@ -39,20 +39,20 @@ export interface StreamFlow {
   readonly unread: number;
 }
 
+/** What a mux tells of the calls of one handler that are of one kind and go one way. As cheap as the mux's observer. */
+export interface CallObserver {
+  opened(): void;
+  /** `code` is undefined for a call that ended well. */
+  ended(code: GridCode | undefined, durationMs: number): void;
+  /** Bytes of one payload, handed to the connection or come from it. */
+  sent(bytes: number): void;
+  received(bytes: number): void;
+}
+
 /** What a mux tells of its calls. Must not throw and must be cheap: it runs on the hot path. */
 export interface MuxObserver {
-  callOpened(direction: CallDirection, kind: CallKind, handler: number): void;
-  /** `code` is undefined for a call that ended well. */
-  callEnded(
-    direction: CallDirection,
-    kind: CallKind,
-    handler: number,
-    code: GridCode | undefined,
-    durationMs: number,
-  ): void;
-  /** Bytes of one payload, handed to the connection or come from it. */
-  payloadSent(direction: CallDirection, kind: CallKind, handler: number, bytes: number): void;
-  payloadReceived(direction: CallDirection, kind: CallKind, handler: number, bytes: number): void;
+  /** Whom a call tells of itself: asked once for each call, which keeps it. */
+  callsOf(direction: CallDirection, kind: CallKind, handler: number): CallObserver;
   dropped(what: DropKind): void;
   /** At most once per stream. */
   streamBlocked(stream: BlockedStream): void;
@@ -66,11 +66,15 @@ export interface ConnectionObserver extends MuxObserver {
   pinged(roundTripMs: number): void;
 }
 
+export const silentCalls: CallObserver = Object.freeze({
+  opened() {},
+  ended() {},
+  sent() {},
+  received() {},
+});
+
 export const silentObserver: ConnectionObserver = Object.freeze({
-  callOpened() {},
-  callEnded() {},
-  payloadSent() {},
-  payloadReceived() {},
+  callsOf: () => silentCalls,
   dropped() {},
   streamBlocked() {},
   frameSent() {},

@@ -47,12 +47,13 @@ describe('latency', () => {
 describe('the counts of a peer', () => {
   it('keep handlers, kinds and directions apart', () => {
     const stats = new PeerStats(() => {});
-    stats.callEnded('outgoing', 'request', 255, undefined, 1);
-    stats.callEnded('incoming', 'request', 255, 'UNKNOWN', 2);
-    stats.callEnded('outgoing', 'stream', 255, 'CANCELLED', 3);
-    stats.callEnded('incoming', 'stream', 255, 'CANCELLED', 4);
-    stats.callEnded('incoming', 'stream', 255, 'CANCELLED', 4);
-    stats.callEnded('outgoing', 'request', 0, undefined, 5);
+    stats.callsOf('outgoing', 'request', 255).ended(undefined, 1);
+    stats.callsOf('incoming', 'request', 255).ended('UNKNOWN', 2);
+    stats.callsOf('outgoing', 'stream', 255).ended('CANCELLED', 3);
+    const twice = stats.callsOf('incoming', 'stream', 255);
+    twice.ended('CANCELLED', 4);
+    twice.ended('CANCELLED', 4);
+    stats.callsOf('outgoing', 'request', 0).ended(undefined, 5);
     stats.dropped('late-answer');
     stats.frameSent(10);
     stats.frameReceived(20);

@@ -1,6 +1,6 @@
 import type { CallHandler, Mux } from '../../lib/mux/index.js';
 import { CREDIT_DELAY_MS } from '../../lib/mux/inbound.js';
-import { silentObserver, type MuxObserver } from '../../lib/observe/index.js';
+import { silentCalls, silentObserver, type CallDirection, type CallObserver, type MuxObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import type { Extension } from '../../lib/wire/index.js';
@@ -17,15 +17,17 @@ export const CAPACITIES: readonly number[] = [0, 1, 2, 3, 4, 32];
 const STREAM_PING_MS = 100;
 
 /** Calls opened and ended, per direction, as the observers are told. */
-class Balance implements Pick<MuxObserver, 'callOpened' | 'callEnded'> {
+class Balance {
   readonly open = { incoming: 0, outgoing: 0 };
 
-  callOpened(direction: 'incoming' | 'outgoing'): void {
-    this.open[direction]++;
-  }
-
-  callEnded(direction: 'incoming' | 'outgoing'): void {
-    if (--this.open[direction] < 0) throw new Error(`a call ended twice: ${direction}`);
+  callsOf(direction: CallDirection): CallObserver {
+    return {
+      ...silentCalls,
+      opened: () => void this.open[direction]++,
+      ended: () => {
+        if (--this.open[direction] < 0) throw new Error(`a call ended twice: ${direction}`);
+      },
+    };
   }
 }
 
@@ -65,8 +67,7 @@ export class CallWorld {
     };
     const observer = (side: Side): MuxObserver => ({
       ...silentObserver,
-      callOpened: (direction) => this.balance[side].callOpened(direction),
-      callEnded: (direction) => this.balance[side].callEnded(direction),
+      callsOf: (direction) => this.balance[side].callsOf(direction),
     });
     this.pair = muxPair({
       clock: this.clock,

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GridError } from '../../lib/errors/index.js';
 import type { CallerStream, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
-import { silentObserver } from '../../lib/observe/index.js';
+import { silentCalls, silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
@@ -151,7 +151,8 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
 
   it('is refused once the call is over, which ended once', async () => {
     const ends: unknown[] = [];
-    const observerB = { ...silentObserver, callEnded: (...[, kind, , code]: unknown[]) => void ends.push([kind, code]) };
+    const callsOf = (_: unknown, kind: string) => ({ ...silentCalls, ended: (code: unknown) => void ends.push([kind, code]) });
+    const observerB = { ...silentObserver, callsOf };
     pair = muxPair({ clock, handlersB: { 60: holding }, observerB });
     const call = pair.a.openRequest(init(), new Answer());
     await pair.settle();
