@@ -1,50 +1,33 @@
 import type { MuxId } from '../wire/index.js';
+import { BlockTable } from './block-table.js';
 
-/** Ids that differ in their last so many bits only stand in one block. */
-const BLOCK_BITS = 4;
-const BLOCK_CALLS = 2 ** BLOCK_BITS;
-const IN_BLOCK = BLOCK_CALLS - 1;
-
-/** Places of a new table; always a power of two. */
+/** Places for young calls at first; always a power of two. */
 const LEAST_PLACES = 16;
-/** Up to so many places are kept when the calls have gone: they come and go in bursts. */
-const KEPT_PLACES = 256;
-
-/** Calls with neighbouring ids. A peer that leaves gaps makes one for each of its calls: less than 200 bytes. */
-class Block<C> {
-  readonly calls: (C | undefined)[] = emptyPlaces(BLOCK_CALLS);
-  count = 0;
-
-  /** The least id that stands here. */
-  constructor(readonly base: MuxId) {}
-}
+/** The most: twice the calls of a busy connection. */
+const MOST_PLACES = 512;
+/** No call has this id. */
+const NONE = -1;
 
 /**
- * Calls by muxId, as a Map would keep them, had it not one fault: a Map that takes as many out as in makes itself a new
- * table now and then, the old one points to the new one, and so one old table that the garbage collector has moved to
- * the old generation keeps alive all that follow, with every call that they ever held, until the next full collection.
- *
- * Calls are opened one after the other, so those of the moment stand in a few young blocks, however many others there
- * are: in one large table beside 100,000 idle streams each look was a cache miss. The blocks are found by open
- * addressing, at most half full; each place is looked for from that of the block's hash on.
+ * Calls by muxId. Ids are counted up, so the calls of the moment differ in their last bits: these tell the place of each
+ * in an array that a processor keeps at hand, without a hash. A call whose place is wanted by a younger one moves to the
+ * blocks of the older ones, where those of the moment are not disturbed by however many others there are: in one large
+ * table beside 100,000 idle streams each look was a cache miss.
  */
 export class CallTable<C> {
-  private blocks: (Block<C> | undefined)[] = emptyPlaces(LEAST_PLACES);
-  private blockCount = 0;
-  /** Where the last call was added. It stays while it is empty: the next call stands there, too. */
-  private recent: Block<C> | undefined = undefined;
-  /** Where a call was looked for last: answers come in about the order of their calls. In the table, if any. */
-  private near: Block<C> | undefined = undefined;
-  private count = 0;
-  private readonly seed: number;
+  private young: (C | undefined)[] = filled(LEAST_PLACES, undefined);
+  /** Whose place it is, or was last: whatever has that id stands there, or is not in the table. */
+  private ids: number[] = filled(LEAST_PLACES, NONE);
+  private youngCount = 0;
+  private readonly older: BlockTable<C>;
 
   /** `chance` in [0, 1): the peer chooses its ids, and must not choose where they stand. */
   constructor(chance: number) {
-    this.seed = (chance * 2 ** 32) | 0;
+    this.older = new BlockTable(chance);
   }
 
   get size(): number {
-    return this.count;
+    return this.youngCount + this.older.size;
   }
 
   has(id: MuxId): boolean {
@@ -52,118 +35,82 @@ export class CallTable<C> {
   }
 
   get(id: MuxId): C | undefined {
-    const inBlock = placeInBlock(id);
-    return this.find(baseOf(id, inBlock))?.calls[inBlock];
+    if (typeof id === 'number') {
+      const place = id & (this.ids.length - 1);
+      if (this.ids[place] === id) return this.young[place];
+    }
+    return this.older.size === 0 ? undefined : this.older.get(id);
   }
 
+  /** Adds the call, or puts it in the place of the one that has this id. */
   set(id: MuxId, call: C): void {
-    const inBlock = placeInBlock(id);
-    const base = baseOf(id, inBlock);
-    const block = this.find(base) ?? this.add(base);
-    if (block !== this.recent) {
-      if (this.recent?.count === 0) this.remove(this.recent);
-      this.recent = block;
-    }
-    if (block.calls[inBlock] === undefined) {
-      block.count++;
-      this.count++;
-    }
-    block.calls[inBlock] = call;
+    if (typeof id === 'bigint') this.older.set(id, call);
+    else if (this.ids[id & (this.ids.length - 1)] === id) this.put(id, call);
+    else if (this.older.size > 0 && this.older.get(id) !== undefined) this.older.set(id, call);
+    else this.add(id, call);
   }
 
   delete(id: MuxId): void {
-    const inBlock = placeInBlock(id);
-    const block = this.find(baseOf(id, inBlock));
-    if (block?.calls[inBlock] === undefined) return;
-    block.calls[inBlock] = undefined;
-    this.count--;
-    if (--block.count === 0 && block !== this.recent) this.remove(block);
+    if (typeof id === 'number') {
+      const place = id & (this.ids.length - 1);
+      if (this.ids[place] === id) {
+        if (this.young[place] === undefined) return;
+        this.young[place] = undefined;
+        this.youngCount--;
+        return;
+      }
+    }
+    if (this.older.size > 0) this.older.delete(id);
   }
 
   /** Those that are in the table now: it may change meanwhile. By their ids, which is as they were opened. */
   values(): C[] {
-    const blocks = this.blocks.filter((block) => block !== undefined);
-    blocks.sort((a, b) => (a.base < b.base ? -1 : 1));
-    return blocks.flatMap(({ calls }) => calls.filter((call) => call !== undefined));
+    const entries = this.older.entries();
+    this.young.forEach((call, place) => {
+      if (call !== undefined) entries.push([this.ids[place]!, call]);
+    });
+    return entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, call]) => call);
   }
 
-  private find(base: MuxId): Block<C> | undefined {
-    if (this.recent?.base === base) return this.recent;
-    if (this.near?.base === base) return this.near;
-    const block = this.blocks[this.placeOf(base)];
-    this.near = block;
-    return block;
-  }
-
-  private add(base: MuxId): Block<C> {
-    if (2 * ++this.blockCount > this.blocks.length) this.resize(2 * this.blocks.length);
-    const block = new Block<C>(base);
-    this.blocks[this.placeOf(base)] = block;
-    return block;
-  }
-
-  private remove({ base }: Block<C>): void {
-    this.blockCount--;
-    if (this.near?.base === base) this.near = undefined;
-    this.empty(this.placeOf(base));
-    const { length } = this.blocks;
-    if (length > KEPT_PLACES && 16 * this.blockCount < length) this.resize(length / 2);
-  }
-
-  /** Where the block stands, or would. */
-  private placeOf(base: MuxId): number {
-    const { blocks } = this;
-    const mask = blocks.length - 1;
-    let place = this.hash(base) & mask;
-    for (let block = blocks[place]; block !== undefined && block.base !== base; block = blocks[place]) {
-      place = (place + 1) & mask;
+  private add(id: number, call: C): void {
+    let place = id & (this.ids.length - 1);
+    if (this.young[place] !== undefined && this.ids.length < MOST_PLACES && 4 * this.youngCount > this.ids.length) {
+      this.grow();
+      place = id & (this.ids.length - 1);
     }
-    return place;
-  }
-
-  /** Those behind an empty place move up, so that each is still found from its hash on without a gap. */
-  private empty(place: number): void {
-    const { blocks } = this;
-    const mask = blocks.length - 1;
-    let gap = place;
-    for (let next = (gap + 1) & mask; blocks[next] !== undefined; next = (next + 1) & mask) {
-      const home = this.hash(blocks[next]!.base) & mask;
-      // it may not stand before its home
-      if (((next - home) & mask) < ((next - gap) & mask)) continue;
-      blocks[gap] = blocks[next];
-      gap = next;
+    const old = this.young[place];
+    if (old !== undefined) {
+      this.older.set(this.ids[place]!, old);
+      this.young[place] = undefined;
+      this.youngCount--;
     }
-    blocks[gap] = undefined;
+    this.ids[place] = id;
+    this.put(id, call);
   }
 
-  private resize(places: number): void {
-    const { blocks } = this;
-    this.blocks = emptyPlaces(places);
-    for (const block of blocks) {
-      if (block !== undefined) this.blocks[this.placeOf(block.base)] = block;
-    }
+  /** Into the place that is its own. */
+  private put(id: number, call: C): void {
+    const place = id & (this.ids.length - 1);
+    if (this.young[place] === undefined) this.youngCount++;
+    this.young[place] = call;
   }
 
-  /** 32 bits of which each depends on all of the key but its place in the block, and on the seed. */
-  private hash(base: MuxId): number {
-    const low = typeof base === 'bigint' ? Number(BigInt.asUintN(32, base)) : base;
-    const high = typeof base === 'bigint' ? Number(base >> 32n) : base / 2 ** 32;
-    let mixed = Math.imul((low ^ this.seed) + Math.imul(high, 0x9e3779b1), 0x85ebca6b);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0xc2b2ae35);
-    return mixed ^ (mixed >>> 16);
+  /** Twice as many places: those of one place go apart. */
+  private grow(): void {
+    const { young, ids } = this;
+    this.young = filled(2 * ids.length, undefined);
+    this.ids = filled(2 * ids.length, NONE);
+    young.forEach((call, place) => {
+      const id = ids[place]!;
+      const now = id & (this.ids.length - 1);
+      this.young[now] = call;
+      this.ids[now] = id;
+    });
   }
 }
 
-function placeInBlock(id: MuxId): number {
-  return typeof id === 'bigint' ? Number(id & BigInt(IN_BLOCK)) : id & IN_BLOCK;
-}
-
-function baseOf(id: MuxId, inBlock: number): MuxId {
-  return typeof id === 'bigint' ? id - BigInt(inBlock) : id - inBlock;
-}
-
-function emptyPlaces(count: number): undefined[] {
-  const places: undefined[] = [];
-  while (places.length < count) places.push(undefined);
+function filled<T>(count: number, value: T): T[] {
+  const places: T[] = [];
+  while (places.length < count) places.push(value);
   return places;
 }

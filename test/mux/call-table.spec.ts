@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { BlockTable } from '../../lib/mux/block-table.js';
 import { CallTable } from '../../lib/mux/call-table.js';
 import type { MuxId } from '../../lib/wire/index.js';
 
@@ -13,7 +14,7 @@ const ids: fc.Arbitrary<MuxId> = fc.oneof(
   fc.bigInt({ min: 2n ** 64n - 20n, max: 2n ** 64n - 1n }),
 );
 
-/** In few blocks, so that these empty and fill again while others do. */
+/** In few blocks, so that these empty and fill again while others do; and of few places. */
 const sparseIds: fc.Arbitrary<MuxId> = fc
   .tuple(fc.constantFrom<MuxId>(0, 16, 32, 48, 2 ** 40, 2n ** 60n), fc.nat({ max: 2 }))
   .map(([base, place]) => (typeof base === 'bigint' ? base + BigInt(place) : base + place));
@@ -23,10 +24,16 @@ interface Step {
   readonly id: MuxId;
 }
 
-/** Does the same to a table and to a Map, and looks at each step that they agree. */
-function compare(steps: readonly Step[], chance: number): void {
-  const table = new CallTable<{ step: number }>(chance);
-  const model = new Map<MuxId, { step: number }>();
+interface Call {
+  readonly step: number;
+}
+
+/** What both tables can do. */
+type Table = Pick<CallTable<Call>, 'set' | 'get' | 'delete' | 'size'>;
+
+/** Does the same to a table and to a Map, and looks at each step that they agree; gives the Map. */
+function compare(table: Table, steps: readonly Step[]): Map<MuxId, Call> {
+  const model = new Map<MuxId, Call>();
   steps.forEach(({ does, id }, step) => {
     const call = { step };
     if (does === 'set') {
@@ -40,12 +47,12 @@ function compare(steps: readonly Step[], chance: number): void {
     }
     expect(table.size).toBe(model.size);
   });
-  for (const { id } of steps) {
-    expect(table.get(id)).toBe(model.get(id));
-    expect(table.has(id)).toBe(model.has(id));
-  }
-  const inOrder = [...model].toSorted(([a], [b]) => (a < b ? -1 : 1));
-  expect(table.values()).toEqual(inOrder.map(([, call]) => call));
+  for (const { id } of steps) expect(table.get(id)).toBe(model.get(id));
+  return model;
+}
+
+function inOrder(entries: Iterable<[MuxId, Call]>): [MuxId, Call][] {
+  return [...entries].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** The block that was looked at last goes, and its ids come back. */
@@ -68,7 +75,16 @@ describe('calls by muxId', () => {
     const chances = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
     // up to that length, and not some ten: short runs empty no block whose ids come back
     const steps = fc.array(step, { maxLength, size: 'max' });
-    fc.assert(fc.property(steps, chances, compare), { examples: [[GONE_AND_BACK, 0.5]] });
+    const sameAsAMap = (steps: readonly Step[], chance: number): void => {
+      const blocks = new BlockTable<Call>(chance);
+      const inBlocks = compare(blocks, steps);
+      expect(inOrder(blocks.entries())).toEqual(inOrder(inBlocks));
+      const table = new CallTable<Call>(chance);
+      const model = compare(table, steps);
+      for (const { id } of steps) expect(table.has(id)).toBe(model.has(id));
+      expect(table.values()).toEqual(inOrder(model).map(([, call]) => call));
+    };
+    fc.assert(fc.property(steps, chances, sameAsAMap), { examples: [[GONE_AND_BACK, 0.5]] });
   });
 
   it('100,000 come and go, next to each other', () => {
@@ -91,5 +107,22 @@ describe('calls by muxId', () => {
     // the one that was added last may be added again
     table.set(160_000, 1);
     expect([table.get(160_000), table.values()]).toEqual([1, [1]]);
+  });
+
+  it('one that lasts makes way for younger ones of its place, and is found and replaced all the same', () => {
+    const table = new CallTable<string>(0.5);
+    table.set(1, 'lasts');
+    for (let id = 2; id <= 5_000; id++) {
+      table.set(id, 'passes');
+      if (id > 3) table.delete(id - 2);
+    }
+    expect([table.get(1), table.get(3), table.size]).toEqual(['lasts', undefined, 3]);
+    table.set(1, 'replaced');
+    expect([table.values(), table.size]).toEqual([['replaced', 'passes', 'passes'], 3]);
+    table.delete(1);
+    expect([table.get(1), table.has(1), table.size]).toEqual([undefined, false, 2]);
+    // its id may come back
+    table.set(1, 'again');
+    expect([table.get(1), table.size]).toEqual(['again', 3]);
   });
 });
