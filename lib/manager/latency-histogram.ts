@@ -21,10 +21,16 @@ const PER_DECADE = 10;
 const FIRST_MS = 0.01;
 const BOUNDS_MS = Array.from({ length: 96 }, (_, bucket) => FIRST_MS * 10 ** (bucket / PER_DECADE));
 const LAST = BOUNDS_MS.length;
-/** By the bits of a duration in steps of `FIRST_MS`, rounded down: the bucket of the shortest one with so many. */
-const FIRST_BUCKETS = Uint8Array.from({ length: 33 }, (_, bits) => (bits === 0 ? 0 : bucketOf(2 ** (bits - 1) * FIRST_MS, 0)));
-/** What has more bits than 32 such steps is past all bounds. */
-const LONGEST_MS = 2 ** 32 * FIRST_MS;
+/**
+ * Durations are looked up by their first `TOP_BITS` bits and how many follow, in steps so small that the shortest bucket
+ * has more than one of them. Of two durations with the same ones the longer is at most a seventh longer: at most one
+ * bound lies between them.
+ */
+const STEPS_PER_MS = 1_600;
+const TOP_BITS = 4;
+const LOOKED_UP_MS = 2 ** 31 / STEPS_PER_MS;
+/** The bucket of the shortest duration of each such group. */
+const FIRST_BUCKETS = Uint8Array.from({ length: groupOf(2 ** 31 - 1) + 1 }, (_, group) => bucketOf(shortestOf(group)));
 
 /** Counts durations in buckets of growing width; adding costs a few comparisons and no memory. */
 export class LatencyHistogram {
@@ -37,8 +43,8 @@ export class LatencyHistogram {
     this.count++;
     this.totalMs += ms;
     if (ms > this.maxMs) this.maxMs = ms;
-    const bits = 32 - Math.clz32(Math.max(0, ms) / FIRST_MS);
-    this.buckets[ms < LONGEST_MS ? bucketOf(ms, FIRST_BUCKETS[bits]!) : LAST]!++;
+    const bucket = ms < LOOKED_UP_MS ? FIRST_BUCKETS[groupOf(ms * STEPS_PER_MS)]! : bucketOf(ms);
+    this.buckets[ms > BOUNDS_MS[bucket]! ? bucket + 1 : bucket]!++;
   }
 
   summary(): LatencySummary {
@@ -71,9 +77,20 @@ export class LatencyHistogram {
   }
 }
 
-/** The bucket of a duration, looked for from one that is not behind it; of each power of two there are three or four. */
-function bucketOf(ms: number, from: number): number {
-  let bucket = from;
-  while (bucket < LAST && ms > BOUNDS_MS[bucket]!) bucket++;
-  return bucket;
+function bucketOf(ms: number): number {
+  const bucket = BOUNDS_MS.findIndex((bound) => ms <= bound);
+  return bucket < 0 ? LAST : bucket;
+}
+
+/** Of a number of steps below 2^31: those with few bits are groups of their own. */
+function groupOf(steps: number): number {
+  const whole = Math.max(0, steps) | 0;
+  const more = Math.max(0, 32 - TOP_BITS - Math.clz32(whole));
+  return (more << (TOP_BITS - 1)) + (whole >>> more);
+}
+
+/** The shortest duration of a group, in milliseconds. */
+function shortestOf(group: number): number {
+  const more = Math.max(0, (group >>> (TOP_BITS - 1)) - 1);
+  return ((group - (more << (TOP_BITS - 1))) * 2 ** more) / STEPS_PER_MS;
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { LatencyHistogram } from '../../lib/manager/latency-histogram.js';
 import { PeerStats } from '../../lib/manager/peer-stats.js';
 import { Refusals } from '../../lib/manager/refusals.js';
@@ -41,6 +42,25 @@ describe('latency', () => {
     }
     expect(counted).toBe(added.length);
     expect(buckets.map(({ upToMs }) => upToMs)).toContain(1);
+  });
+
+  it('of one call stands in the shortest bucket that holds it, at each bound and between', () => {
+    const bounds = Array.from({ length: 96 }, (_, bucket) => 0.01 * 10 ** (bucket / 10));
+    const bucketOf = (ms: number): number => {
+      const histogram = new LatencyHistogram();
+      histogram.add(ms);
+      return histogram.summary().buckets[0]!.upToMs;
+    };
+    for (const bound of bounds) {
+      const next = bounds.find((other) => other > bound) ?? Infinity;
+      const around = [bound * (1 - Number.EPSILON), bound, bound * (1 + 2 * Number.EPSILON)];
+      expect([bound, ...around.map(bucketOf)]).toEqual([bound, bound, bound, next]);
+    }
+    const durations = fc.double({ min: -1, max: 17, noNaN: true }).map((power) => 10 ** power - 0.1);
+    fc.assert(
+      fc.property(durations, (ms) => bucketOf(ms) === (bounds.find((bound) => ms <= bound) ?? Infinity)),
+      { numRuns: 5_000 },
+    );
   });
 });
 
