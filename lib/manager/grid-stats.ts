@@ -17,6 +17,8 @@ export interface OpenCalls {
 export interface PeerStatus extends PeerCounts, OpenCalls {
   /** Origin of the host. */
   readonly host: string;
+  /** This host dials the peer; false: the peer dials. The two names decide (wire spec §1). */
+  readonly dials: boolean;
   readonly state: PeerState;
   /** Messages waiting to be written. */
   readonly queued: number;
@@ -41,6 +43,7 @@ export function statusOf(link: PeerLink): PeerStatus {
   const { connection } = link;
   return {
     host: link.peer,
+    dials: link.dials,
     state: link.state,
     ...openCalls(connection?.mux, connection?.mux),
     running: link.load.running,

@@ -183,5 +183,6 @@ describe('connecting', () => {
     expect([there.framesIn, there.bytesIn]).toEqual([here.framesOut, here.bytesOut]);
     expect([here.framesIn, here.bytesIn]).toEqual([there.framesOut, there.bytesOut]);
     expect(here.lastPingMs).toBeGreaterThanOrEqual(0);
+    expect([here.dials, there.dials]).toEqual([true, false]);
   });
 });
