@@ -177,7 +177,7 @@ export class Connection implements FrameListener {
     try {
       if (frame.length > this.ports.limits.frameBytes) throw frameTooBig(frame.length, this.ports.limits.frameBytes);
       const cameAt = this.ports.clock.now();
-      this.mux.beginFrame();
+      this.mux.beginFrame(cameAt);
       for (const message of decodeFrame(frame, this.rules)) {
         if (message.muxId === CONNECTION_MUX_ID) this.handleOwn(message);
         else this.mux.receive(message, cameAt);

@@ -43,7 +43,6 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
 
   private readonly sender: CallerSender;
   private readonly received = new Sequence();
-  private readonly openedAt: number;
   /** Undefined as long as nobody asks for one that was closed from the start. */
   private inputHalf: Outbound | undefined = undefined;
   /** Pings whose turn came since the last sign of life; not milliseconds: who slept did not hear what came meanwhile. */
@@ -60,9 +59,9 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     readonly handler: number,
     private readonly inCapacity: number,
     outCapacity: number | undefined,
+    private readonly openedAt: number,
   ) {
     super();
-    this.openedAt = ports.clock.now();
     this.sender = new CallerSender(ports, muxId, this);
     this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, this.sender);
     this.observer = ports.observer.callsOf('outgoing', 'stream', handler);
@@ -71,7 +70,8 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
 
   /** @internal */
   static open(ports: OutgoingPorts, muxId: MuxId, init: StreamInit, metadata: Metadata | undefined): CallerStream {
-    const stream = new CallerStream(ports, muxId, init.handler, init.inCapacity ?? 0, init.outCapacity);
+    const { handler, inCapacity = 0, outCapacity } = init;
+    const stream = new CallerStream(ports, muxId, handler, inCapacity, outCapacity, ports.clock.now());
     if (init.payload) stream.observer.sent(init.payload.length);
     const flags = (init.input ? 0 : Flag.Eof) | (init.payload?.length === 0 ? Flag.PayloadIsZero : 0);
     const deadlineMs = wireDeadline(init.timeoutMs);
@@ -93,8 +93,9 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     handler: number,
     timeoutMs: number | undefined,
     position: number,
+    openedAt: number,
   ): CallerStream {
-    const stream = new CallerStream(ports, muxId, handler, 0, undefined);
+    const stream = new CallerStream(ports, muxId, handler, 0, undefined, openedAt);
     stream.position = position;
     stream.sender.opened(position);
     stream.watchTime(timeoutMs);

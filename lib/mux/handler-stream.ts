@@ -108,8 +108,9 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     subroute: string | undefined,
     callee: CallHandler,
     deadlineAt: number | undefined,
+    now: number,
   ): HandlerStream {
-    return new HandlerStream(ports, opening, openingBytes, subroute, callee, deadlineAt, 0, ports.clock.now());
+    return new HandlerStream(ports, opening, openingBytes, subroute, callee, deadlineAt, 0, now);
   }
 
   /**

@@ -60,8 +60,8 @@ export class IncomingCalls {
   }
 
   /** From now on no timer is set: many streams end before `release`. */
-  hold(): void {
-    this.ports.silence.hold();
+  hold(now: number): void {
+    this.ports.silence.hold(now);
   }
 
   release(): void {

@@ -144,8 +144,10 @@ export class IncomingRequest implements IncomingCall, Deadline {
     if (refusal) throw refusal;
     this.ports.deadlines.remove(this);
     this.state = ENDED;
-    this.observer.ended(undefined, this.ports.clock.now() - this.openedAt);
-    const stream = HandlerStream.upgraded(this.ports, this, this.openingBytes, this.subroute, this.callee, this.deadlineAt);
+    const { ports, openingBytes, subroute, callee, deadlineAt } = this;
+    const now = ports.clock.now();
+    this.observer.ended(undefined, now - this.openedAt);
+    const stream = HandlerStream.upgraded(ports, this, openingBytes, subroute, callee, deadlineAt, now);
     this.countEnd();
     this.ports.replace(this.muxId, stream);
     stream.acknowledge();

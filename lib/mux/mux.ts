@@ -112,12 +112,12 @@ export class Mux {
     return this.ours.openStream(init);
   }
 
-  /** The messages of one frame are received next. Calls that begin and end in it ask for no timer. */
-  beginFrame(): void {
-    this.owing.hold();
+  /** The messages of one frame are received next, which came then. Calls that begin and end in it ask for no timer. */
+  beginFrame(cameAt: number): void {
+    this.owing.hold(cameAt);
     this.deadlines.hold();
-    this.ours.hold();
-    this.theirs.hold();
+    this.ours.hold(cameAt);
+    this.theirs.hold(cameAt);
   }
 
   endFrame(): void {

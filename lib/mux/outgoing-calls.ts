@@ -33,8 +33,8 @@ export class OutgoingCalls {
   }
 
   /** From now on no timer is set: streams that an answer begins often end before `release`. */
-  hold(): void {
-    this.ports.pings.hold();
+  hold(now: number): void {
+    this.ports.pings.hold(now);
   }
 
   release(): void {

@@ -126,7 +126,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     this.ports.deadlines.remove(this);
     this.observer.ended(undefined, cameAt - this.openedAt);
     const left = this.timeoutMs === undefined ? undefined : Math.max(0, this.openedAt + this.timeoutMs - cameAt);
-    const stream = CallerStream.upgraded(this.ports, this.muxId, this.handler, left, this.position);
+    const stream = CallerStream.upgraded(this.ports, this.muxId, this.handler, left, this.position, cameAt);
     this.ports.replace(this.muxId, stream);
     this.listener.onStream?.(stream);
     stream.receive(ack, cameAt);

@@ -30,7 +30,8 @@ export class Rota<T extends Turn> {
   /** What was due by then has been put off already. */
   private putOffAt = -Infinity;
   private firing = false;
-  private held = false;
+  /** The present while no timer is set. */
+  private heldAt: number | undefined = undefined;
 
   constructor(
     private readonly clock: Clock,
@@ -38,15 +39,15 @@ export class Rota<T extends Turn> {
     private readonly onDue: (item: T) => void,
   ) {}
 
-  /** Puts the item in, or back to the end: it falls due `delayMs` from now, which is the clock's unless it is given. */
-  add(item: T, now = this.clock.now()): void {
+  /** Puts the item in, or back to the end: it falls due `delayMs` from now, which is the clock's unless it is known. */
+  add(item: T, now = this.heldAt ?? this.clock.now()): void {
     this.unlink(item);
     item.turnAt = now + this.delayMs;
     item.earlier = this.last;
     if (this.last) this.last.later = item;
     else this.first = item;
     this.last = item;
-    if (!this.timer && !this.held) this.arm(now);
+    if (!this.timer && this.heldAt === undefined) this.arm(now);
   }
 
   remove(item: T): void {
@@ -54,13 +55,13 @@ export class Rota<T extends Turn> {
     if (!this.first) this.stop();
   }
 
-  /** From now on no timer is set: much of what is put in leaves again before `release`. */
-  hold(): void {
-    this.held = true;
+  /** From now on, and all of that is now, no timer is set: much of what is put in leaves again before `release`. */
+  hold(now: number): void {
+    this.heldAt = now;
   }
 
   release(): void {
-    this.held = false;
+    this.heldAt = undefined;
     if (this.first && !this.timer) this.arm(this.clock.now());
   }
 

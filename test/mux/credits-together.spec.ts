@@ -65,7 +65,7 @@ describe('credits that go back together', () => {
     const call = await open(64);
     call.output.onReady = () => void call.output.take();
     const { timers } = clock;
-    pair.a.beginFrame();
+    pair.a.beginFrame(clock.now());
     await sendOutput(5);
     expect(clock.timers).toBe(timers);
     pair.a.endFrame();

@@ -16,7 +16,7 @@ describe('the timers of calls that a frame brings', () => {
   /** What `b` receives in these is one frame. */
   const frame = async (): Promise<number> => {
     const { timers } = clock;
-    pair.b.beginFrame();
+    pair.b.beginFrame(clock.now());
     await pair.settle();
     const set = clock.timers - timers;
     pair.b.endFrame();
@@ -78,7 +78,7 @@ describe('the timers of calls that a frame brings', () => {
   it('nothing is left of a connection that ends in the middle of the frame', async () => {
     pair.a.openRequest({ ...init(61), timeoutMs: 200 }, nobody);
     pair.a.openStream(init(62));
-    pair.b.beginFrame();
+    pair.b.beginFrame(clock.now());
     await pair.settle();
     pair.cut();
     expect([aborted, clock.timers]).toEqual([['UNAVAILABLE@0', 'UNAVAILABLE@0'], 0]);
@@ -88,7 +88,7 @@ describe('the timers of calls that a frame brings', () => {
     const streams: CallerStream[] = [];
     const idle = clock.timers;
     pair.a.openRequest(init(62), { ...nobody, onStream: (answer) => streams.push(answer) });
-    pair.a.beginFrame();
+    pair.a.beginFrame(clock.now());
     // the other end's timers are its own affair
     expect([await frame(), streams.length]).toEqual([0, 1]);
     pair.a.endFrame();
@@ -107,7 +107,7 @@ describe('the timers of calls that a frame brings', () => {
     pair.a.openRequest({ ...init(61), timeoutMs: 200 }, nobody);
     pair.a.openStream({ ...init(62), timeoutMs: 200 });
     const before = clock.timers;
-    pair.b.beginFrame();
+    pair.b.beginFrame(clock.now());
     await pair.settle();
     for (const end of ended.splice(0)) end();
     pair.b.endFrame();

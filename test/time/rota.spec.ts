@@ -51,7 +51,7 @@ describe('a round of things with the same delay', () => {
   });
 
   it('while it is held no timer is set: what is still there afterwards gets one, and falls due at its time', () => {
-    rota.hold();
+    rota.hold(clock.now());
     rota.add(a);
     rota.add(b);
     expect(clock.timers).toBe(0);
@@ -61,11 +61,25 @@ describe('a round of things with the same delay', () => {
     expect(clock.timers).toBe(1);
     clock.advance(70);
     expect(due).toEqual(['b@100']);
-    rota.hold();
+    rota.hold(clock.now());
     rota.add(a);
     rota.remove(a);
     rota.release();
     expect(clock.timers).toBe(0);
+  });
+
+  it('while it is held all that is put in counts from when that began', () => {
+    rota.hold(clock.now());
+    clock.advance(30);
+    rota.add(a);
+    rota.release();
+    clock.advance(69);
+    expect(due).toEqual([]);
+    clock.advance(1);
+    expect(due).toEqual(['a@100']);
+    rota.add(a);
+    clock.advance(100);
+    expect(due).toEqual(['a@100', 'a@200']);
   });
 
   it('what was removed never falls due, and the last one stops the timer', () => {
