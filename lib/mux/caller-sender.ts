@@ -10,6 +10,7 @@ import { Sequence } from './sequence.js';
 
 /** What the sending of a stream tells the stream itself. */
 export interface CallerSenderOwner {
+  /** @internal */
   readonly observer: CallObserver;
   /** A payload may not be sent: the stream ends with this. */
   cancel(error: GridError): void;

@@ -11,6 +11,7 @@ import { Sequence } from './sequence.js';
 
 /** What the sending of a stream tells the stream itself. */
 export interface SenderOwner {
+  /** @internal */
   readonly observer: CallObserver;
   /** Messages to the handler that may be unacknowledged. @internal */
   readonly inCapacity: number;
