@@ -55,8 +55,8 @@ export interface StreamOptions<In = unknown> extends CallOptions {
 /**
  * Looks at the options before anything of the call is made; gives the milliseconds that it has, undefined where
  * neither the options nor the parent bound it.
- * @throws GridError with `notSent`: INVALID_ARGUMENT for what is no time or no signal, DEADLINE_EXCEEDED where less than
- * 1 ms is left, CANCELLED where a signal is aborted already.
+ * @throws GridError with `notSent`: INVALID_ARGUMENT for what is no time or no signal, DEADLINE_EXCEEDED where less
+ * than 1 ms is left, CANCELLED where a signal is aborted already.
  */
 export function checkOptions(options: CallOptions, clock: Clock): number | undefined {
   const left = timeLeft(options, clock);

@@ -26,8 +26,8 @@ export function decodeOptional(codec: Codec, payload: Uint8Array | undefined): u
 const EMPTY = new Uint8Array(0);
 
 /**
- * Payloads as they are. Takes any Uint8Array; gives a Buffer, hardly ever copied: a view of the received memory. A small
- * one keeps up to 64 KiB alive: copy it if you keep it, and never use or transfer its `buffer`, which holds more.
+ * Payloads as they are. Takes any Uint8Array; gives a Buffer, hardly ever copied: a view of the received memory. A
+ * small one keeps up to 64 KiB alive: copy it if you keep it, and never use or transfer its `buffer`, which holds more.
  */
 export function bytes(): Codec<Uint8Array> {
   return BYTES;

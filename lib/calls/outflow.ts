@@ -103,8 +103,8 @@ export class Outflow implements Sink {
   }
 
   /**
-   * For `onFail`: false where all code of the source has ended; else `ended` is called once it has, which for a generator
-   * that was broken off is when its cleanup is done.
+   * For `onFail`: false where all code of the source has ended; else `ended` is called once it has, which for a
+   * generator that was broken off is when its cleanup is done.
    */
   awaitSource(ended: () => void): boolean {
     if (this.stopping) this.onStopped = ended;

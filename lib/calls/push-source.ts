@@ -120,8 +120,8 @@ function unsubscribe(subscription: Values | undefined): void {
 }
 
 /**
- * What an Observable pushes, and the subscription to it in one: so an endless synchronous Observable can be closed, which
- * ends before `subscribe` returns only then, and an idle stream costs one object.
+ * What an Observable pushes, and the subscription to it in one: so an endless synchronous Observable can be closed,
+ * which ends before `subscribe` returns only then, and an idle stream costs one object.
  */
 class Values extends Subscriber<unknown> {
   constructor(private readonly source: PushSource) {

@@ -161,7 +161,9 @@ export class RequestAnswer implements Sink {
     });
   }
 
-  /** Fails the call, whose source may run on. The caller need not wait for the cleanup of the handler, its place has to. */
+  /**
+   * Fails the call, whose source may run on. The caller need not wait for the cleanup of the handler, its place has to.
+   */
   private breakOff(error: GridError, metadata?: Metadata): void {
     this.close();
     const ended = this.call.answerEarly(error, metadata);

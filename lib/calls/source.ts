@@ -7,8 +7,8 @@ export interface Sink {
   /** The last call, unless the source was stopped. */
   end(): void;
   /**
-   * The last call, unless the source was stopped: what the source threw. Some of its code may run on; the sink stops it,
-   * which tells when it has ended.
+   * The last call, unless the source was stopped: what the source threw. Some of its code may run on; the sink stops
+   * it, which tells when it has ended.
    */
   fail(thrown: unknown): void;
 }

@@ -2,10 +2,10 @@ import type { Frame } from '../wire/index.js';
 
 /**
  * A two-way socket of whole binary messages: a WebSocket, one end of an in-memory pair, or what a custom `dialer`
- * brings. It is open when it is handed over. None of its methods throws, and nothing is delivered to the listener inside
- * `send`: who sends is not ready for the answer. With a socket that the application brings the grid bears both: what
- * comes inside `send` is taken when that has returned, a `send` that throws ends the connection, a `close` that throws is
- * followed by `terminate`, and a socket whose `terminate` throws counts as closed.
+ * brings. It is open when it is handed over. None of its methods throws, and nothing is delivered to the listener
+ * inside `send`: who sends is not ready for the answer. With a socket that the application brings the grid bears both:
+ * what comes inside `send` is taken when that has returned, a `send` that throws ends the connection, a `close` that
+ * throws is followed by `terminate`, and a socket whose `terminate` throws counts as closed.
  */
 export interface MessageSocket {
   /** For logs: address of the other end, as far as known. */

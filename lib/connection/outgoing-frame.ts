@@ -12,8 +12,8 @@ import type { Slab } from './slab.js';
 import { WS_HEADER_MAX } from './ws-header.js';
 
 /**
- * The largest Merged that we send: half of what the smallest `Max` of a peer allows. Two of them fit what Node reads from
- * a socket at a time, so that most arrive in one piece and need not be put together from two.
+ * The largest Merged that we send: half of what the smallest `Max` of a peer allows. Two of them fit what Node reads
+ * from a socket at a time, so that most arrive in one piece and need not be put together from two.
  */
 const MERGED_BYTES = LEAST_MAX / 2;
 

@@ -47,14 +47,14 @@ interface NodeHandle {
 }
 
 /**
- * From now on what a socket of Node reads goes to `take`, in memory that is its taker's, and not into the socket's stream.
- * `take` gives false where nothing more shall be read until the stream asks for it, as `push` does. `room`, where it is
- * given, may tell of other memory to be read into next.
+ * From now on what a socket of Node reads goes to `take`, in memory that is its taker's, and not into the socket's
+ * stream. `take` gives false where nothing more shall be read until the stream asks for it, as `push` does. `room`,
+ * where it is given, may tell of other memory to be read into next.
  *
  * Node itself asks for 64 KiB for each read, then for as much as has come, fills that with zeros and copies. Its option
- * `onread` spares all of that, a sixth of what a busy connection costs; but sockets that come from an HTTP request or server
- * were made without it. So what it sets is set here: three symbols that each socket has, null while they are not used.
- * False: this Node, or this stream, does not know them; nothing happened.
+ * `onread` spares all of that, a sixth of what a busy connection costs; but sockets that come from an HTTP request or
+ * server were made without it. So what it sets is set here: three symbols that each socket has, null while they are not
+ * used. False: this Node, or this stream, does not know them; nothing happened.
  */
 export function readInOwnMemory(
   stream: Duplex,

@@ -16,12 +16,14 @@ const IN_FLIGHT_BYTES = 256 * 1024;
 /** The most messages that the second frame of a turn takes; each later one takes twice as many as the one before. */
 const FIRST_BATCH = 16;
 
-/** The fewest. So many also leave when a received frame was handled; for fewer a system call costs more than it gains. */
+/**
+ * The fewest. So many also leave when a received frame was handled; for fewer a system call costs more than it gains.
+ */
 const LEAST_BATCH = 4;
 
 /**
- * Messages of a turn from which on it is a busy one: both ends have enough to do, and the next turn saves system calls by
- * full frames behind its first message.
+ * Messages of a turn from which on it is a busy one: both ends have enough to do, and the next turn saves system calls
+ * by full frames behind its first message.
  */
 const BUSY_TURN = 96;
 
@@ -39,9 +41,9 @@ export interface WriteQueuePorts {
 
 /**
  * Turns messages into frames in the order in which they come. The first message of a turn of the event loop is written
- * at once; those that follow in the same turn are merged into growing frames, the rest of them when the frame is handled
- * that led to them, or when the turn is over. While the socket has enough to write, frames fill up and wait, and urgent
- * messages overtake them: those that say what they come after, when all of that was handed over.
+ * at once; those that follow in the same turn are merged into growing frames, the rest of them when the frame is
+ * handled that led to them, or when the turn is over. While the socket has enough to write, frames fill up and wait,
+ * and urgent messages overtake them: those that say what they come after, when all of that was handed over.
  */
 export class WriteQueue implements Outbox {
   private readonly bulk: Lane;
@@ -180,8 +182,9 @@ export class WriteQueue implements Outbox {
   }
 
   /**
-   * The batch of the turn that follows one of so many messages. Where few calls are open, all of their answers come in one
-   * turn, and all that follow them would go in one: each end would wait while the other works. So half of them go first.
+   * The batch of the turn that follows one of so many messages. Where few calls are open, all of their answers come in
+   * one turn, and all that follow them would go in one: each end would wait while the other works. So half of them go
+   * first.
    */
   private batchAfter(messages: number): number {
     if (messages >= BUSY_TURN) return Infinity;

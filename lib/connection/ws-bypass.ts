@@ -53,7 +53,9 @@ export class WsBypass {
 
   private readonly read = (piece: Buffer): void => this.reader.read(piece);
 
-  /** What waits in a paused stream that closes `ws` takes out itself, and would read the inside of a frame as frames. */
+  /**
+   * What waits in a paused stream that closes `ws` takes out itself, and would read the inside of a frame as frames.
+   */
   private readonly readLast = (): void => {
     const { stream } = this.below;
     if (stream.readableLength > 0) this.reader.read(stream.read(stream.readableLength) as Buffer);

@@ -28,9 +28,9 @@ export interface WsReaderPorts {
 
 /**
  * Takes the binary frames out of what comes from the network, as views of it. `ws` itself makes several Buffers for
- * each frame, joins one that came in pieces, and passes each piece through a stream of its own, which stops and restarts
- * the socket. It reads pings and pongs, and everything from the first frame on that is neither one of them nor binary and
- * whole: fragments, a goodbye, and whatever breaks a rule.
+ * each frame, joins one that came in pieces, and passes each piece through a stream of its own, which stops and
+ * restarts the socket. It reads pings and pongs, and everything from the first frame on that is neither one of them nor
+ * binary and whole: fragments, a goodbye, and whatever breaks a rule.
  */
 export class WsReader {
   /** The start of a frame of which too little has come to read its header. */

@@ -122,9 +122,9 @@ export class GridManager {
   }
 
   /**
-   * Registers a handler; the returned function removes it. A contract decides its kind, capacities, codec and schemas; a
-   * pattern is a request and a stream, whichever the caller asks for, unless `options.kind` says so. `P` is the handler's
-   * word for what comes, not checked.
+   * Registers a handler; the returned function removes it. A contract decides its kind, capacities, codec and schemas;
+   * a pattern is a request and a stream, whichever the caller asks for, unless `options.kind` says so. `P` is the
+   * handler's word for what comes, not checked.
    * @throws GridError INVALID_ARGUMENT (handler ID), ALREADY_EXISTS (a second handler for it).
    */
   handle<P = unknown>(
@@ -229,7 +229,8 @@ export class GridManager {
   /**
    * The secret is rotated: asks the function that stands in `auth.secret` again, for all handshakes from now on.
    * Connections that stand stay. Where its answer cannot be used, the secrets before stay: that is logged, too.
-   * @throws GridError INVALID_ARGUMENT, FAILED_PRECONDITION where `auth.secret` is no function, or what the function threw.
+   * @throws GridError INVALID_ARGUMENT, FAILED_PRECONDITION where `auth.secret` is no function, or what the function
+   * threw.
    */
   reloadSecret(): void {
     this.renewal.secret();
@@ -240,8 +241,8 @@ export class GridManager {
   }
 
   /**
-   * Ends the grid, once and for good: new calls of others are refused, running handlers get `drainTimeoutMs`, then every
-   * connection is closed with 1001. When it resolves, no socket, timer or listener of the grid is left.
+   * Ends the grid, once and for good: new calls of others are refused, running handlers get `drainTimeoutMs`, then
+   * every connection is closed with 1001. When it resolves, no socket, timer or listener of the grid is left.
    */
   close(): Promise<void> {
     this.closed ??= this.end();

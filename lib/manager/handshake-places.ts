@@ -4,9 +4,9 @@ interface Place {
 }
 
 /**
- * Places for sockets that are on their way in, shared fairly: while all are taken, whoever asks gets the oldest place of
- * the claimant that has most of them, as long as it has fewer itself. Who opens sockets and says nothing only gets in
- * its own way.
+ * Places for sockets that are on their way in, shared fairly: while all are taken, whoever asks gets the oldest place
+ * of the claimant that has most of them, as long as it has fewer itself. Who opens sockets and says nothing only gets
+ * in its own way.
  */
 export class HandshakePlaces {
   private readonly taken = new Map<string, Set<Place>>();

@@ -12,8 +12,9 @@ export class Inquiry {
   constructor(private readonly clock: Clock) {}
 
   /**
-   * What the function gives. Rejects with what it throws, with DEADLINE_EXCEEDED that names the option when it has given
-   * nothing by `ANSWER_MS`, and with FAILED_PRECONDITION when the grid is closed meanwhile: what comes then is dropped.
+   * What the function gives. Rejects with what it throws, with DEADLINE_EXCEEDED that names the option when it has
+   * given nothing by `ANSWER_MS`, and with FAILED_PRECONDITION when the grid is closed meanwhile: what comes then is
+   * dropped.
    */
   async ask<T>(option: string, give: () => T | Promise<T>): Promise<T> {
     const late = (): GridError =>

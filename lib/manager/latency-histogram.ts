@@ -22,9 +22,9 @@ const FIRST_MS = 0.01;
 const BOUNDS_MS = Array.from({ length: 96 }, (_, bucket) => FIRST_MS * 10 ** (bucket / PER_DECADE));
 const LAST = BOUNDS_MS.length;
 /**
- * Durations are looked up by their first `TOP_BITS` bits and how many follow, in steps so small that the shortest bucket
- * has more than one of them. Of two durations with the same ones the longer is at most a seventh longer: at most one
- * bound lies between them.
+ * Durations are looked up by their first `TOP_BITS` bits and how many follow, in steps so small that the shortest
+ * bucket has more than one of them. Of two durations with the same ones the longer is at most a seventh longer: at most
+ * one bound lies between them.
  */
 const STEPS_PER_MS = 1_600;
 const TOP_BITS = 4;

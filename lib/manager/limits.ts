@@ -9,8 +9,8 @@ export interface GridLimits {
   /** Messages in one merged frame: 10,000. Past it: close 1002. */
   readonly frameMessages: number;
   /**
-   * Streams of the peer that are open or whose handler has not really ended yet, those of former connections too: 10,000.
-   * Past it they are refused: RESOURCE_EXHAUSTED with `notSent`.
+   * Streams of the peer that are open or whose handler has not really ended yet, those of former connections too:
+   * 10,000. Past it they are refused: RESOURCE_EXHAUSTED with `notSent`.
    */
   readonly openStreams: number;
   /**
@@ -36,8 +36,8 @@ export interface GridLimits {
   /** Milliseconds from an open socket to the end of the handshake: 5,000. Past it the socket is closed. */
   readonly handshakeMs: number;
   /**
-   * Incoming sockets, of all peers together, whose handshake is not over: 128, and as many whose token is looked at; they
-   * are shared fairly. Past it: 503.
+   * Incoming sockets, of all peers together, whose handshake is not over: 128, and as many whose token is looked at;
+   * they are shared fairly. Past it: 503.
    */
   readonly pendingHandshakes: number;
   /** Refusals per minute of one address and claimed host: 60. Past it: 429 without looking further. */
@@ -47,8 +47,8 @@ export interface GridLimits {
   /** Cancels per second of calls just opened: 10,000. Past it: close 1008. */
   readonly cancelsPerSecond: number;
   /**
-   * Largest metadata of a call in bytes, as encoded, either way: 8 KiB, and no more than that. Sending: INVALID_ARGUMENT
-   * with `notSent`. Received: RESOURCE_EXHAUSTED, the handler never runs.
+   * Largest metadata of a call in bytes, as encoded, either way: 8 KiB, and no more than that. Sending:
+   * INVALID_ARGUMENT with `notSent`. Received: RESOURCE_EXHAUSTED, the handler never runs.
    */
   readonly metadataBytes: number;
   /** Largest error text in bytes that is sent: 4 KiB. Longer ones are cut. */

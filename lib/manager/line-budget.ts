@@ -4,15 +4,17 @@ const HOUR_MS = 60 * 60 * 1_000;
 /** So much of what another host said stands in a line. */
 const MOST_CHARS = 512;
 
-/** Text of another host as a part of one line: it may hold neither line breaks nor what a terminal takes for a command. */
+/**
+ * Text of another host as a part of one line: it may hold neither line breaks nor what a terminal takes for a command.
+ */
 export function inOneLine(text: string): string {
   const line = text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
   return line.length > MOST_CHARS ? `${line.slice(0, MOST_CHARS)}…` : line;
 }
 
 /**
- * Lets so many lines about one thing through in an hour, and says when it lets no more: what comes and goes all the time
- * must not fill a log.
+ * Lets so many lines about one thing through in an hour, and says when it lets no more: what comes and goes all the
+ * time must not fill a log.
  */
 export class LineBudget {
   private readonly hour: Window;

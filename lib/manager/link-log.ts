@@ -15,8 +15,8 @@ export function isRefusal(error: GridError): boolean {
 
 /**
  * What is logged of one peer. A peer that is down makes a constant number of lines however often it is dialed: one when
- * it is lost (or at the second failure where it never was there), one with the reason of a refusal, then one an hour; and
- * one when it is back. One that comes and goes all the time makes no more than `LINES_PER_HOUR`.
+ * it is lost (or at the second failure where it never was there), one with the reason of a refusal, then one an hour;
+ * and one when it is back. One that comes and goes all the time makes no more than `LINES_PER_HOUR`.
  */
 export class LinkLog {
   private failures = 0;

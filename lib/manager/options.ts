@@ -14,10 +14,14 @@ import type { GridIntervals, GridLimits } from './limits.js';
  */
 export type Dialer = (peer: string, signal: AbortSignal) => Promise<MessageSocket | WebSocket>;
 
-/** Node's TLS options for dialing, or a function that gives them: asked at the first dial, and again by `reloadTls()`. */
+/**
+ * Node's TLS options for dialing, or a function that gives them: asked at the first dial, and again by `reloadTls()`.
+ */
 export type DialTls = ConnectionOptions | (() => ConnectionOptions | Promise<ConnectionOptions>);
 
-/** Node's options of an https server, or a function that gives them: asked by `listen()`, and again by `reloadTls()`. */
+/**
+ * Node's options of an https server, or a function that gives them: asked by `listen()`, and again by `reloadTls()`.
+ */
 export type ListenTls = ServerOptions | (() => ServerOptions | Promise<ServerOptions>);
 
 /** Address of the own listener. */
@@ -27,8 +31,8 @@ export interface ListenOptions {
   /** Default: the port of `local`; 0 lets the system choose. */
   readonly port?: number;
   /**
-   * Certificate and key of the listener; TLS 1.2 or later. Default: none, it speaks plain HTTP (behind a proxy that ends
-   * TLS).
+   * Certificate and key of the listener; TLS 1.2 or later. Default: none, it speaks plain HTTP (behind a proxy that
+   * ends TLS).
    */
   readonly tls?: ListenTls;
 }

@@ -5,9 +5,9 @@ const MINUTE_MS = 60_000;
 const MOST_KEYS = 1_000;
 
 /**
- * Counts refusals by address and claimed host, so that who is refused again and again costs little. Past `MOST_KEYS` the
- * others are not counted: each of them costs the look at its token, but strangers with many addresses must not use up
- * what hosts are let in by.
+ * Counts refusals by address and claimed host, so that who is refused again and again costs little. Past `MOST_KEYS`
+ * the others are not counted: each of them costs the look at its token, but strangers with many addresses must not use
+ * up what hosts are let in by.
  */
 export class Refusals {
   private readonly minute: Window;

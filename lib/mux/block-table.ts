@@ -24,8 +24,8 @@ class Block<C> {
  * table now and then, the old one points to the new one, and so one old table that the garbage collector has moved to
  * the old generation keeps alive all that follow, with every call that they ever held, until the next full collection.
  *
- * Neighbouring ids stand together in blocks. These are found by open addressing, at most half full; each place is looked
- * for from that of the block's hash on.
+ * Neighbouring ids stand together in blocks. These are found by open addressing, at most half full; each place is
+ * looked for from that of the block's hash on.
  */
 export class BlockTable<C> {
   private blocks: (Block<C> | undefined)[] = emptyPlaces(LEAST_PLACES);
@@ -34,8 +34,6 @@ export class BlockTable<C> {
   private recent: Block<C> | undefined = undefined;
   /** Where a call was looked for last: answers come in about the order of their calls. In the table, if any. */
   private near: Block<C> | undefined = undefined;
-  /** A block that was looked for and is not there: new ids are, one after the other. */
-  private missing: MuxId | undefined = undefined;
   private count = 0;
   private readonly seed: number;
 
@@ -91,17 +89,14 @@ export class BlockTable<C> {
   private find(base: MuxId): Block<C> | undefined {
     if (this.recent?.base === base) return this.recent;
     if (this.near?.base === base) return this.near;
-    if (this.missing === base) return undefined;
     const block = this.blocks[this.placeOf(base)];
-    if (block) this.near = block;
-    else this.missing = base;
+    this.near = block;
     return block;
   }
 
   private add(base: MuxId): Block<C> {
     if (2 * ++this.blockCount > this.blocks.length) this.resize(2 * this.blocks.length);
     const block = new Block<C>(base);
-    this.missing = undefined;
     this.blocks[this.placeOf(base)] = block;
     return block;
   }

@@ -45,7 +45,9 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   private readonly received = new Sequence();
   /** Undefined as long as nobody asks for one that was closed from the start. */
   private inputHalf: Outbound | undefined = undefined;
-  /** Pings whose turn came since the last sign of life; not milliseconds: who slept did not hear what came meanwhile. */
+  /**
+   * Pings whose turn came since the last sign of life; not milliseconds: who slept did not hear what came meanwhile.
+   */
   private quietTurns = 0;
   private deadline: StreamDeadline | undefined = undefined;
   private blockWatch: BlockWatch | undefined = undefined;

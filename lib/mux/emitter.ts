@@ -96,8 +96,8 @@ export class Emitter {
   }
 
   /**
-   * The answer to a ping of a call: muxId, seq, deadlineMs and time are the ping's (spec §8). That the call is not found
-   * comes after its end, which may still wait.
+   * The answer to a ping of a call: muxId, seq, deadlineMs and time are the ping's (spec §8). That the call is not
+   * found comes after its end, which may still wait.
    */
   pong({ muxId, seq, deadlineMs, payload }: Message, notFound: boolean): void {
     const body = encodePong({ notFound, time: decodePing(payload).time });

@@ -27,12 +27,12 @@ export interface InboundPorts {
 
 /**
  * One direction's arriving messages, for one reader. Items wait here until the application takes them, and only then
- * does their credit go back: at once, or of a large capacity that is known by the word of the end that has it, when half
- * of it is owed or `CREDIT_DELAY_MS` has passed. So the peer still has credits whenever nothing waits here, and those of
- * a stream that ends before never travel.
+ * does their credit go back: at once, or of a large capacity that is known by the word of the end that has it, when
+ * half of it is owed or `CREDIT_DELAY_MS` has passed. So the peer still has credits whenever nothing waits here, and
+ * those of a stream that ends before never travel.
  *
- * The end is kept beside the queue, never in it and never pushed through it, so that it always arrives, and always after
- * the items (B16, H2, H12).
+ * The end is kept beside the queue, never in it and never pushed through it, so that it always arrives, and always
+ * after the items (B16, H2, H12).
  */
 export class Inbound extends Turn {
   /** Called when an item or the end has arrived. */

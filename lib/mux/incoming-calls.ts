@@ -34,7 +34,7 @@ export class IncomingCalls {
       silence: new Rota<HandlerStream>(clock, intervals.streamSilenceMs, (stream) => stream.silent()),
       capacities: new CapacityBodies(),
       held: load.held,
-      replace: (muxId, call) => this.calls.set(muxId, call),
+      replace: (muxId, call) => this.calls.replace(muxId, call),
       release: (muxId, call) => {
         if (this.calls.get(muxId) === call) this.calls.delete(muxId);
       },
@@ -84,7 +84,7 @@ export class IncomingCalls {
       return;
     }
     const request = new IncomingRequest(this.ports, this.kept(message), subroute, handler, cameAt);
-    this.calls.set(message.muxId, request);
+    this.calls.add(message.muxId, request);
     if (handler.onRequest) run(request, handler.onRequest, (error) => request.fail(error));
     else if (handler.onStream) startStream(request.becomeStream(), handler.onStream);
   }
@@ -109,7 +109,7 @@ export class IncomingCalls {
       return;
     }
     const stream = HandlerStream.accept(this.ports, this.kept(message), subroute, handler, cameAt);
-    this.calls.set(message.muxId, stream);
+    this.calls.add(message.muxId, stream);
     stream.acknowledge();
     startStream(stream, handler.onStream);
   }

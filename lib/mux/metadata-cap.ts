@@ -3,10 +3,10 @@ import { METADATA_BYTES, metadataSize, type Message, type Metadata } from '../wi
 import type { CallInit } from './call-init.js';
 
 /**
- * The metadata of an opening message (wire spec §11, `meta`). Trace context is only a help: where it cannot travel, it is
- * left out.
- * @throws GridError with `notSent`: FAILED_PRECONDITION for metadata that the peer cannot carry, INVALID_ARGUMENT for too
- * much of it.
+ * The metadata of an opening message (wire spec §11, `meta`). Trace context is only a help: where it cannot travel, it
+ * is left out.
+ * @throws GridError with `notSent`: FAILED_PRECONDITION for metadata that the peer cannot carry, INVALID_ARGUMENT for
+ * too much of it.
  */
 export function openingMetadata(
   { metadata, traceContext }: CallInit,

@@ -22,7 +22,7 @@ export class OutgoingCalls {
     this.ports = {
       ...ports,
       pings: new Rota<CallerStream>(ports.clock, ports.intervals.streamPingMs, (stream) => stream.ping()),
-      replace: (muxId, call) => this.calls.set(muxId, call),
+      replace: (muxId, call) => this.calls.replace(muxId, call),
       release: (muxId) => this.calls.delete(muxId),
       upgrades: ports.dialect.extensions.has('upgrade'),
     };
@@ -52,7 +52,7 @@ export class OutgoingCalls {
     const metadata = this.metadataOf(init);
     const muxId = this.ids.next(this.calls);
     const request = new OutgoingRequest(this.ports, muxId, init, metadata, listener);
-    this.calls.set(muxId, request);
+    this.calls.add(muxId, request);
     return request;
   }
 
@@ -62,7 +62,7 @@ export class OutgoingCalls {
     const metadata = this.metadataOf(init);
     const muxId = this.ids.next(this.calls);
     const stream = CallerStream.open(this.ports, muxId, init, metadata);
-    this.calls.set(muxId, stream);
+    this.calls.add(muxId, stream);
     return stream;
   }
 

@@ -2,8 +2,8 @@ import type { CallKind } from '../observe/index.js';
 import { HeldBytes } from './held-bytes.js';
 
 /**
- * What one peer has under way at this host, over all of its connections: a handler that does not heed its abort outlives
- * the connection of its call, and a peer that connects anew makes no room for more of them.
+ * What one peer has under way at this host, over all of its connections: a handler that does not heed its abort
+ * outlives the connection of its call, and a peer that connects anew makes no room for more of them.
  */
 export class PeerLoad {
   /** Payloads of the peer's calls and their unread input. */

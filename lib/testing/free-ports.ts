@@ -1,7 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** Below what systems give to outgoing connections (Linux 32,768, others 49,152), or one of those could take it first. */
+/**
+ * Below what systems give to outgoing connections (Linux 32,768, others 49,152), or one of those could take it first.
+ */
 const LOWEST = 20_000;
 const BLOCKS = 12;
 const BLOCK = 1_000;

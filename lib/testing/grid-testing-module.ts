@@ -104,8 +104,8 @@ export class GridTestingModule {
   }
 
   /**
-   * Moves the manual clock of `grid: { clock }` on, in steps between which pings are answered: the same time in one jump
-   * would be a long silence, and end connections.
+   * Moves the manual clock of `grid: { clock }` on, in steps between which pings are answered: the same time in one
+   * jump would be a long silence, and end connections.
    */
   async advance(ms: number): Promise<void> {
     const { clock } = this;

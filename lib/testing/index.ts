@@ -1,6 +1,6 @@
 /**
- * For tests: whole apps over wires on which faults can be set, a proxy with faults for hosts in processes of their own, a
- * clock moved by hand, a grid whose other hosts are played by functions, and sockets joined in memory.
+ * For tests: whole apps over wires on which faults can be set, a proxy with faults for hosts in processes of their own,
+ * a clock moved by hand, a grid whose other hosts are played by functions, and sockets joined in memory.
  */
 export { FakeGrid, fakeGrid, type FakeGridOptions, type FakeHandlers } from './fake-grid.js';
 export type { FaultPoint, FaultyWire } from './faulty-wire.js';

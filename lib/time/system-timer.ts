@@ -4,7 +4,9 @@ import type { Timer } from './clock.js';
 /** setTimeout's own limit: beyond it Node fires at once. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
-/** Where Node's timers are set: what AsyncLocalStorage holds for one who waits is not for the next, nor kept for him. */
+/**
+ * Where Node's timers are set: what AsyncLocalStorage holds for one who waits is not for the next, nor kept for him.
+ */
 const outside = new AsyncResource('GridTimer');
 
 /**

@@ -1,8 +1,8 @@
 import type { Clock } from './clock.js';
 
 /**
- * Time in pieces of one length, in each of which something is counted. A piece begins when it is asked for after the one
- * before has passed, so an idle window costs nothing.
+ * Time in pieces of one length, in each of which something is counted. A piece begins when it is asked for after the
+ * one before has passed, so an idle window costs nothing.
  */
 export class Window {
   private startedAt = -Infinity;

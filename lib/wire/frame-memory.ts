@@ -5,8 +5,8 @@ const PLAIN_BYTES = 64;
 
 /**
  * `count` Buffers of so many bytes in the codec's own memory: the CRCs of what is encoded there cost no copy. They
- * start `offset` bytes behind where that memory starts, and there are 10.25 MiB of it in all. None with the plain codec.
- * To be cut once; whoever has them keeps them for good.
+ * start `offset` bytes behind where that memory starts, and there are 10.25 MiB of it in all. None with the plain
+ * codec. To be cut once; whoever has them keeps them for good.
  */
 export function cutSlabs(bytes: number, count: number, offset = 0): Buffer[] {
   return wasmCodec?.cutSlabs(bytes, count, offset) ?? [];

@@ -22,9 +22,9 @@ const MIN_ITEM_BYTES = 2 + MIN_MESSAGE_BYTES;
  * does what is usual and right; all else, every refusal included, comes from the plain decoder below.
  *
  * Hardly anything is copied: payloads and subroute ids are views of `frame`, unless they lie where it is split or take
- * less than half of memory larger than 64 KiB. The frame's memory is handed over with this call: whoever read it from the
- * socket must never write to it again, and the views stay valid for as long as anyone holds them. A small payload that is
- * kept keeps up to 64 KiB alive; copy it if you store it.
+ * less than half of memory larger than 64 KiB. The frame's memory is handed over with this call: whoever read it from
+ * the socket must never write to it again, and the views stay valid for as long as anyone holds them. A small payload
+ * that is kept keeps up to 64 KiB alive; copy it if you store it.
  *
  * @throws GridError, never anything else: DATA_LOSS for a CRC that differs, OUT_OF_RANGE (reason `limit`) for a payload
  * past `messageBytes`, INVALID_ARGUMENT for the rest (reason `protocol`, or `limit` for more than `frameMessages`). All

@@ -213,7 +213,10 @@ export class MsgpackReader {
     return new Uint8Array(bytes.buffer, bytes.byteOffset + at, length);
   }
 
-  /** A string of the next `length` bytes, which are known to be there; undefined, and none consumed, for other than ASCII. */
+  /**
+   * A string of the next `length` bytes, which are known to be there; undefined, and none consumed, for other than
+   * ASCII.
+   */
   private ascii(length: number): string | undefined {
     const { bytes, at } = this;
     let text = '';

@@ -28,8 +28,8 @@ export function encodePing({ time }: PingBody): Uint8Array {
 const NO_TIME: PingBody = Object.freeze({ time: undefined });
 
 /**
- * Never throws: those of streams and of old peers are empty, and no odd one is worth a connection. What is unreadable is
- * left out.
+ * Never throws: those of streams and of old peers are empty, and no odd one is worth a connection. What is unreadable
+ * is left out.
  */
 export function decodePing(payload: Uint8Array | undefined): PingBody {
   // not left to the reader: an error's stack costs more than all else of a ping

@@ -28,7 +28,9 @@ afterEach(async () => {
   shared = undefined;
 });
 
-/** A server as an application has one, with the grid and plain requests on it. Its time limits are the application's. */
+/**
+ * A server as an application has one, with the grid and plain requests on it. Its time limits are the application's.
+ */
 async function sharedServer(grid: GridManager): Promise<void> {
   const { handshakeMs } = grid.options.limits;
   const patience = { headersTimeout: handshakeMs, requestTimeout: handshakeMs, connectionsCheckingInterval: 50 };

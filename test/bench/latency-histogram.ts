@@ -1,4 +1,6 @@
-/** Latencies of one run: steps of 1 microsecond up to 10 ms, of 10 microseconds up to 1 s, all above in the last one. */
+/**
+ * Latencies of one run: steps of 1 microsecond up to 10 ms, of 10 microseconds up to 1 s, all above in the last one.
+ */
 export class LatencyHistogram {
   private static readonly FINE = 10_000;
   private static readonly COARSE = 99_000;

@@ -30,8 +30,8 @@ export interface LoadResult {
 }
 
 /**
- * A closed loop: `outstanding` workers with one call each, as long as it is not stopped. A failure is told to who waits for
- * it; where nobody does, it ends the process and by it the benchmark.
+ * A closed loop: `outstanding` workers with one call each, as long as it is not stopped. A failure is told to who waits
+ * for it; where nobody does, it ends the process and by it the benchmark.
  */
 export class ClosedLoop<T> {
   private histogram = new LatencyHistogram();

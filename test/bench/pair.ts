@@ -32,8 +32,8 @@ export async function runPair(run: Run, profile?: string): Promise<Measurement[]
 }
 
 /**
- * Of two grids the names decide which one dials, and what that one sends is masked. Here it is the client, as with every
- * other transport: by chance, the rates of streams would differ by a tenth.
+ * Of two grids the names decide which one dials, and what that one sends is masked. Here it is the client, as with
+ * every other transport: by chance, the rates of streams would differ by a tenth.
  */
 async function newMeeting(): Promise<Meeting> {
   const [first, second, crowdPort] = (await freePorts(3)) as [number, number, number];

@@ -71,7 +71,9 @@ function read(
   return events;
 }
 
-/** The same by who reads to where the reader says, and at most `most` bytes at a time; `inPlace`: so many came to there. */
+/**
+ * The same by who reads to where the reader says, and at most `most` bytes at a time; `inPlace`: so many came to there.
+ */
 function readTo(stream: Uint8Array, most: number, masked: boolean): { events: Event[]; inPlace: number } {
   const events: Event[] = [];
   const reader = new WsReader({

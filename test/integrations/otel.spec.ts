@@ -78,7 +78,10 @@ function finished(): SpanSummary[] {
   }));
 }
 
-/** Makes calls inside of one span; gives that trace's spans of both processes, once `count` have ended beside those of steps. */
+/**
+ * Makes calls inside of one span; gives that trace's spans of both processes, once `count` have ended beside those of
+ * steps.
+ */
 async function traceOf(count: number, calls: () => Promise<unknown>): Promise<SpanSummary[]> {
   const root = tracer.startSpan('root');
   const { traceId } = root.spanContext();

@@ -1,6 +1,12 @@
 import type { CallHandler, Mux } from '../../lib/mux/index.js';
 import { CREDIT_DELAY_MS } from '../../lib/mux/inbound.js';
-import { silentCalls, silentObserver, type CallDirection, type CallObserver, type MuxObserver } from '../../lib/observe/index.js';
+import {
+  silentCalls,
+  silentObserver,
+  type CallDirection,
+  type CallObserver,
+  type MuxObserver,
+} from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import type { Extension } from '../../lib/wire/index.js';
@@ -148,7 +154,9 @@ export class CallWorld {
     for (const model of this.models) if (model.lie !== undefined) throw new Error(model.lie);
   }
 
-  /** All that is on its way arrives and is taken, and time passes. @throws Error when a stream has not all credits then. */
+  /**
+   * All that is on its way arrives and is taken, and time passes. @throws Error when a stream has not all credits then.
+   */
   rest(): void {
     const streams = this.current.filter((model) => model instanceof StreamModel);
     for (let round = 0; round < 6; round++) {

@@ -151,7 +151,10 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
 
   it('is refused once the call is over, which ended once', async () => {
     const ends: unknown[] = [];
-    const callsOf = (_: unknown, kind: string) => ({ ...silentCalls, ended: (code: unknown) => void ends.push([kind, code]) });
+    const callsOf = (_: unknown, kind: string) => ({
+      ...silentCalls,
+      ended: (code: unknown) => void ends.push([kind, code]),
+    });
     const observerB = { ...silentObserver, callsOf };
     pair = muxPair({ clock, handlersB: { 60: holding }, observerB });
     const call = pair.a.openRequest(init(), new Answer());

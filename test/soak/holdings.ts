@@ -36,8 +36,8 @@ function openOf([what, count]: [string, number]): string[] {
 }
 
 /**
- * What is held before anything is compared with it: of each count the least of a while. What pings and goodbyes hold for
- * a moment, such as the timer that watches a write, does not belong to it.
+ * What is held before anything is compared with it: of each count the least of a while. What pings and goodbyes hold
+ * for a moment, such as the timer that watches a write, does not belong to it.
  */
 export async function baseLineOf(couple: Couple): Promise<Holdings> {
   let least = await holdingsOf(couple);

@@ -71,9 +71,9 @@ export function walkFrame(length: i32, maxMessageBytes: i32, maxMessages: i32, e
 }
 
 /**
- * Fills the row of the one message that fills the memory from `start` to `end`, and returns where its payload ends; 0: it
- * is unusual or wrong. Of a Merged only the head is walked. A head that is cut off is read past its end, where memory is
- * too, before it is found out.
+ * Fills the row of the one message that fills the memory from `start` to `end`, and returns where its payload ends; 0:
+ * it is unusual or wrong. Of a Merged only the head is walked. A head that is cut off is read past its end, where
+ * memory is too, before it is found out.
  */
 function walkMessage(row: i32, start: i32, end: i32): i32 {
   if (load<u8>(start) !== ARRAY_OF_7) return 0;

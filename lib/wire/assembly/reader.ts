@@ -1,6 +1,6 @@
 /**
- * Reads MessagePack. What was read comes as one number: where it ends in the upper half, its value in the lower one, 0 for
- * what is unusual or wrong: the plain decoder tells. Whether it lies in the frame at all is the caller's to see.
+ * Reads MessagePack. What was read comes as one number: where it ends in the upper half, its value in the lower one, 0
+ * for what is unusual or wrong: the plain decoder tells. Whether it lies in the frame at all is the caller's to see.
  */
 
 /** Where it ends. */

@@ -3,9 +3,9 @@ import { PRIME32_1 } from './prime';
 import { LAST_SECRET, SECRET, secretAt } from './secret';
 
 /**
- * Adds `count` stripes of 64 bytes to the eight sums that stand at `sums`, each stripe with the secret from 8 bytes later
- * on, and after them the one at `last` with its own secret, unless that is 0. The new sums are the accumulators. Two
- * neighbours exchange their input and no others do, so each pair goes through all stripes in registers.
+ * Adds `count` stripes of 64 bytes to the eight sums that stand at `sums`, each stripe with the secret from 8 bytes
+ * later on, and after them the one at `last` with its own secret, unless that is 0. The new sums are the accumulators.
+ * Two neighbours exchange their input and no others do, so each pair goes through all stripes in registers.
  */
 export function addStripes(sums: usize, from: usize, count: i32, last: usize): void {
   for (let pair: usize = 0; pair < 64; pair += 16) {

@@ -3,10 +3,10 @@ import { PRIME32_1 } from './prime';
 import { LAST_SECRET, SECRET } from './secret';
 
 /**
- * Adds `count` stripes of 64 bytes to the eight sums that stand at `sums`, each stripe with the secret from 8 bytes later
- * on, and after them the one at `last` with its own secret, unless that is 0. The new sums are the accumulators. Each of
- * them takes its own product and the input of its neighbour; the inputs are summed apart and change places once at the
- * end, not in each stripe: shuffles are what this loop waits for.
+ * Adds `count` stripes of 64 bytes to the eight sums that stand at `sums`, each stripe with the secret from 8 bytes
+ * later on, and after them the one at `last` with its own secret, unless that is 0. The new sums are the accumulators.
+ * Each of them takes its own product and the input of its neighbour; the inputs are summed apart and change places once
+ * at the end, not in each stripe: shuffles are what this loop waits for.
  */
 export function addStripes(sums: usize, from: usize, count: i32, last: usize): void {
   let sum0 = v128.load(sums);

@@ -49,8 +49,8 @@ interface OpenStream {
 }
 
 /**
- * Things by small numbers that are used again. A Map with as many deletions as insertions would now and then keep what was
- * deleted alive for long, and be half as fast then: a yard-stick should not be.
+ * Things by small numbers that are used again. A Map with as many deletions as insertions would now and then keep what
+ * was deleted alive for long, and be half as fast then: a yard-stick should not be.
  */
 class Slots<T> {
   private readonly things: (T | undefined)[] = [];
