@@ -89,7 +89,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     const deadlineAt = opening.deadlineMs > 0 ? cameAt + opening.deadlineMs : undefined;
     const bytes = heldBytesOf(opening);
     const stream = new HandlerStream(ports, opening, bytes, subroute, callee, deadlineAt, callee.inCapacity, cameAt);
-    if (opening.payload) stream.countInput(opening.payload);
+    if (opening.payload) stream.observer.received(opening.payload.length);
     if (opening.flags & Flag.Eof) return stream;
     stream.inputHalf = new Inbound(callee.inCapacity, stream.sender);
     if (ports.dialect.extensions.has('capacity')) stream.inputHalf.announced(callee.inCapacity);
@@ -242,7 +242,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     }
     // an item may be empty; an end may come without one
     const item = payload ?? (last ? undefined : EMPTY);
-    if (item) this.countInput(item);
+    if (item) this.observer.received(item.length);
     const refusal = item && (last ? input.append(item) : input.push(item));
     if (refusal) this.endByProtocol(refusal);
     else if (last) input.finish(CLEAN_END);
@@ -251,10 +251,6 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   /** The deadline of one that does not comes first (spec §8). */
   private get needsPings(): boolean {
     return this.deadlineAt === undefined || this.deadlineAt - this.openedAt > this.ports.intervals.streamSilenceMs;
-  }
-
-  private countInput(payload: Uint8Array): void {
-    this.observer.received(payload.length);
   }
 
   private handlePing(message: Message): void {
@@ -292,8 +288,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     this.blockWatch?.stop();
     this.ports.release(this.muxId, this);
     if (this.handlerEnded) this.countGone();
-    const age = this.ports.clock.now() - this.openedAt;
-    this.observer.ended(error?.code, age);
+    this.observer.ended(error?.code, this.ports.clock.now() - this.openedAt);
   }
 
   private countGone(): void {
