@@ -62,6 +62,25 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
     expect(brief(pair.bToA.delivered).slice(0, 3)).toEqual(['AckMux#0', 'MuxServerMsg#1', 'MuxServerMsg#2']);
   });
 
+  it('goes on as a stream when a thousand younger calls have come and gone', async () => {
+    const echo = { onRequest: (call: IncomingRequest) => call.respond(call.payload), inCapacity: 0, outCapacity: 1 };
+    pair = muxPair({ clock, handlersB: { 60: holding, 61: echo } });
+    const answer = new Answer();
+    pair.a.openRequest(init(), answer);
+    await pair.settle();
+    const younger = new Answer();
+    for (let call = 0; call < 1_000; call++) pair.a.openRequest({ ...init(), handler: 61 }, younger);
+    await pair.settle();
+    expect([younger.responses.length, pair.a.outgoing, pair.b.incoming]).toEqual([1_000, 1, 1]);
+    const stream = request.upgrade();
+    stream.output.send(bytes('a'));
+    stream.output.end();
+    await pair.settle();
+    const [call] = answer.streams;
+    expect(text(call!.output.take())).toBe('a');
+    expect(call!.output.end).toEqual({ error: undefined });
+  });
+
   it('a deadline counts from the arrival of the request and bounds the stream too', async () => {
     pair = muxPair({ clock, handlersB: { 60: holding } });
     const answer = new Answer();
