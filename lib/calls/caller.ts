@@ -120,7 +120,7 @@ export class Caller {
       const codec = this.codecOf(target, options);
       const mux = this.ports.line();
       const pending = new PendingRequest(codec, this.ports.origin, target, options);
-      const bytes = encoded(codec, payload, target, options);
+      const bytes = encoded(mux, codec, payload, target, options);
       const request = mux.openRequest(new CallOpening(target, bytes, timeoutMs, options), pending);
       pending.forget = options && watchSignals(options, (error) => request.cancel(error));
       return pending.answer;
@@ -143,7 +143,7 @@ export class Caller {
       const codec = this.codecOf(target, options);
       const mux = this.ports.line();
       const sent = new SentCall(subscriber, codec, this.ports.origin, target, options, errorOf);
-      const bytes = encoded(codec, payload, target, options);
+      const bytes = encoded(mux, codec, payload, target, options);
       const request = mux.openRequest(new CallOpening(target, bytes, timeoutMs, options), sent);
       sent.opened(request);
       return sent;
@@ -165,10 +165,11 @@ export class Caller {
       checkCapacity('inCapacity', inCapacity, 0);
       checkCapacity('outCapacity', outCapacity, 1);
       const takesInput = options?.input !== undefined || (inCapacity ?? 0) > 0;
-      const bytes = encoded(codec, payload, target, options);
-      const opening = new StreamOpening(target, bytes, timeoutMs, options, takesInput, inCapacity, outCapacity);
       const input = options?.input === undefined ? undefined : inputSource(options.input);
-      const stream = this.ports.line().openStream(opening);
+      const mux = this.ports.line();
+      const bytes = encoded(mux, codec, payload, target, options);
+      const opening = new StreamOpening(target, bytes, timeoutMs, options, takesInput, inCapacity, outCapacity);
+      const stream = mux.openStream(opening);
       const call = new OpenCall(stream, this.ports.origin, target, codec, options, takesInput, input);
       if (options && !stream.over) call.forget = watchSignals(options, (error) => stream.cancel(error));
       return call;
@@ -204,6 +205,7 @@ export class Caller {
 }
 
 function encoded(
+  mux: Mux,
   codec: Codec,
   payload: unknown,
   target: Target,
@@ -211,7 +213,7 @@ function encoded(
 ): Uint8Array | undefined {
   try {
     checkSent('payload', payload, target, options);
-    return encodeOptional(codec, payload);
+    return encodeOptional(mux, codec, payload);
   } catch (thrown) {
     throw unsendable(thrown, 'the payload').with({ notSent: true });
   }

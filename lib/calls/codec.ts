@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { GridError } from '../errors/index.js';
+import { withInto, type PayloadEncoder } from '../mux/index.js';
 import { parseJson } from '../wire/index.js';
 
 /**
@@ -13,9 +14,17 @@ export interface Codec<T = unknown> {
   decode(bytes: Uint8Array): T;
 }
 
-/** A value that carries no payload at all: an absent request payload, a request without a result. */
-export function encodeOptional(codec: Codec, value: unknown): Uint8Array | undefined {
-  return value === undefined ? undefined : codec.encode(value);
+/** What sends a payload next; see `Outbox.encode`. */
+export interface PayloadSender {
+  encode(value: unknown, codec: PayloadEncoder): Uint8Array;
+}
+
+/**
+ * The payload of a value that `sender` sends next. `undefined` carries none at all: an absent request payload, a request
+ * without a result.
+ */
+export function encodeOptional(sender: PayloadSender, codec: Codec, value: unknown): Uint8Array | undefined {
+  return value === undefined ? undefined : sender.encode(value, codec);
 }
 
 /** The value of a payload that may be absent: `undefined` then, whatever the codec. */
@@ -55,12 +64,10 @@ export function json(): Codec {
 }
 
 const JSON_CODEC: Codec = Object.freeze({
-  encode(value: unknown): Uint8Array {
-    if (value === undefined) return EMPTY;
-    const text = JSON.stringify(value) as string | undefined;
-    if (text === undefined) throw new GridError('INVALID_ARGUMENT', `codec json() cannot hold ${kindOf(value)}`);
-    return Buffer.from(text, 'utf8');
-  },
+  encode: withInto(
+    (value: unknown) => (value === undefined ? EMPTY : Buffer.from(jsonOf(value), 'utf8')),
+    (value, memory, at, end) => (value === undefined ? EMPTY : putText(jsonOf(value), memory, at, end)),
+  ),
   decode(payload: Uint8Array): unknown {
     return payload.length === 0 ? undefined : parseJson(asBuffer(payload).toString('utf8'));
   },
@@ -75,14 +82,29 @@ export function text(): Codec<string> {
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 const TEXT_CODEC: Codec<string> = Object.freeze({
-  encode(value: string): Uint8Array {
-    if (typeof value !== 'string') {
-      throw new GridError('INVALID_ARGUMENT', `codec text() takes a string, not ${kindOf(value)}`);
-    }
-    return Buffer.from(value, 'utf8');
-  },
+  encode: withInto(
+    (value: string) => Buffer.from(checkedText(value), 'utf8'),
+    (value, memory, at, end) => putText(checkedText(value), memory, at, end),
+  ),
   decode: (payload: Uint8Array): string => strictUtf8.decode(payload),
 });
+
+function jsonOf(value: unknown): string {
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw new GridError('INVALID_ARGUMENT', `codec json() cannot hold ${kindOf(value)}`);
+  return text;
+}
+
+function checkedText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new GridError('INVALID_ARGUMENT', `codec text() takes a string, not ${kindOf(value)}`);
+}
+
+/** As `EncodeInto`. A character takes three bytes at most, and to count them is only worth it where that is too many. */
+function putText(text: string, memory: Buffer, at: number, end: number): number | Uint8Array {
+  const fits = 3 * text.length <= end - at || Buffer.byteLength(text) <= end - at;
+  return fits ? at + memory.write(text, at, end - at, 'utf8') : Buffer.from(text, 'utf8');
+}
 
 /** The same memory as a Buffer. */
 export function asBuffer(view: Uint8Array): Buffer {

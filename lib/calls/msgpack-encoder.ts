@@ -17,14 +17,25 @@ export class MsgpackEncoder {
 
   /** @throws GridError INVALID_ARGUMENT for what MessagePack cannot hold; whatever a getter or `toJSON` throws. */
   encode(value: unknown): Uint8Array {
+    this.out.begin();
+    this.write(value);
+    return this.out.end();
+  }
+
+  /** The same as `EncodeInto`. */
+  encodeInto(value: unknown, memory: Buffer, at: number, end: number): number | Uint8Array {
+    this.out.beginIn(memory, at, end);
+    this.write(value);
+    return this.out.endIn(memory);
+  }
+
+  private write(value: unknown): void {
     this.busy = true;
     this.depth = 0;
-    this.out.begin();
     try {
       this.put(value);
-      return this.out.end();
     } catch (thrown) {
-      this.out.abandon();
+      this.out.letGo();
       throw thrown;
     } finally {
       this.busy = false;

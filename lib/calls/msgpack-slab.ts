@@ -2,7 +2,7 @@ import { GridError } from '../errors/index.js';
 import { BufferView } from '../wire/index.js';
 import { TIMESTAMP_EXT } from './msgpack-format.js';
 
-/** Memory that values are written into one after the other; what was written is never written again. */
+/** Memory of its own that values are written into one after the other; what was written is never written again. */
 const SLAB_BYTES = 32 * 1024;
 /** A slab with less room than this is not begun upon. */
 const LEAST_ROOM = 1024;
@@ -11,35 +11,56 @@ const SHORT_STRING = 24;
 const NO_SLAB = Buffer.alloc(0);
 const TWO_32 = 2 ** 32;
 
-/** Writes the parts of one MessagePack value after the other into memory that grows with it. */
+/**
+ * Writes the parts of one MessagePack value after the other: into memory of its own that grows with the value, or into
+ * memory that is lent, as long as the value fits.
+ */
 export class MsgpackSlab {
-  private slab = NO_SLAB;
-  /** The slab's, asked once: it starts where the slab does. */
-  private memory = NO_SLAB.buffer;
-  /** Where the value that is being written begins, and how far it is. */
+  /** Its own; the memory of that is asked for once, and begins where it does. */
+  private own = NO_SLAB;
+  private ownMemory = NO_SLAB.buffer;
+  private ownUsed = 0;
+
+  /** Where the value is written. */
+  private slab: Buffer = NO_SLAB;
+  /** Where the value that is being written begins, how far it is, and what it must not go beyond. */
   private start = 0;
   private at = 0;
+  private limit = 0;
 
-  /** Begins a value. */
+  /** Begins a value in memory of its own. */
   begin(): void {
-    if (this.slab.length < this.at + LEAST_ROOM) {
-      this.take(Buffer.allocUnsafeSlow(SLAB_BYTES));
-      this.at = 0;
-    }
-    this.start = this.at;
+    if (this.own.length < this.ownUsed + LEAST_ROOM) this.take(Buffer.allocUnsafeSlow(SLAB_BYTES));
+    this.beginIn(this.own, this.ownUsed, this.own.length);
+  }
+
+  /** Begins a value in memory that is lent, from `at` on. */
+  beginIn(memory: Buffer, at: number, limit: number): void {
+    this.slab = memory;
+    this.start = this.at = at;
+    this.limit = limit;
   }
 
   /** Ends the value: its bytes, which nothing changes any more. */
   end(): Uint8Array {
-    const bytes = new BufferView(this.memory, this.start, this.length);
+    const { slab, start, at } = this;
     this.letGo();
-    return bytes;
+    if (slab !== this.own) return new BufferView(slab.buffer, start, at - start);
+    this.ownUsed = at;
+    return new BufferView(this.ownMemory, start, at - start);
   }
 
-  /** Forgets the value. */
-  abandon(): void {
-    this.at = this.start;
+  /** Ends a value that was begun in that memory: the position where it ends there, or its bytes if it did not fit. */
+  endIn(memory: Buffer): number | Uint8Array {
+    if (this.slab !== memory) return this.end();
     this.letGo();
+    return this.at;
+  }
+
+  /** Forgets the memory of the value: one that is large must not be kept for good. */
+  letGo(): void {
+    this.slab = NO_SLAB;
+    this.limit = 0;
   }
 
   /** Bytes of the value so far. */
@@ -235,25 +256,19 @@ export class MsgpackSlab {
 
   /** Makes sure of so many bytes: moves what is written of this value to a larger slab where there are less. */
   private room(bytes: number): void {
-    if (this.at + bytes <= this.slab.length) return;
+    if (this.at + bytes <= this.limit) return;
     const written = this.at - this.start;
     const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * written, written + bytes + LEAST_ROOM));
     this.slab.copy(larger, 0, this.start, this.at);
-    this.take(larger);
-    this.start = 0;
+    if (larger.length === SLAB_BYTES) this.take(larger);
+    this.beginIn(larger, 0, larger.length);
     this.at = written;
   }
 
-  /** One large value must not keep its memory for good. */
-  private letGo(): void {
-    if (this.slab.length <= SLAB_BYTES) return;
-    this.take(NO_SLAB);
-    this.at = 0;
-  }
-
   private take(slab: Buffer<ArrayBuffer>): void {
-    this.slab = slab;
-    this.memory = slab.buffer;
+    this.own = slab;
+    this.ownMemory = slab.buffer;
+    this.ownUsed = 0;
   }
 }
 

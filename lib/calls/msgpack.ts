@@ -1,3 +1,4 @@
+import { withInto } from '../mux/index.js';
 import type { Codec } from './codec.js';
 import { MsgpackDecoder } from './msgpack-decoder.js';
 import { MsgpackEncoder } from './msgpack-encoder.js';
@@ -22,11 +23,12 @@ const EMPTY = new Uint8Array(0);
 
 function makeCodec(structured: boolean): Codec {
   const shared = new MsgpackEncoder(structured);
+  const encoder = (): MsgpackEncoder => (shared.busy ? new MsgpackEncoder(structured) : shared);
   return Object.freeze({
-    encode(value: unknown): Uint8Array {
-      if (value === undefined) return EMPTY;
-      return (shared.busy ? new MsgpackEncoder(structured) : shared).encode(value);
-    },
+    encode: withInto(
+      (value: unknown) => (value === undefined ? EMPTY : encoder().encode(value)),
+      (value, memory, at, end) => (value === undefined ? EMPTY : encoder().encodeInto(value, memory, at, end)),
+    ),
     decode: (payload: Uint8Array): unknown =>
       payload.length === 0 ? undefined : new MsgpackDecoder(payload, structured).whole(),
   });

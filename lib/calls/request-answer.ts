@@ -141,7 +141,7 @@ export class RequestAnswer implements Sink {
   private respond(value: unknown): void {
     let payload: Uint8Array | undefined;
     try {
-      payload = encodeOptional(this.ports.spec.codec, value);
+      payload = encodeOptional(this.call, this.ports.spec.codec, value);
     } catch (thrown) {
       this.refuse(this.ports.errorOf(new UnsendableValue(thrown)));
       return;

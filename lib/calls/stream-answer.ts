@@ -2,7 +2,7 @@ import { GridError } from '../errors/index.js';
 import type { HandlerStream, Outbound } from '../mux/index.js';
 import type { AnswerPorts } from './answer.js';
 import { CallContext, type ContextFacts } from './call-context.js';
-import { decodeOptional, type Codec } from './codec.js';
+import { decodeOptional } from './codec.js';
 import { DEFAULT_OUT_BUFFER } from './handler-spec.js';
 import { MessageReader, unreadable } from './message-reader.js';
 import { Outflow, type OutflowPorts } from './outflow.js';
@@ -48,12 +48,13 @@ export class StreamAnswer implements OutflowPorts {
     return this.stream.output;
   }
 
-  get codec(): Codec {
-    return this.ports.spec.codec;
-  }
-
   get outBuffer(): number {
     return this.ports.spec.outBuffer ?? DEFAULT_OUT_BUFFER;
+  }
+
+  encode(value: unknown, next: boolean): Uint8Array {
+    const { codec } = this.ports.spec;
+    return next ? this.stream.output.encode(value, codec) : codec.encode(value);
   }
 
   onEnd(): void {
@@ -79,7 +80,7 @@ export class StreamAnswer implements OutflowPorts {
     }
     let payload: unknown;
     try {
-      payload = decodeOptional(this.codec, this.stream.payload);
+      payload = decodeOptional(this.ports.spec.codec, this.stream.payload);
     } catch (thrown) {
       this.fail(unreadable(thrown, 'the payload'));
       return;

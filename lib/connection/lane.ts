@@ -1,7 +1,14 @@
+import type { EncodeInto } from '../mux/index.js';
 import type { Message } from '../wire/index.js';
 import { FrameLine } from './frame-line.js';
 import { OutgoingFrame } from './outgoing-frame.js';
 import { slabs, type Slab } from './slab.js';
+
+/** For a draft with less room than this it does not pay to begin. */
+const LEAST_ROOM = 512;
+
+/** The headers in front of a payload of some hundred bytes, until one was drafted. */
+const USUAL_HEADERS = 24;
 
 /** Frames that wait for the socket in the order in which they were filled, the youngest of them still being filled. */
 export class Lane {
@@ -9,6 +16,14 @@ export class Lane {
   private open: OutgoingFrame | undefined = undefined;
   /** Where the next frame is made, if it fits. No other lane writes into it. */
   private slab: Slab | undefined = undefined;
+
+  /** The payload that was written into the slab for the next message, and where it starts there. */
+  private draft: Uint8Array | undefined = undefined;
+  private draftSlab: Slab | undefined = undefined;
+  private draftAt = 0;
+  private drafting = false;
+  /** Bytes in front of the last one's payload: the next one's are mostly as many. */
+  private headers = USUAL_HEADERS;
 
   constructor(private readonly frameMessages: number) {}
 
@@ -19,14 +34,50 @@ export class Lane {
 
   /** Encodes a message into the open frame, or into a new one. `bound` is its `maxEncodedSize`. */
   add(message: Message, bound: number, position: number): OutgoingFrame {
+    // sent by a getter of the value that is being written there
+    if (this.drafting) this.open = this.slab = undefined;
     let frame = this.open;
-    if (!frame?.fits(bound)) {
-      frame = new OutgoingFrame(this.slabFor(bound), position, this.frameMessages);
-      this.open = frame;
-      this.frames.push(frame);
-    }
-    frame.add(message, bound);
+    if (!frame?.fits(bound)) frame = this.openFrame(bound, position);
+    if (!this.isDraft(message)) frame.add(message, bound);
+    else if (frame.slab === this.draftSlab) this.headers = frame.addAround(message, this.draftAt);
+    else frame.add(this.undrafted(message), bound);
+    this.draft = undefined;
     return frame;
+  }
+
+  /**
+   * A value as the payload of the message that is added next, written where that will have it. It is good until then.
+   * undefined: there is no room to speak of.
+   */
+  encode(value: unknown, into: EncodeInto, position: number): Uint8Array | undefined {
+    if (this.drafting) return undefined;
+    const frame = this.open ?? this.openFrame(0, position);
+    const at = frame.next + this.headers;
+    const end = frame.payloadEnd;
+    if (end - at < LEAST_ROOM) return undefined;
+    const { slab } = frame;
+    this.draft = undefined;
+    // a getter of the value may send and end what it likes: the slab stays
+    slab.frames++;
+    this.drafting = true;
+    let written: number | Uint8Array;
+    try {
+      written = into(value, slab.bytes, at, end);
+    } finally {
+      this.drafting = false;
+      this.release(slab);
+    }
+    if (typeof written !== 'number') return written;
+    const draft = slab.view(at, written);
+    this.draft = draft;
+    this.draftSlab = slab;
+    this.draftAt = at;
+    return draft;
+  }
+
+  /** The same message with a payload that no later one writes over. */
+  undrafted(message: Message): Message {
+    return this.isDraft(message) ? { ...message, payload: Buffer.from(message.payload!) } : message;
   }
 
   /** The oldest frame, to be handed over. */
@@ -43,14 +94,29 @@ export class Lane {
 
   /** The slab of a frame that was written is used again once no other frame needs it. */
   free(frame: OutgoingFrame): void {
-    if (--frame.slab.frames > 0) return;
-    if (frame.slab === this.slab) this.slab = undefined;
-    slabs.give(frame.slab);
+    this.release(frame.slab);
   }
 
   /** Drops all that wait. */
   clear(): void {
     for (let frame = this.shift(); frame; frame = this.shift()) this.free(frame);
+  }
+
+  private isDraft({ payload }: Message): boolean {
+    return payload !== undefined && payload === this.draft;
+  }
+
+  private openFrame(bytes: number, position: number): OutgoingFrame {
+    const frame = new OutgoingFrame(this.slabFor(bytes), position, this.frameMessages);
+    this.open = frame;
+    this.frames.push(frame);
+    return frame;
+  }
+
+  private release(slab: Slab): void {
+    if (--slab.frames > 0) return;
+    if (slab === this.slab) this.slab = undefined;
+    slabs.give(slab);
   }
 
   private slabFor(bytes: number): Slab {

@@ -2,10 +2,13 @@ import {
   encodeItemHeader,
   encodeMergedHeader,
   encodeMessage,
+  headSize,
   ITEM_HEADER_MAX,
   itemHeaderSize,
   LEAST_MAX,
+  MAX_FIXED_BYTES,
   MERGED_HEADER_MAX,
+  trailerSize,
   type Message,
 } from '../wire/index.js';
 import type { Slab } from './slab.js';
@@ -85,13 +88,38 @@ export class OutgoingFrame {
       end -= spare;
     }
     encodeItemHeader(length, bytes, start);
-    this.starts.push(start);
-    this.end = end;
-    // the slab's next frame starts behind this one, whenever that is opened
-    this.slab.used = end;
-    this.live++;
-    this.liveBytes += length;
-    this.lastBytes = length;
+    this.took(start, end, length);
+  }
+
+  /** Where the next message's item starts. */
+  get next(): number {
+    return this.end;
+  }
+
+  /** Where the payload of the next message has to end at the latest, if that carries no metadata. */
+  get payloadEnd(): number {
+    return this.base + MERGED_BYTES - ITEM_HEADER_MAX - MAX_FIXED_BYTES;
+  }
+
+  /**
+   * Adds a message whose payload stands in the slab from `payloadAt` on, behind what was added; to be called as `add`.
+   * Gives the bytes between the start of its item and its payload: where those of the next message are as many, a
+   * payload written so far behind `next` need not be moved.
+   */
+  addAround(message: Message, payloadAt: number): number {
+    const { bytes } = this.slab;
+    const payloadBytes = message.payload!.length;
+    const start = this.end;
+    const head = headSize(message);
+    const length = head + payloadBytes + trailerSize(message);
+    const messageAt = start + itemHeaderSize(length);
+    const place = messageAt + head;
+    // before the head is written: that may come to stand where the payload is now
+    if (place !== payloadAt) bytes.copyWithin(place, payloadAt, payloadAt + payloadBytes);
+    const end = encodeMessage(message, bytes, messageAt, true);
+    encodeItemHeader(length, bytes, start);
+    this.took(start, end, length);
+    return place - start;
   }
 
   /** Takes a message back that is still in here; the bytes it had. 0: it is withdrawn already. */
@@ -116,6 +144,16 @@ export class OutgoingFrame {
     const start = items - (headerEnd - this.base);
     bytes.copyWithin(start, this.base, headerEnd);
     return bytes.subarray(start, this.end);
+  }
+
+  private took(start: number, end: number, length: number): void {
+    this.starts.push(start);
+    this.end = end;
+    // the slab's next frame starts behind this one, whenever that is opened
+    this.slab.used = end;
+    this.live++;
+    this.liveBytes += length;
+    this.lastBytes = length;
   }
 
   private closeGaps(withdrawn: ReadonlySet<number>): void {

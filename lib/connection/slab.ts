@@ -1,4 +1,4 @@
-import { cutSlabs } from '../wire/index.js';
+import { BufferView, cutSlabs } from '../wire/index.js';
 
 /** Room for about eight frames. */
 const SLAB_BYTES = 256 * 1024;
@@ -19,14 +19,26 @@ export class Slab {
   /** Frames in it that wait or are being written: while there are any, none of its bytes may be written again. */
   frames = 0;
 
+  // asked once: to ask a view for them costs more than to make one
+  private readonly memory: ArrayBufferLike;
+  private readonly offset: number;
+
   constructor(
     readonly bytes: Buffer,
     /** In the codec's memory, where a CRC costs least. */
     readonly isNear: boolean,
-  ) {}
+  ) {
+    this.memory = bytes.buffer;
+    this.offset = bytes.byteOffset;
+  }
 
   get free(): number {
     return this.bytes.length - this.used;
+  }
+
+  /** Some of its bytes. */
+  view(start: number, end: number): Buffer {
+    return new BufferView(this.memory, this.offset + start, end - start);
   }
 }
 

@@ -1,5 +1,5 @@
 import { GridError, toGridError } from '../errors/index.js';
-import type { Outbox } from '../mux/index.js';
+import { INTO, type Encode, type Outbox, type PayloadEncoder } from '../mux/index.js';
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { maxEncodedSize, type Message } from '../wire/index.js';
@@ -108,7 +108,10 @@ export class WriteQueue implements Outbox {
     const urgent = this.blocked && after !== undefined && this.isHanded(after);
     const position = urgent ? after : ++this.lastPosition;
     // a full frame need not wait for the end of the turn
-    if (!urgent && this.bulk.full(bound)) this.pump();
+    if (!urgent && this.bulk.full(bound)) {
+      message = this.bulk.undrafted(message);
+      this.pump();
+    }
     if (this.ended) return position;
     const frame = this.add(urgent ? this.urgent : this.bulk, message, bound, position);
     if (this.bytes > 2 * this.ports.limits.queuedBytes) {
@@ -124,6 +127,12 @@ export class WriteQueue implements Outbox {
       this.pump();
     }
     return position;
+  }
+
+  encode(value: unknown, codec: PayloadEncoder): Uint8Array {
+    const into = this.ended ? undefined : (codec.encode as Encode)[INTO];
+    const draft = into && this.bulk.encode(value, into, this.lastPosition + 1);
+    return draft ?? codec.encode(value);
   }
 
   withdraw(position: number): boolean {

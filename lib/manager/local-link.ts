@@ -1,7 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { BehaviorSubject } from 'rxjs';
 import { GridError, TEXT } from '../errors/index.js';
-import { Mux, type HandlerDirectory, type MuxIntervals, type MuxLimits, type Outbox } from '../mux/index.js';
+import {
+  Mux,
+  type HandlerDirectory,
+  type MuxIntervals,
+  type MuxLimits,
+  type Outbox,
+  type PayloadEncoder,
+} from '../mux/index.js';
 import type { Clock } from '../time/index.js';
 import { EXTENSIONS, type Dialect, type Message, type Metadata } from '../wire/index.js';
 import { ConnectWaiters } from './connect-waiters.js';
@@ -51,6 +58,10 @@ class LocalOutbox implements Outbox {
       setImmediate(() => inCleanContext(() => this.flush()));
     }
     return this.handed + this.waiting.length - 1;
+  }
+
+  encode(value: unknown, codec: PayloadEncoder): Uint8Array {
+    return codec.encode(value);
   }
 
   withdraw(position: number): boolean {

@@ -6,6 +6,7 @@ import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import type { CallHandler } from './handler.js';
 import { heldBytesOf } from './held-bytes.js';
 import { HandlerStream } from './handler-stream.js';
+import type { PayloadEncoder } from './payload-encoder.js';
 
 type State =
   | typeof RUNNING
@@ -97,6 +98,11 @@ export class IncomingRequest implements IncomingCall, Deadline {
   /** @internal */
   onDue(): void {
     this.abort(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
+  }
+
+  /** A result to answer with next, before anything else is sent: see `Outbox.encode`. */
+  encode(value: unknown, codec: PayloadEncoder): Uint8Array {
+    return this.ports.emitter.outbox.encode(value, codec);
   }
 
   /**

@@ -15,6 +15,7 @@ import type { Outbox } from './outbox.js';
 import { OutgoingCalls } from './outgoing-calls.js';
 import type { OutgoingRequest, RequestListener } from './outgoing-request.js';
 import { PayloadCap } from './payload-cap.js';
+import type { PayloadEncoder } from './payload-encoder.js';
 import { PeerLoad } from './peer-load.js';
 
 export interface MuxPorts {
@@ -45,6 +46,7 @@ const INTERNAL_ERROR = 1011;
 export class Mux {
   private readonly ours: OutgoingCalls;
   private readonly theirs: IncomingCalls;
+  private readonly outbox: Outbox;
   private readonly clock: Clock;
   private readonly deadlines: DeadlineWheel;
   private readonly owing: Rota<Inbound>;
@@ -58,6 +60,7 @@ export class Mux {
     const blockWatches = new Rota<BlockWatch>(clock, intervals.blockedStreamMs, (watch) => watch.look());
     const owing = new Rota<Inbound>(clock, CREDIT_DELAY_MS, (inbound) => inbound.giveBack());
     this.owing = owing;
+    this.outbox = outbox;
     this.clock = clock;
     this.deadlines = new DeadlineWheel(clock);
     const ports: CallPorts = { ...shared, emitter, payloadCap, blockWatches, owing, deadlines: this.deadlines };
@@ -110,6 +113,11 @@ export class Mux {
   openStream(init: StreamInit): CallerStream {
     this.checkOpen();
     return this.ours.openStream(init);
+  }
+
+  /** A value as the payload of a call that is started next, before anything else is sent: see `Outbox.encode`. */
+  encode(value: unknown, codec: PayloadEncoder): Uint8Array {
+    return this.outbox.encode(value, codec);
   }
 
   /** The messages of one frame are received next, which came then. Calls that begin and end in it ask for no timer. */

@@ -1,6 +1,7 @@
 import { GridError } from '../errors/index.js';
 import type { Metadata } from '../wire/index.js';
 import type { Outbox } from './outbox.js';
+import type { PayloadEncoder } from './payload-encoder.js';
 
 export interface OutboundPorts {
   readonly outbox: Outbox;
@@ -85,6 +86,11 @@ export class Outbound {
       case 'closed':
         return this.state.why;
     }
+  }
+
+  /** A value to `send` next, before anything else is sent: see `Outbox.encode`. */
+  encode(value: unknown, codec: PayloadEncoder): Uint8Array {
+    return this.ports.outbox.encode(value, codec);
   }
 
   /**

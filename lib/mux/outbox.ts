@@ -1,4 +1,5 @@
 import type { Message } from '../wire/index.js';
+import type { PayloadEncoder } from './payload-encoder.js';
 
 /**
  * Where a mux puts its messages: the write queue of a connection, or the other mux of an in-memory pair. `send`
@@ -12,6 +13,11 @@ export interface Outbox {
    * that position, 0 for nothing, and may overtake all later ones; `after` is returned then.
    */
   send(message: Message, after?: number): number;
+  /**
+   * A value as a payload, written where the next message will have it if codec and outbox can: it need not be copied
+   * then. It is good until the next `send` or `encode`: to be sent by that, or not at all. Throws what the codec throws.
+   */
+  encode(value: unknown, codec: PayloadEncoder): Uint8Array;
   /** Takes back a message that was not handed to the socket yet. True: the peer will never see it. */
   withdraw(position: number): boolean;
   /** True iff the message was handed to the socket: the peer may have seen it. */

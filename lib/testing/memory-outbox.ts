@@ -1,5 +1,8 @@
 import type { Message } from '../wire/index.js';
-import type { Outbox } from '../mux/index.js';
+import { INTO, type Encode, type Outbox, type PayloadEncoder } from '../mux/index.js';
+
+/** A payload that takes more is in memory of its own. */
+const LENT_BYTES = 1024;
 
 interface Waiting {
   readonly position: number;
@@ -15,6 +18,8 @@ export class MemoryOutbox implements Outbox {
   /** Set to true to play a full write queue; `drain()` ends it. */
   congested = false;
 
+  /** A payload that was encoded and not sent yet. */
+  private lent: Uint8Array | undefined = undefined;
   private waiting: Waiting[] = [];
   private position = 0;
   private handedUpTo = 0;
@@ -32,8 +37,18 @@ export class MemoryOutbox implements Outbox {
       position,
       message: { ...message, payload: message.payload && new Uint8Array(message.payload) },
     });
+    this.takeBack();
     this.schedule();
     return position;
+  }
+
+  encode(value: unknown, codec: PayloadEncoder): Uint8Array {
+    this.takeBack();
+    const memory = Buffer.allocUnsafe(LENT_BYTES);
+    const payload = (codec.encode as Encode)[INTO]?.(value, memory, 0, LENT_BYTES) ?? codec.encode(value);
+    if (typeof payload !== 'number') return payload;
+    this.lent = memory.subarray(0, payload);
+    return this.lent;
   }
 
   withdraw(position: number): boolean {
@@ -78,6 +93,12 @@ export class MemoryOutbox implements Outbox {
   cut(): void {
     this.open = false;
     this.waiting = [];
+  }
+
+  /** The bytes are not good any more: who keeps them shall see it. */
+  private takeBack(): void {
+    this.lent?.fill(0xee);
+    this.lent = undefined;
   }
 
   private schedule(): void {

@@ -26,7 +26,7 @@ export {
 } from './frame.js';
 export { BufferView, SHARED_BYTES } from './frame-view.js';
 export { CONNECTION_MUX_ID, type Message, type Metadata, type MuxId } from './message.js';
-export { encodeMessage, maxEncodedSize } from './message-codec.js';
+export { encodeMessage, headSize, MAX_FIXED_BYTES, maxEncodedSize, trailerSize } from './message-codec.js';
 export { METADATA_BYTES, metadataSize } from './metadata.js';
 export { decodeMuxConnectError, encodeMuxConnectError } from './mux-connect-error.js';
 export { FIRST_OP, LAST_OP, Op, type OpName } from './op.js';

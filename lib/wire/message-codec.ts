@@ -8,7 +8,15 @@ import { EMPTY_VIEW, FrameMemory } from './frame-view.js';
 import { CONNECTION_MUX_ID, ReceivedMessage, type Message, type Metadata, type MuxId } from './message.js';
 import { decodeMetadata, encodeMetadata, metadataSize } from './metadata.js';
 import type { MsgpackReader } from './msgpack-reader.js';
-import { MAX_HEADER_BYTES, MAX_UINT_BYTES, putBinHeader, putMuxId, putUint } from './msgpack-writer.js';
+import {
+  binHeaderBytes,
+  MAX_HEADER_BYTES,
+  MAX_UINT_BYTES,
+  putBinHeader,
+  putMuxId,
+  putUint,
+  uintBytes,
+} from './msgpack-writer.js';
 import { FIRST_OP, LAST_OP, Op } from './op.js';
 import { SUBROUTE_BYTES } from './subroute.js';
 import { crcMismatch, tooManyBytes, violation } from './violation.js';
@@ -44,7 +52,7 @@ const UINT32 = 0xffff_ffff;
 const V1_FLAGS = Flag.Crc | Flag.Eof | Flag.Stateless | Flag.PayloadIsErr | Flag.PayloadIsZero | Flag.Subroute;
 
 /** array, muxId, seq, deadlineMs, handler, op, flags, payload header, subroute id, CRC */
-const MAX_FIXED_BYTES = 1 + MAX_UINT_BYTES + 5 + 5 + 2 + 1 + 2 + MAX_HEADER_BYTES + SUBROUTE_BYTES + CRC_BYTES;
+export const MAX_FIXED_BYTES = 1 + MAX_UINT_BYTES + 5 + 5 + 2 + 1 + 2 + MAX_HEADER_BYTES + SUBROUTE_BYTES + CRC_BYTES;
 
 /** The smallest message: the array, six fields of one byte each, an empty payload of two. */
 export const MIN_MESSAGE_BYTES = 9;
@@ -55,11 +63,24 @@ export function maxEncodedSize(message: Message): number {
   return message.metadata === undefined ? size : size + metadataSize(message.metadata);
 }
 
+/** What `encodeMessage` writes in front of the payload, in bytes. */
+export function headSize({ muxId, seq, deadlineMs, handler, op, flags, payload }: Message): number {
+  const numbers = uintBytes(muxId) + uintBytes(seq) + uintBytes(deadlineMs) + uintBytes(handler);
+  return 1 + numbers + uintBytes(op) + uintBytes(flags) + binHeaderBytes(payload?.length ?? 0);
+}
+
+/** What it writes behind the payload, in bytes. Throws as `metadataSize` does. */
+export function trailerSize({ flags, metadata }: Message): number {
+  const size = (flags & Flag.Subroute ? SUBROUTE_BYTES : 0) + (flags & Flag.Crc ? CRC_BYTES : 0);
+  return metadata === undefined ? size : size + metadataSize(metadata);
+}
+
 /**
  * Writes one message with its metadata, subroute id and CRC as its flags say, and returns where it ends. The payload
- * is copied. `target` must have room for `maxEncodedSize(message)` from `offset` on.
+ * is copied, unless it `isPlaced`: its bytes stand `headSize(message)` behind `offset` already. `target` must have room
+ * for `maxEncodedSize(message)` from `offset` on.
  */
-export function encodeMessage(message: Message, target: Uint8Array, offset: number): number {
+export function encodeMessage(message: Message, target: Uint8Array, offset: number, isPlaced = false): number {
   const { muxId, flags, payload } = message;
   const payloadBytes = payload === undefined ? 0 : payload.length;
   const address = wasmCodec === undefined ? -1 : wasmCodec.addressOf(target);
@@ -67,7 +88,8 @@ export function encodeMessage(message: Message, target: Uint8Array, offset: numb
     address >= 0 && typeof muxId === 'number'
       ? wasmCodec!.putHead(message, muxId, payloadBytes, address + offset) - address
       : putHead(message, payloadBytes, target, offset);
-  if (payload !== undefined) at = putBytes(target, at, payload);
+  if (isPlaced) at += payloadBytes;
+  else if (payload !== undefined) at = putBytes(target, at, payload);
   if (flags & Flag.Metadata) at = encodeMetadata(message.metadata ?? missing('metadata'), target, at);
   if (flags & Flag.Subroute) at = putBytes(target, at, message.subroute ?? missing('a subroute id'));
   if (!(flags & Flag.Crc)) return at;

@@ -24,6 +24,14 @@ export function putUint(target: Uint8Array, at: number, value: number): number {
   return putUint32(target, at + 5, value >>> 0);
 }
 
+/** The bytes of an unsigned integer of up to 64 bits. */
+export function uintBytes(value: MuxId): number {
+  if (value < 0x80) return 1;
+  if (value <= 0xff) return 2;
+  if (value <= 0xffff) return 3;
+  return value <= 0xffff_ffff ? 5 : MAX_UINT_BYTES;
+}
+
 export function putMuxId(target: Uint8Array, at: number, value: MuxId): number {
   if (typeof value === 'number') return putUint(target, at, value);
   if (value <= Number.MAX_SAFE_INTEGER) return putUint(target, at, Number(value));

@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { bytes, json, text, type Codec } from '../../lib/calls/index.js';
+import * as fc from 'fast-check';
+import { bytes, json, msgpack, text, type Codec } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
+import { INTO, type Encode } from '../../lib/mux/index.js';
 
 describe('bytes()', () => {
   it('takes any byte array as it is and gives a Buffer of the same memory', () => {
@@ -40,6 +42,47 @@ describe('text()', () => {
     expect(() => text().decode(Buffer.from([0xff]))).toThrow();
   });
 });
+
+describe('into memory that is lent', () => {
+  const anything = fc.oneof(
+    fc.anything({ withDate: true, withMap: true, withSet: true, withBigInt: true, withTypedArray: true }),
+    fc.string({ unit: 'binary', maxLength: 200 }),
+    fc.constant(undefined),
+  );
+  const codecs = { json: json(), msgpack: msgpack(), structured: msgpack({ structured: true }), text: text() };
+
+  it.each(Object.entries(codecs))('%s writes what encode() gives, if that has room, and never beyond it', (_name, codec) => {
+    const encode = (codec as Codec).encode as Encode;
+    const property = fc.property(anything, fc.nat(40), fc.nat(300), (value, at, room) => {
+      const memory = Buffer.alloc(400, 0xaa);
+      const expected = outcomeOf(() => encode(value));
+      const written = outcomeOf(() => {
+        const written = encode[INTO]!(value, memory, at, at + room);
+        return typeof written === 'number' ? memory.subarray(at, written) : written;
+      });
+      expect(written).toBe(expected);
+      expect([...memory.subarray(0, at), ...memory.subarray(at + room)].every((byte) => byte === 0xaa)).toBe(true);
+    });
+    fc.assert(property);
+  });
+
+  it.each([
+    ['json', json(), { a: ['ü', 1] }],
+    ['msgpack', msgpack(), { a: ['ü', 1] }],
+    ['text', text(), 'x'.repeat(100)],
+  ] as [string, Codec, unknown][])('%s does so where there is room', (_name, codec, value) => {
+    expect(typeof (codec.encode as Encode)[INTO]!(value, Buffer.alloc(400), 10, 400)).toBe('number');
+  });
+});
+
+/** The bytes as hex, or what was thrown. */
+function outcomeOf(encode: () => Uint8Array): string {
+  try {
+    return Buffer.from(encode()).toString('hex');
+  } catch (thrown) {
+    return String(thrown);
+  }
+}
 
 it('any object with encode and decode is a codec', () => {
   const own: Codec<number> = { encode: (value) => Buffer.of(value), decode: (payload) => payload[0]! };

@@ -27,6 +27,7 @@ export class SoloMux {
     const self = this;
     const outbox: Outbox = {
       send: (message) => this.sent.push({ ...message, payload: message.payload && new Uint8Array(message.payload) }),
+      encode: (value, codec) => codec.encode(value),
       withdraw: (position) => {
         if (position <= this.handed) return false;
         const index = position - 1;

@@ -1,15 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
 import {
   closeCodeOf,
   decodeFrame,
   encodeMessage,
   FIRST_OP,
   Flag,
+  headSize,
   LAST_OP,
   maxEncodedSize,
   Op,
+  trailerSize,
   type Message,
 } from '../../lib/wire/index.js';
+import { anyMessage } from './arbitrary.js';
 import { bytesOf, FULL_RULES, hexBytes, hexOf, messageOf, patternBytes, SUBROUTE, V1_RULES } from './build.js';
 import { refusalOf } from './refusal.js';
 
@@ -166,6 +170,20 @@ describe('the seven fields', () => {
     const end = encodeMessage(message, target, 0);
     expect(end).toBeLessThanOrEqual(maxEncodedSize(message));
     expect(decodeOne(target.subarray(0, end), FULL_RULES).metadata).toEqual(message.metadata);
+  });
+
+  it('tells what stands around a payload, and writes it around one that stands there already', () => {
+    const property = fc.property(anyMessage, fc.nat(50), (message, start) => {
+      const copied = new Uint8Array(start + maxEncodedSize(message));
+      const end = encodeMessage(message, copied, start);
+      const payload = message.payload ?? new Uint8Array(0);
+      expect(headSize(message) + payload.length + trailerSize(message)).toBe(end - start);
+      const placed = new Uint8Array(copied.length);
+      placed.set(payload, start + headSize(message));
+      expect(encodeMessage(message, placed, start, true)).toBe(end);
+      expect(Buffer.from(placed).equals(copied)).toBe(true);
+    });
+    fc.assert(property);
   });
 
   it('does not write a message whose flags promise what it does not have', () => {

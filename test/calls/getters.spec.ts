@@ -1,0 +1,64 @@
+// What a value's getters do while it is encoded: the memory that it is written into may be the link's own.
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Subject } from 'rxjs';
+import type { GridCall } from '../../lib/calls/index.js';
+import { turn } from '../turn.js';
+import { collect, gridLine, type GridLine } from './grid-line.js';
+
+let line: GridLine;
+
+beforeEach(() => {
+  line = gridLine();
+  line.handle(60, (payload) => payload);
+});
+afterEach(() => line.pair.cut());
+
+/** A value that does something while it is encoded, and is the text then. */
+const doing = (text: string, action: () => void): object => ({
+  toJSON: () => {
+    action();
+    return text;
+  },
+});
+
+describe('a value that sends while it is encoded', () => {
+  it('as a payload and as an answer: both calls have their own', async () => {
+    const seen: unknown[] = [];
+    const ask = (text: string): void => void line.caller.request(60, text).then((value) => seen.push(value));
+    line.handle(62, (payload) => doing(`answer to ${String(payload)}`, () => ask('from the answer')));
+    const outer = doing('outer', () => ask('inner'));
+    expect(await line.caller.request(62, outer)).toBe('answer to outer');
+    await turn();
+    expect(seen).toEqual(['inner', 'from the answer']);
+  });
+
+  it('as a message that is written: what took its credit comes first, and both are whole', async () => {
+    line.handle(
+      61,
+      async function* (_payload, { input }) {
+        for await (const message of input) yield message;
+      },
+      { kind: 'stream', inCapacity: 1 },
+    );
+    const call: GridCall = line.caller.stream(61, undefined, { inCapacity: 1 });
+    await turn();
+    void call.write(doing('outer', () => void call.write('inner')));
+    const between = line.caller.request(60, 'between');
+    void call.write('last');
+    call.end();
+    expect(await collect(call)).toEqual(['inner', 'outer', 'last']);
+    expect(await between).toBe('between');
+  });
+
+  it('as a message of an Observable: the same', async () => {
+    const subject = new Subject<unknown>();
+    line.handle(61, () => subject, { kind: 'stream', outCapacity: 1, outBuffer: 10 });
+    const call = line.caller.stream(61);
+    await turn();
+    subject.next(doing('outer', () => subject.next('inner')));
+    expect(await line.caller.request(60, 'between')).toBe('between');
+    subject.next('last');
+    subject.complete();
+    expect(await collect(call)).toEqual(['inner', 'outer', 'last']);
+  });
+});

@@ -1,0 +1,239 @@
+// Payloads that a codec writes where the next message will have them (Outbox.encode).
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import { json, msgpack, type Codec } from '../../lib/calls/index.js';
+import type { MessageSocket } from '../../lib/connection/index.js';
+import { slabs } from '../../lib/connection/slab.js';
+import { WriteQueue } from '../../lib/connection/write-queue.js';
+import type { GridError } from '../../lib/errors/index.js';
+import { INTO, type Encode } from '../../lib/mux/index.js';
+import { silentObserver } from '../../lib/observe/index.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { Flag, Op, type Message, type Metadata } from '../../lib/wire/index.js';
+import { SUBROUTE } from '../wire/build.js';
+import { INTERVALS, LIMITS } from './grid-end.js';
+import { message, messagesOf } from './raw-peer.js';
+
+const codec = msgpack();
+
+/** Keeps a copy of each frame, as a network does, and says when it is written. */
+class CopyingSocket implements MessageSocket {
+  readonly remoteAddress = undefined;
+  readonly frames: Buffer[] = [];
+  /** Called with each frame before its write returns. */
+  onSend: (() => void) | undefined = undefined;
+  private readonly waiting: ((error?: Error) => void)[] = [];
+
+  send(frame: Uint8Array, done: (error?: Error) => void): void {
+    this.frames.push(Buffer.from(frame));
+    this.waiting.push(done);
+    this.onSend?.();
+  }
+
+  finish(count = this.waiting.length): void {
+    for (const done of this.waiting.splice(0, count)) done();
+  }
+
+  close(): void {}
+  terminate(): void {}
+  listen(): void {}
+}
+
+describe('a payload that is encoded where it will be sent', () => {
+  let socket: CopyingSocket;
+  let queue: WriteQueue;
+  let fatal: GridError[];
+  let sent: number;
+  let freeSlabs: number;
+
+  const open = (limits: Partial<typeof LIMITS> = {}): void => {
+    queue?.stop();
+    queue = new WriteQueue({
+      socket,
+      clock: new ManualClock(),
+      observer: silentObserver,
+      limits: { ...LIMITS, ...limits },
+      intervals: INTERVALS,
+      calls: () => 0,
+      onFatal: (error) => fatal.push(error),
+    });
+  };
+  const messageWith = (payload: Uint8Array | undefined, more: Partial<Message> = {}): Message =>
+    message(Op.MuxServerMsg, { muxId: ++sent, flags: Flag.Crc, payload, ...more });
+  /** The values that arrived, in order. */
+  const arrived = (): unknown[] =>
+    socket.frames.flatMap(messagesOf).map(({ payload }) => payload && codec.decode(payload));
+  const send = (value: unknown, more: Partial<Message> = {}): void => {
+    queue.send(messageWith(queue.encode(value, codec), more));
+  };
+
+  beforeEach(() => {
+    socket = new CopyingSocket();
+    fatal = [];
+    sent = 0;
+    freeSlabs = countFree();
+    open();
+  });
+  afterEach(() => {
+    queue.flush();
+    socket.finish();
+    queue.stop();
+    socket.finish();
+    expect(fatal).toEqual([]);
+    // none is lost
+    expect(countFree()).toBe(freeSlabs);
+  });
+
+  it('is in the memory of the frame, and the same bytes as by encode()', () => {
+    send('first of the turn');
+    const payload = queue.encode({ id: 1, text: 'of the turn' }, codec);
+    const elsewhere = codec.encode({ id: 1, text: 'of the turn' });
+    expect(Buffer.from(payload)).toEqual(Buffer.from(elsewhere));
+    queue.send(messageWith(payload));
+    // a second one stands behind it in the same memory
+    const next = queue.encode('next', codec);
+    expect(next.buffer).toBe(payload.buffer);
+    expect(next.byteOffset).toBeGreaterThan(payload.byteOffset + payload.length);
+    queue.send(messageWith(next));
+    queue.flush();
+    expect(arrived()).toEqual(['first of the turn', { id: 1, text: 'of the turn' }, 'next']);
+  });
+
+  it('arrives whatever comes between, before and after, and however long the heads are', () => {
+    const bytes = fc.oneof(
+      { weight: 4, arbitrary: fc.nat(40) },
+      { weight: 4, arbitrary: fc.nat(700) },
+      { weight: 1, arbitrary: fc.nat(40_000) },
+    );
+    const step = fc.oneof(
+      {
+        weight: 5,
+        arbitrary: fc.record({
+          kind: fc.constantFrom('drafted', 'plain', 'dropped'),
+          bytes,
+          muxId: fc.constantFrom(1, 200, 70_000, 2 ** 40, 2n ** 60n),
+          seq: fc.constantFrom(0, 1, 130, 70_000),
+          subroute: fc.boolean(),
+          metadata: fc.constantFrom<Metadata | undefined>(undefined, {}, { trace: 'x'.repeat(100) }),
+        }),
+      },
+      fc.record({ kind: fc.constantFrom('flush', 'urgent', 'twice') }),
+      fc.record({ kind: fc.constant('written'), count: fc.nat(4) }),
+    );
+    const property = fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(3, 10_000), (steps, frameMessages) => {
+      socket = new CopyingSocket();
+      open({ frameMessages });
+      const expected: string[] = [];
+      steps.forEach((one, index) => {
+        if (!('bytes' in one)) {
+          if (one.kind === 'flush') queue.flush();
+          else if ('count' in one) socket.finish(one.count);
+          else if (one.kind === 'urgent') queue.send(message(Op.UnblockClMux, { muxId: 5 }), 0);
+          else [queue.encode('never sent', codec), queue.encode('nor this', codec)];
+          return;
+        }
+        const value = Buffer.alloc(one.bytes, index);
+        const flags = Flag.Crc | (one.subroute ? Flag.Subroute : 0) | (one.metadata ? Flag.Metadata | Flag.Eof : 0);
+        const payload = one.kind === 'plain' ? codec.encode(value) : queue.encode(value, codec);
+        if (one.kind === 'dropped') return;
+        const { muxId, seq, metadata } = one;
+        queue.send({ ...messageWith(payload), muxId, seq, flags, metadata, ...(one.subroute && { subroute: SUBROUTE }) });
+        expected.push(shapeOf(value));
+      });
+      while (queue.queuedMessages > 0) {
+        queue.flush();
+        socket.finish();
+      }
+      const values = arrived().filter((value) => value !== undefined);
+      expect(values.map((value) => shapeOf(value as Buffer))).toEqual(expected);
+    });
+    fc.assert(property, { numRuns: 100 });
+  });
+
+  it('is not written over by what its own getters send', () => {
+    const value = {
+      before: 'x'.repeat(300),
+      get nested() {
+        send('sent by a getter');
+        queue.send(messageWith(queue.encode({ toJSON: () => (send('sent by one inside'), 'inner') }, codec)));
+        return 'y'.repeat(300);
+      },
+      after: 'z'.repeat(300),
+    };
+    send(value);
+    queue.flush();
+    const plain = { before: value.before, nested: 'y'.repeat(300), after: value.after };
+    expect(arrived()).toEqual(['sent by a getter', 'sent by one inside', 'inner', plain]);
+  });
+
+  it('is not lost when its own getters end the writes, write all or stop the queue', () => {
+    send('first');
+    const getters = [
+      () => queue.flush(),
+      () => (queue.flush(), socket.finish()),
+      () => (send('inside'), queue.flush(), socket.finish()),
+    ];
+    for (const during of getters) send({ toJSON: () => (during(), 'x'.repeat(1000)) });
+    queue.flush();
+    const long = 'x'.repeat(1000);
+    expect(arrived()).toEqual(['first', long, long, 'inside', long]);
+    const payload = queue.encode({ toJSON: () => (queue.stop(), socket.finish(), 'said') }, codec);
+    expect(codec.decode(payload)).toBe('said');
+    queue.send(messageWith(payload));
+    queue.flush();
+    expect(arrived()).toHaveLength(5);
+    expect(codec.decode(queue.encode('after the end', codec))).toBe('after the end');
+    expect(countFree()).toBe(freeSlabs);
+  });
+
+  it('is not written over by what a socket that delivers at once leads to', () => {
+    open({ frameMessages: 2 });
+    send('a');
+    send('b');
+    send('c');
+    socket.onSend = () => {
+      socket.onSend = undefined;
+      send('by the write, which is longer than the other');
+    };
+    // its frame is full of messages, not of bytes: that is written first
+    send('d'.repeat(40));
+    queue.flush();
+    expect(arrived()).toEqual(['a', 'b', 'c', 'by the write, which is longer than the other', 'd'.repeat(40)]);
+  });
+
+  it('a value that cannot be encoded costs nobody else anything', () => {
+    send('before');
+    const broken = { text: 'x'.repeat(100), get late(): never { throw new Error('no') } };
+    expect(() => queue.encode(broken, codec)).toThrow('no');
+    send('after');
+    queue.flush();
+    expect(arrived()).toEqual(['before', 'after']);
+  });
+
+  it('one that is not sent and then nothing at all leaves no memory taken', () => {
+    queue.encode('never sent', codec);
+    queue.stop();
+    expect(countFree()).toBe(freeSlabs);
+  });
+
+  it("who gives a codec another encode() is asked by that, and one of the application's own as it is", () => {
+    const own: Codec = { ...json(), encode: (value) => Buffer.from(`<${String(value)}>`) };
+    expect(Buffer.from(queue.encode(1, own)).toString()).toBe('<1>');
+    const inherited = Object.create(json(), { encode: { value: own.encode } }) as Codec;
+    expect(Buffer.from(queue.encode(2, inherited)).toString()).toBe('<2>');
+    expect((own.encode as Encode)[INTO]).toBeUndefined();
+  });
+});
+
+/** Its length and the byte that all of it is. */
+function shapeOf(value: Buffer): string {
+  const byte = value[0] ?? 0;
+  return value.equals(Buffer.alloc(value.length, byte)) ? `${value.length} times ${byte}` : 'damaged';
+}
+
+/** How many slabs of the codec's memory nobody uses. */
+function countFree(): number {
+  const taken = Array.from({ length: 40 }, () => slabs.take(1));
+  for (const slab of taken) slabs.give(slab);
+  return taken.filter(({ isNear }) => isNear).length;
+}
