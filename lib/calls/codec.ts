@@ -20,8 +20,8 @@ export interface PayloadSender {
 }
 
 /**
- * The payload of a value that `sender` sends next. `undefined` carries none at all: an absent request payload, a request
- * without a result.
+ * The payload of a value that `sender` sends next. `undefined` carries none at all: an absent request payload, a
+ * request without a result.
  */
 export function encodeOptional(sender: PayloadSender, codec: Codec, value: unknown): Uint8Array | undefined {
   return value === undefined ? undefined : sender.encode(value, codec);
@@ -100,7 +100,7 @@ function checkedText(value: unknown): string {
   throw new GridError('INVALID_ARGUMENT', `codec text() takes a string, not ${kindOf(value)}`);
 }
 
-/** As `EncodeInto`. A character takes three bytes at most, and to count them is only worth it where that is too many. */
+/** As `EncodeInto`. A character takes three bytes at most; they are counted only where that could be too many. */
 function putText(text: string, memory: Buffer, at: number, end: number): number | Uint8Array {
   const fits = 3 * text.length <= end - at || Buffer.byteLength(text) <= end - at;
   return fits ? at + memory.write(text, at, end - at, 'utf8') : Buffer.from(text, 'utf8');

@@ -5,8 +5,8 @@
 export const INTO: unique symbol = Symbol('into');
 
 /**
- * Writes a value into `memory` from `at` on, not beyond `end`; gives the position where it ends. What does not fit there
- * is made elsewhere and given as bytes.
+ * Writes a value into `memory` from `at` on, not beyond `end`; gives the position where it ends. What does not fit
+ * there is made elsewhere and given as bytes.
  */
 export type EncodeInto = (value: unknown, memory: Buffer, at: number, end: number) => number | Uint8Array;
 
