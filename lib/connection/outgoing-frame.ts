@@ -137,13 +137,13 @@ export class OutgoingFrame {
   /** The bytes to write. Nothing may be added or withdrawn any more; at least one message must be left. */
   seal(): Uint8Array {
     if (this.withdrawn) this.closeGaps(this.withdrawn);
-    const { bytes } = this.slab;
+    const { slab, end } = this;
     const items = this.base + MERGED_HEADER_MAX;
-    if (this.live === 1) return bytes.subarray(this.end - itemLength(this.end - items), this.end);
-    const headerEnd = encodeMergedHeader(this.live, bytes, this.base);
+    if (this.live === 1) return slab.view(end - itemLength(end - items), end);
+    const headerEnd = encodeMergedHeader(this.live, slab.bytes, this.base);
     const start = items - (headerEnd - this.base);
-    bytes.copyWithin(start, this.base, headerEnd);
-    return bytes.subarray(start, this.end);
+    slab.bytes.copyWithin(start, this.base, headerEnd);
+    return slab.view(start, end);
   }
 
   private took(start: number, end: number, length: number): void {

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { markAsUntransferable } from 'node:worker_threads';
-import { SHARED_BYTES } from '../wire/index.js';
+import { BufferView, SHARED_BYTES } from '../wire/index.js';
 
 /** Memory of a connection on which little comes. */
 const SMALL_BYTES = 4 * 1024;
@@ -12,34 +12,36 @@ const LITTLE_BYTES = 512;
 /** Memory that is read into from its start to its end, and never twice. */
 class ReadMemory {
   private memory = allocate(SMALL_BYTES);
-  private room = this.memory;
+  private size = SMALL_BYTES;
+  private used = 0;
   /** The last read took all the room there was, or more than a little. */
   private busy = false;
 
   /** What the next read may fill. */
   next(): Buffer {
     // a quarter is left unused rather than asking the system for many small pieces
-    if (4 * this.room.length < this.memory.length) {
-      this.memory = allocate(this.busy ? LARGE_BYTES : SMALL_BYTES);
-      this.room = this.memory;
+    if (4 * (this.size - this.used) < this.size) {
+      this.size = this.busy ? LARGE_BYTES : SMALL_BYTES;
+      this.memory = allocate(this.size);
+      this.used = 0;
     }
-    return this.room;
+    return new BufferView(this.memory, this.used, this.size - this.used);
   }
 
   /** The read has filled so many bytes. */
   taken(bytes: number): Buffer {
-    const { room } = this;
-    this.busy = bytes === room.length || bytes >= LITTLE_BYTES;
-    this.room = room.subarray(bytes);
-    return bytes === room.length ? room : room.subarray(0, bytes);
+    const start = this.used;
+    this.used += bytes;
+    this.busy = this.used === this.size || bytes >= LITTLE_BYTES;
+    return new BufferView(this.memory, start, bytes);
   }
 }
 
 /** Who has a payload has a view of this: were its memory sent to another thread, the socket would write to it there. */
-function allocate(bytes: number): Buffer {
-  const memory = Buffer.allocUnsafeSlow(bytes);
-  markAsUntransferable(memory.buffer);
-  return memory;
+function allocate(bytes: number): ArrayBufferLike {
+  const { buffer } = Buffer.allocUnsafeSlow(bytes);
+  markAsUntransferable(buffer);
+  return buffer;
 }
 
 interface NodeHandle {

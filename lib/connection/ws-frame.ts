@@ -1,6 +1,6 @@
 import { randomFillSync } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { maskInPlace } from '../wire/index.js';
+import { BufferView, maskInPlace } from '../wire/index.js';
 import { BINARY, FIN, KEY_BYTES, LENGTH_16, LENGTH_64, MASKED } from './ws-header.js';
 
 /** What is below a WebSocket. */
@@ -24,7 +24,7 @@ export function writeFrame({ stream, masks }: WsStream, frame: Uint8Array, done:
   const { length } = frame;
   const lengthBytes = length < LENGTH_16 ? 0 : length <= 0xffff ? 2 : 8;
   const headerBytes = 2 + lengthBytes + (masks ? KEY_BYTES : 0);
-  const bytes = Buffer.from(frame.buffer, frame.byteOffset - headerBytes, headerBytes + length);
+  const bytes = new BufferView(frame.buffer, frame.byteOffset - headerBytes, headerBytes + length);
   if (masks) {
     const key = nextKey();
     maskInPlace(frame, key);
