@@ -5,6 +5,8 @@ import type { Target } from './target.js';
 
 /** What one call is opened with. */
 export class CallOpening implements CallInit {
+  /** Set last: it is to be sent before any code of the application runs, and options may have such, as getters. */
+  payload: Uint8Array | undefined = undefined;
   readonly handler: number;
   readonly subroute: Uint8Array | undefined;
   readonly metadata: Metadata | undefined;
@@ -12,7 +14,6 @@ export class CallOpening implements CallInit {
 
   constructor(
     target: Target,
-    readonly payload: Uint8Array | undefined,
     readonly timeoutMs: number | undefined,
     options: CallOptions | undefined,
   ) {
@@ -26,13 +27,12 @@ export class CallOpening implements CallInit {
 export class StreamOpening extends CallOpening implements StreamInit {
   constructor(
     target: Target,
-    payload: Uint8Array | undefined,
     timeoutMs: number | undefined,
     options: CallOptions | undefined,
     readonly input: boolean,
     readonly inCapacity: number | undefined,
     readonly outCapacity: number | undefined,
   ) {
-    super(target, payload, timeoutMs, options);
+    super(target, timeoutMs, options);
   }
 }

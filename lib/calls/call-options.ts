@@ -123,7 +123,8 @@ export function explicitMetadata({ metadata }: CallOptions): Record<string, stri
   if (wrong) {
     throw new GridError('INVALID_ARGUMENT', `metadata ${JSON.stringify(wrong[0])} must be a string`, { notSent: true });
   }
-  return entries.length === 0 ? undefined : metadata;
+  // a copy: what was looked at is what is sent, and the application's getters are asked once
+  return entries.length === 0 ? undefined : (Object.fromEntries(entries) as Record<string, string>);
 }
 
 /** What W3C trace context is made of. */
@@ -131,7 +132,7 @@ const TRACE_KEYS = ['traceparent', 'tracestate', 'baggage'] as const;
 
 /** The trace that the call is part of: the one it was given, else that of the handler inside which it is made. */
 export function traceContextOf({ traceContext, parent }: CallOptions): Record<string, string> | undefined {
-  if (traceContext !== undefined) return traceContext;
+  if (traceContext !== undefined) return { ...traceContext };
   const metadata = parent?.getMetadata?.();
   if (metadata?.traceparent === undefined) return undefined;
   const inherited = TRACE_KEYS.map((key) => [key, metadata[key]]).filter(([, value]) => value !== undefined);

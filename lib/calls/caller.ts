@@ -5,7 +5,7 @@ import type { Clock } from '../time/index.js';
 import { named, unsendable } from './call-error.js';
 import { CallOpening, StreamOpening } from './call-opening.js';
 import { checkOptions, watchSignals, type CallOptions, type StreamOptions } from './call-options.js';
-import { encodeOptional, type Codec } from './codec.js';
+import { encodeOptional, type Codec, type PayloadSender } from './codec.js';
 import type { Contract } from './contract.js';
 import { checkSent } from './contract-check.js';
 import { FailedCall } from './failed-call.js';
@@ -16,6 +16,7 @@ import { joinSubroute, type Pattern } from './pattern.js';
 import { PendingRequest } from './pending-request.js';
 import { SentCall } from './sent-call.js';
 import { discardResult } from './source-of.js';
+import type { Source } from './source.js';
 import { Targets, type Target } from './target.js';
 
 export interface CallerPorts {
@@ -120,8 +121,9 @@ export class Caller {
       const codec = this.codecOf(target, options);
       const mux = this.ports.line();
       const pending = new PendingRequest(codec, this.ports.origin, target, options);
-      const bytes = encoded(mux, codec, payload, target, options);
-      const request = mux.openRequest(new CallOpening(target, bytes, timeoutMs, options), pending);
+      const opening = new CallOpening(target, timeoutMs, options);
+      opening.payload = encoded(mux, codec, payload, target, options);
+      const request = mux.openRequest(opening, pending);
       pending.forget = options && watchSignals(options, (error) => request.cancel(error));
       return pending.answer;
     } catch (fault) {
@@ -143,8 +145,9 @@ export class Caller {
       const codec = this.codecOf(target, options);
       const mux = this.ports.line();
       const sent = new SentCall(subscriber, codec, this.ports.origin, target, options, errorOf);
-      const bytes = encoded(mux, codec, payload, target, options);
-      const request = mux.openRequest(new CallOpening(target, bytes, timeoutMs, options), sent);
+      const opening = new CallOpening(target, timeoutMs, options);
+      opening.payload = encoded(mux, codec, payload, target, options);
+      const request = mux.openRequest(opening, sent);
       sent.opened(request);
       return sent;
     } catch (fault) {
@@ -156,6 +159,7 @@ export class Caller {
   private openStream(to: Pattern | Contract, payload: unknown, options: StreamOptions | undefined): GridCall {
     const target = this.target(to);
     if (target.contract?.kind === 'request') throw named(wrongKind(target), this.ports.origin, target);
+    let input: Source | undefined;
     try {
       const timeoutMs = options && checkOptions(options, this.ports.clock);
       const codec = this.codecOf(target, options);
@@ -165,17 +169,18 @@ export class Caller {
       checkCapacity('inCapacity', inCapacity, 0);
       checkCapacity('outCapacity', outCapacity, 1);
       const takesInput = options?.input !== undefined || (inCapacity ?? 0) > 0;
-      const input = options?.input === undefined ? undefined : inputSource(options.input);
-      const mux = this.ports.line();
-      const bytes = encoded(mux, codec, payload, target, options);
-      const opening = new StreamOpening(target, bytes, timeoutMs, options, takesInput, inCapacity, outCapacity);
-      const stream = mux.openStream(opening);
+      const opening = new StreamOpening(target, timeoutMs, options, takesInput, inCapacity, outCapacity);
+      // not where it will be sent: what is wrong with it is told without a connection too, and before the input runs
+      opening.payload = encoded(PLAIN, codec, payload, target, options);
+      if (options?.input !== undefined) input = inputSource(options.input);
+      const stream = this.ports.line().openStream(opening);
       const call = new OpenCall(stream, this.ports.origin, target, codec, options, takesInput, input);
       if (options && !stream.over) call.forget = watchSignals(options, (error) => stream.cancel(error));
       return call;
     } catch (fault) {
       // nobody will read it: a file that stands open is closed
-      discardResult(options?.input);
+      if (input) input.stop(() => {});
+      else discardResult(options?.input);
       const error = this.failure(fault, target);
       if (error.code === 'INVALID_ARGUMENT') throw error;
       return new FailedCall(error);
@@ -205,7 +210,7 @@ export class Caller {
 }
 
 function encoded(
-  mux: Mux,
+  sender: PayloadSender,
   codec: Codec,
   payload: unknown,
   target: Target,
@@ -213,7 +218,7 @@ function encoded(
 ): Uint8Array | undefined {
   try {
     checkSent('payload', payload, target, options);
-    return encodeOptional(mux, codec, payload);
+    return encodeOptional(sender, codec, payload);
   } catch (thrown) {
     throw unsendable(thrown, 'the payload').with({ notSent: true });
   }
@@ -230,6 +235,8 @@ function checkCapacity(option: string, value: number | undefined, least: number)
     notSent: true,
   });
 }
+
+const PLAIN: PayloadSender = { encode: (value, codec) => codec.encode(value) };
 
 function asItIs(error: unknown): unknown {
   return error;

@@ -254,15 +254,20 @@ export class MsgpackSlab {
     this.slab.writeUInt32BE(value, at + 1);
   }
 
-  /** Makes sure of so many bytes: moves what is written of this value to a larger slab where there are less. */
+  /** Makes sure of so many bytes: where there are less, what is written of this value moves to memory with more. */
   private room(bytes: number): void {
     if (this.at + bytes <= this.limit) return;
-    const written = this.at - this.start;
-    const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * written, written + bytes + LEAST_ROOM));
-    this.slab.copy(larger, 0, this.start, this.at);
-    if (larger.length === SLAB_BYTES) this.take(larger);
-    this.beginIn(larger, 0, larger.length);
-    this.at = written;
+    const { slab, start, at } = this;
+    const needed = at - start + bytes + LEAST_ROOM;
+    if (slab !== this.own && this.own.length - this.ownUsed >= needed) {
+      this.beginIn(this.own, this.ownUsed, this.own.length);
+    } else {
+      const larger = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * (at - start), needed));
+      if (larger.length === SLAB_BYTES) this.take(larger);
+      this.beginIn(larger, 0, larger.length);
+    }
+    slab.copy(this.slab, this.start, start, at);
+    this.at += at - start;
   }
 
   private take(slab: Buffer<ArrayBuffer>): void {

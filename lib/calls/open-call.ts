@@ -84,15 +84,12 @@ export class OpenCall implements GridCall {
   write(message: unknown): Promise<void> {
     const refusal = this.refusal();
     if (refusal) return rejected(this.named(refusal));
-    const next = this.isNext();
     let payload: Uint8Array;
     try {
-      payload = this.encode(message, next);
+      payload = this.encode(message);
     } catch (thrown) {
       return rejected(this.named(unsendable(thrown, 'the message')));
     }
-    // a getter of the message may have changed that
-    if (next && !this.isNext()) payload = Buffer.from(payload);
     const written = new Promise<void>((resolve, reject) => {
       this.writes ??= new Fifo();
       this.writes.push(new PendingWrite(payload, resolve, reject));
@@ -144,10 +141,10 @@ export class OpenCall implements GridCall {
   }
 
   /** @internal */
-  encode(message: unknown, next: boolean): Uint8Array {
+  encode(message: unknown): Uint8Array {
     const { codec, target, options } = this;
     checkSent('input', message, target, options);
-    return next ? this.stream.input.encode(message, codec) : codec.encode(message);
+    return this.stream.input.encode(message, codec);
   }
 
   /** @internal */
@@ -203,11 +200,6 @@ export class OpenCall implements GridCall {
     return closed && refused('the call is over');
   }
 
-  /** True iff a message that is written now can be sent at once. */
-  private isNext(): boolean {
-    return !this.writes?.length && this.stream.input.ready;
-  }
-
   /** Sends what credit allows; when the direction is closed, what still waits has failed. */
   private flush(): void {
     const { writes } = this;
@@ -237,7 +229,7 @@ export class OpenCall implements GridCall {
     const { stream } = this;
     const feed = new Outflow({
       outbound: stream.input,
-      encode: (message, next) => this.encode(message, next),
+      encode: (message) => this.encode(message),
       outBuffer: DEFAULT_OUT_BUFFER,
       ahead: true,
       onEnd: () => stream.input.end(),

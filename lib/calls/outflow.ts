@@ -4,8 +4,8 @@ import type { Sink, Source } from './source.js';
 
 export interface OutflowPorts {
   readonly outbound: Outbound;
-  /** A value as a payload. `next`: it is sent before anything else is, and its bytes need not last any longer. */
-  encode(value: unknown, next: boolean): Uint8Array;
+  /** As `Outbound.encode`. */
+  encode(value: unknown): Uint8Array;
   /** Values that may wait for credit. */
   readonly outBuffer: number;
   /** One value is pulled before its credit is there, so that the end, which needs none, is seen at once (H5). */
@@ -55,18 +55,16 @@ export class Outflow implements Sink {
 
   value(value: unknown): void {
     if (this.over || this.last) return;
-    const next = this.isNext();
     let payload: Uint8Array;
     try {
-      payload = this.ports.encode(value, next);
+      payload = this.ports.encode(value);
     } catch (thrown) {
       this.fail(new UnsendableValue(thrown));
       return;
     }
-    // a getter of the value may have changed that
-    if (this.isNext()) this.send(payload);
+    if (this.ports.outbound.ready && this.depth === 0) this.send(payload);
     // one place at least: a value that was pulled in time may meet a connection that is congested by now
-    else if (this.depth < Math.max(1, this.ports.outBuffer)) this.keep(next ? Buffer.from(payload) : payload);
+    else if (this.depth < Math.max(1, this.ports.outBuffer)) this.keep(payload);
     else this.fail(overflow(this.ports.outBuffer));
   }
 
@@ -93,11 +91,6 @@ export class Outflow implements Sink {
     if (this.stopping) this.onStopped = stopped;
     else if (this.source) this.source.stop(stopped);
     else stopped();
-  }
-
-  /** True iff a value that comes now can be sent at once. */
-  private isNext(): boolean {
-    return this.depth === 0 && this.ports.outbound.ready;
   }
 
   private get depth(): number {

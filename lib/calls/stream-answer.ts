@@ -52,9 +52,8 @@ export class StreamAnswer implements OutflowPorts {
     return this.ports.spec.outBuffer ?? DEFAULT_OUT_BUFFER;
   }
 
-  encode(value: unknown, next: boolean): Uint8Array {
-    const { codec } = this.ports.spec;
-    return next ? this.stream.output.encode(value, codec) : codec.encode(value);
+  encode(value: unknown): Uint8Array {
+    return this.stream.output.encode(value, this.ports.spec.codec);
   }
 
   onEnd(): void {

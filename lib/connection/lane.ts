@@ -17,10 +17,13 @@ export class Lane {
   /** Where the next frame is made, if it fits. No other lane writes into it. */
   private slab: Slab | undefined = undefined;
 
-  /** The payload that was written into the slab for the next message, and where it starts there. */
-  private draft: Uint8Array | undefined = undefined;
+  /**
+   * Where a payload is written for the message that is added next, and then that payload itself. The slab is held until
+   * that message is there, or any other.
+   */
   private draftSlab: Slab | undefined = undefined;
   private draftAt = 0;
+  private draft: Uint8Array | undefined = undefined;
   private drafting = false;
   /** Bytes in front of the last one's payload: the next one's are mostly as many. */
   private headers = USUAL_HEADERS;
@@ -35,13 +38,16 @@ export class Lane {
   /** Encodes a message into the open frame, or into a new one. `bound` is its `maxEncodedSize`. */
   add(message: Message, bound: number, position: number): OutgoingFrame {
     // sent by a getter of the value that is being written there
-    if (this.drafting) this.open = this.slab = undefined;
+    if (this.drafting && this.slab === this.draftSlab) this.open = this.slab = undefined;
     let frame = this.open;
-    if (!frame?.fits(bound)) frame = this.openFrame(bound, position);
-    if (!this.isDraft(message)) frame.add(message, bound);
-    else if (frame.slab === this.draftSlab) this.headers = frame.addAround(message, this.draftAt);
-    else frame.add(this.undrafted(message), bound);
-    this.draft = undefined;
+    if (!frame?.fits(bound)) {
+      frame = new OutgoingFrame(this.slabFor(bound), position, this.frameMessages);
+      this.open = frame;
+      this.frames.push(frame);
+    }
+    if (this.isDraft(message) && frame.slab === this.draftSlab) this.headers = frame.addAround(message, this.draftAt);
+    else frame.add(message, bound);
+    this.dropDraft();
     return frame;
   }
 
@@ -49,30 +55,29 @@ export class Lane {
    * A value as the payload of the message that is added next, written where that will have it. It is good until then.
    * undefined: there is no room to speak of.
    */
-  encode(value: unknown, into: EncodeInto, position: number): Uint8Array | undefined {
+  encode(value: unknown, into: EncodeInto): Uint8Array | undefined {
     if (this.drafting) return undefined;
-    const frame = this.open ?? this.openFrame(0, position);
-    const at = frame.next + this.headers;
-    const end = frame.payloadEnd;
-    if (end - at < LEAST_ROOM) return undefined;
-    const { slab } = frame;
-    this.draft = undefined;
-    // a getter of the value may send and end what it likes: the slab stays
+    this.dropDraft();
+    const { open } = this;
+    const slab = open ? open.slab : this.slabFor(0);
+    const start = open ? open.next : OutgoingFrame.startIn(slab);
+    const end = open ? open.payloadEnd : OutgoingFrame.payloadEndFrom(start);
+    const at = start + this.headers;
+    // an open frame has its slab: nothing was taken
+    if (open && end - at < LEAST_ROOM) return undefined;
     slab.frames++;
-    this.drafting = true;
-    let written: number | Uint8Array;
-    try {
-      written = into(value, slab.bytes, at, end);
-    } finally {
-      this.drafting = false;
-      this.release(slab);
-    }
-    if (typeof written !== 'number') return written;
-    const draft = slab.view(at, written);
-    this.draft = draft;
     this.draftSlab = slab;
     this.draftAt = at;
-    return draft;
+    this.drafting = true;
+    try {
+      const written = into(value, slab.bytes, at, end);
+      if (typeof written !== 'number') return written;
+      this.draft = slab.view(at, written);
+      return this.draft;
+    } finally {
+      this.drafting = false;
+      if (!this.draft) this.dropDraft();
+    }
   }
 
   /** The same message with a payload that no later one writes over. */
@@ -100,17 +105,19 @@ export class Lane {
   /** Drops all that wait. */
   clear(): void {
     for (let frame = this.shift(); frame; frame = this.shift()) this.free(frame);
+    this.dropDraft();
   }
 
   private isDraft({ payload }: Message): boolean {
     return payload !== undefined && payload === this.draft;
   }
 
-  private openFrame(bytes: number, position: number): OutgoingFrame {
-    const frame = new OutgoingFrame(this.slabFor(bytes), position, this.frameMessages);
-    this.open = frame;
-    this.frames.push(frame);
-    return frame;
+  private dropDraft(): void {
+    const { draftSlab } = this;
+    // not while it is written: whoever took its slab would write there too
+    if (this.drafting || !draftSlab) return;
+    this.draft = this.draftSlab = undefined;
+    this.release(draftSlab);
   }
 
   private release(slab: Slab): void {

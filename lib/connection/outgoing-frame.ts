@@ -48,14 +48,24 @@ export class OutgoingFrame {
     return Math.max(bytes + MAX_FRAMING, FRAME_ROOM + MERGED_BYTES);
   }
 
+  /** Where the first item of a frame would start that was begun in that slab now. */
+  static startIn(slab: Slab): number {
+    return slab.used + FRAME_ROOM + MERGED_HEADER_MAX;
+  }
+
+  /** Where the payload of a message without metadata has to end at the latest, if the first item starts there. */
+  static payloadEndFrom(start: number): number {
+    return start - MERGED_HEADER_MAX + MERGED_BYTES - ITEM_HEADER_MAX - MAX_FIXED_BYTES;
+  }
+
   constructor(
     readonly slab: Slab,
     /** Position of the first message; the others follow without a gap. */
     readonly first: number,
     private readonly maxMessages: number,
   ) {
-    this.base = slab.used + FRAME_ROOM;
-    this.end = this.base + MERGED_HEADER_MAX;
+    this.end = OutgoingFrame.startIn(slab);
+    this.base = this.end - MERGED_HEADER_MAX;
     slab.frames++;
   }
 
@@ -98,7 +108,7 @@ export class OutgoingFrame {
 
   /** Where the payload of the next message has to end at the latest, if that carries no metadata. */
   get payloadEnd(): number {
-    return this.base + MERGED_BYTES - ITEM_HEADER_MAX - MAX_FIXED_BYTES;
+    return OutgoingFrame.payloadEndFrom(this.base + MERGED_HEADER_MAX);
   }
 
   /**

@@ -16,7 +16,10 @@ const MAX_FREE = 16;
 export class Slab {
   /** Where the next frame starts. */
   used = 0;
-  /** Frames in it that wait or are being written: while there are any, none of its bytes may be written again. */
+  /**
+   * Frames in it that wait or are being written, and a payload that is to become part of one: while there are any, none
+   * of its bytes may be written again.
+   */
   frames = 0;
 
   // asked once: to ask a view for them costs more than to make one

@@ -1,5 +1,5 @@
 import { GridError, toGridError } from '../errors/index.js';
-import { INTO, type Encode, type Outbox, type PayloadEncoder } from '../mux/index.js';
+import { intoOf, type Outbox, type PayloadEncoder } from '../mux/index.js';
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { maxEncodedSize, type Message } from '../wire/index.js';
@@ -130,8 +130,10 @@ export class WriteQueue implements Outbox {
   }
 
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
-    const into = this.ended ? undefined : (codec.encode as Encode)[INTO];
-    const draft = into && this.bulk.encode(value, into, this.lastPosition + 1);
+    const into = this.ended ? undefined : intoOf(codec);
+    const draft = into && this.bulk.encode(value, into);
+    // by a getter of the value
+    if (this.ended) this.bulk.clear();
     return draft ?? codec.encode(value);
   }
 

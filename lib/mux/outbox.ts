@@ -15,8 +15,8 @@ export interface Outbox {
   send(message: Message, after?: number): number;
   /**
    * A value as a payload, written where the next message will have it if codec and outbox can: it need not be copied
-   * then. It is good until the next `send` or `encode`: to be sent by that, or not at all. Throws what the codec
-   * throws.
+   * then. It is good until the next `send` or `encode`: to be sent by that, or copied, or not used at all. No code of
+   * the application may run before. Throws what the codec throws.
    */
   encode(value: unknown, codec: PayloadEncoder): Uint8Array;
   /** Takes back a message that was not handed to the socket yet. True: the peer will never see it. */

@@ -195,6 +195,26 @@ describe('the line', () => {
     call.cancel();
   });
 
+  it('that is not there leaves no input open', async () => {
+    line = gridLine({}, { line: down });
+    const log: string[] = [];
+    const iterator = { next: async () => ({ done: true, value: undefined }), return: () => log.push('returned') };
+    const begin = (): unknown => (log.push('begun'), iterator);
+    const inputs = [{ [Symbol.asyncIterator]: begin }, { [Symbol.iterator]: begin }] as AsyncIterable<unknown>[];
+    for (const input of inputs) await failure(line.caller.stream(60, undefined, { input, inCapacity: 1 }).done);
+    expect(log).toEqual(['begun', 'returned', 'begun', 'returned']);
+  });
+
+  it('that is not there or is, a payload that cannot be encoded is told at once, and the input not begun', () => {
+    const begun: string[] = [];
+    const input = { [Symbol.iterator]: () => (begun.push('begun'), [][Symbol.iterator]()) };
+    for (const ports of [{ line: down }, {}]) {
+      line = gridLine({}, ports);
+      expect(() => line.caller.stream(60, () => {}, { input, inCapacity: 1 })).toThrow('codec json() cannot hold');
+    }
+    expect(begun).toEqual([]);
+  });
+
   it('that takes no such payload refuses that call only', async () => {
     line = gridLine({ limits: { messageBytes: 100 } });
     const codec = bytes();

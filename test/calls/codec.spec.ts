@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { bytes, json, msgpack, text, type Codec } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
-import { INTO, type Encode } from '../../lib/mux/index.js';
+import { intoOf } from '../../lib/mux/index.js';
 
 describe('bytes()', () => {
   it('takes any byte array as it is and gives a Buffer of the same memory', () => {
@@ -52,12 +52,13 @@ describe('into memory that is lent', () => {
   const codecs = { json: json(), msgpack: msgpack(), structured: msgpack({ structured: true }), text: text() };
 
   it.each(Object.entries(codecs))('%s writes what encode() gives, if that has room, and never beyond it', (_name, codec) => {
-    const encode = (codec as Codec).encode as Encode;
+    const { encode } = codec as Codec;
+    const into = intoOf(codec as Codec)!;
     const property = fc.property(anything, fc.nat(40), fc.nat(300), (value, at, room) => {
       const memory = Buffer.alloc(400, 0xaa);
       const expected = outcomeOf(() => encode(value));
       const written = outcomeOf(() => {
-        const written = encode[INTO]!(value, memory, at, at + room);
+        const written = into(value, memory, at, at + room);
         return typeof written === 'number' ? memory.subarray(at, written) : written;
       });
       expect(written).toBe(expected);
@@ -71,8 +72,17 @@ describe('into memory that is lent', () => {
     ['msgpack', msgpack(), { a: ['ü', 1] }],
     ['text', text(), 'x'.repeat(100)],
   ] as [string, Codec, unknown][])('%s does so where there is room', (_name, codec, value) => {
-    expect(typeof (codec.encode as Encode)[INTO]!(value, Buffer.alloc(400), 10, 400)).toBe('number');
+    expect(typeof intoOf(codec)!(value, Buffer.alloc(400), 10, 400)).toBe('number');
   });
+});
+
+it('msgpack goes on in memory of its own with a value that turns out too long', () => {
+  const before = msgpack().encode('x');
+  const moved = intoOf(msgpack())!(['x'.repeat(300), 'y'.repeat(300)], Buffer.alloc(500), 0, 500) as Uint8Array;
+  const after = msgpack().encode('x');
+  expect(msgpack().decode(moved)).toEqual(['x'.repeat(300), 'y'.repeat(300)]);
+  expect([moved.buffer, moved.byteOffset]).toEqual([before.buffer, before.byteOffset + before.length]);
+  expect([after.buffer, after.byteOffset]).toEqual([moved.buffer, moved.byteOffset + moved.length]);
 });
 
 /** The bytes as hex, or what was thrown. */

@@ -32,6 +32,16 @@ describe('a value that sends while it is encoded', () => {
     expect(seen).toEqual(['inner', 'from the answer']);
   });
 
+  it('what its options send is no matter of its payload', async () => {
+    const ask = (text: string): void => void line.caller.request(60, text);
+    const parent = { getMetadata: () => (ask('by the parent'), undefined), signal: undefined, deadline: undefined };
+    const metadata = Object.defineProperty({}, 'key', { enumerable: true, get: () => (ask('by the metadata'), 'value') });
+    expect(await line.caller.request(60, 'its own', { parent: parent as never })).toBe('its own');
+    expect(await line.caller.request(60, 'its own', { metadata })).toBe('its own');
+    const streamed = line.caller.stream(60, 'its own', { parent: parent as never, metadata });
+    expect(await collect(streamed)).toEqual(['its own']);
+  });
+
   it('as a message that is written: what took its credit comes first, and both are whole', async () => {
     line.handle(
       61,

@@ -6,7 +6,7 @@ import type { MessageSocket } from '../../lib/connection/index.js';
 import { slabs } from '../../lib/connection/slab.js';
 import { WriteQueue } from '../../lib/connection/write-queue.js';
 import type { GridError } from '../../lib/errors/index.js';
-import { INTO, type Encode } from '../../lib/mux/index.js';
+import { intoOf } from '../../lib/mux/index.js';
 import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { Flag, Op, type Message, type Metadata } from '../../lib/wire/index.js';
@@ -47,7 +47,6 @@ describe('a payload that is encoded where it will be sent', () => {
   let freeSlabs: number;
 
   const open = (limits: Partial<typeof LIMITS> = {}): void => {
-    queue?.stop();
     queue = new WriteQueue({
       socket,
       clock: new ManualClock(),
@@ -121,6 +120,7 @@ describe('a payload that is encoded where it will be sent', () => {
       fc.record({ kind: fc.constant('written'), count: fc.nat(4) }),
     );
     const property = fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(3, 10_000), (steps, frameMessages) => {
+      queue.stop();
       socket = new CopyingSocket();
       open({ frameMessages });
       const expected: string[] = [];
@@ -187,6 +187,7 @@ describe('a payload that is encoded where it will be sent', () => {
   });
 
   it('is not written over by what a socket that delivers at once leads to', () => {
+    queue.stop();
     open({ frameMessages: 2 });
     send('a');
     send('b');
@@ -221,9 +222,61 @@ describe('a payload that is encoded where it will be sent', () => {
     expect(Buffer.from(queue.encode(1, own)).toString()).toBe('<1>');
     const inherited = Object.create(json(), { encode: { value: own.encode } }) as Codec;
     expect(Buffer.from(queue.encode(2, inherited)).toString()).toBe('<2>');
-    expect((own.encode as Encode)[INTO]).toBeUndefined();
+    const { encode } = json();
+    const wrapped: Codec = { ...json(), encode: copyingAll(encode, (value) => Buffer.concat([Buffer.of(87), encode(value)])) };
+    expect(Buffer.from(queue.encode(3, wrapped)).toString()).toBe('W3');
+    expect(intoOf(json())).toBeDefined();
+    expect([own, inherited, wrapped].map(intoOf)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('holds no memory once its message was written, nor once another was sent in its place', () => {
+    send('once');
+    socket.finish();
+    expect(countFree()).toBe(freeSlabs);
+    queue.encode('never sent', codec);
+    expect(countFree()).toBe(freeSlabs - 1);
+    queue.send(messageWith(undefined));
+    queue.flush();
+    socket.finish();
+    expect(countFree()).toBe(freeSlabs);
+    expect(() => queue.encode(Symbol('not sendable'), codec)).toThrow();
+    expect(countFree()).toBe(freeSlabs);
+  });
+
+  it('is safe from other connections until it is sent, whatever its getters sent before', () => {
+    const first = queue;
+    const value = { toJSON: () => (send('first of the turn'), socket.finish(), 'x'.repeat(300)) };
+    const payload = first.encode(value, codec);
+    open();
+    for (let i = 0; i < 30; i++) send(`other ${i}`);
+    expect(codec.decode(payload)).toBe('x'.repeat(300));
+    first.send(messageWith(payload));
+    first.flush();
+    expect(arrived()).toContain('x'.repeat(300));
+    first.stop();
+  });
+
+  it('however much its getters send, that takes one slab more, and frames as ever', () => {
+    const value = { toJSON: () => { for (let i = 0; i < 300; i++) send('small'); return 'done'; } };
+    const payload = queue.encode(value, codec);
+    expect(countFree()).toBe(freeSlabs - 2);
+    queue.send(messageWith(payload));
+    queue.flush();
+    expect(arrived()).toEqual([...Array.from({ length: 300 }, () => 'small'), 'done']);
+    expect(socket.frames.length).toBeLessThan(10);
   });
 });
+
+/** `replacement` with all properties of a function, as helpers for wrapping make it. */
+function copyingAll<F extends (...args: never[]) => unknown>(from: F, replacement: F): F {
+  for (const key of Reflect.ownKeys(from)) {
+    const property = Object.getOwnPropertyDescriptor(from, key)!;
+    if (Object.getOwnPropertyDescriptor(replacement, key)?.configurable !== false) {
+      Object.defineProperty(replacement, key, property);
+    }
+  }
+  return replacement;
+}
 
 /** Its length and the byte that all of it is. */
 function shapeOf(value: Buffer): string {
