@@ -27,6 +27,12 @@ const LEAST_BATCH = 4;
  */
 const BUSY_TURN = 96;
 
+/**
+ * Bytes of a payload from which on the next one, which is mostly as long, is written where it will be sent. A shorter one
+ * is copied in less time than it takes to foretell where that is.
+ */
+const LEAST_DRAFT = 1024;
+
 export interface WriteQueuePorts {
   readonly socket: FrameSocket;
   readonly clock: Clock;
@@ -58,6 +64,8 @@ export class WriteQueue implements Outbox {
   private blocked = false;
   private ended = false;
 
+  /** Of the payload that was encoded last. */
+  private payloadBytes = LEAST_DRAFT;
   private lastPosition = 0;
   private handedPosition = 0;
   private messages = 0;
@@ -130,11 +138,12 @@ export class WriteQueue implements Outbox {
   }
 
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
-    const into = this.ended ? undefined : intoOf(codec);
-    const draft = into && this.bulk.encode(value, into);
+    const into = this.ended || this.payloadBytes < LEAST_DRAFT ? undefined : intoOf(codec);
+    const payload = (into && this.bulk.encode(value, into)) ?? codec.encode(value);
     // by a getter of the value
     if (this.ended) this.bulk.clear();
-    return draft ?? codec.encode(value);
+    this.payloadBytes = payload.length;
+    return payload;
   }
 
   withdraw(position: number): boolean {
