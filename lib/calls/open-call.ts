@@ -86,7 +86,7 @@ export class OpenCall implements GridCall {
     if (refusal) return rejected(this.named(refusal));
     let payload: Uint8Array;
     try {
-      payload = this.encode(message);
+      payload = this.encode(message, this.writes?.length ?? 0);
     } catch (thrown) {
       return rejected(this.named(unsendable(thrown, 'the message')));
     }
@@ -141,13 +141,6 @@ export class OpenCall implements GridCall {
   }
 
   /** @internal */
-  encode(message: unknown): Uint8Array {
-    const { codec, target, options } = this;
-    checkSent('input', message, target, options);
-    return this.stream.input.encode(message, codec);
-  }
-
-  /** @internal */
   decode(payload: Uint8Array): unknown {
     const { codec, target, options } = this;
     return checkedAnswer(codec.decode(payload), target, options);
@@ -166,6 +159,12 @@ export class OpenCall implements GridCall {
       this.lastError = { bare: error, named: named(error, this.peer, this.target) };
     }
     return this.lastError.named;
+  }
+
+  private encode(message: unknown, waiting: number): Uint8Array {
+    const { codec, target, options } = this;
+    checkSent('input', message, target, options);
+    return this.stream.input.encode(message, codec, waiting);
   }
 
   private onOver(error: GridError | undefined): void {
@@ -229,7 +228,7 @@ export class OpenCall implements GridCall {
     const { stream } = this;
     const feed = new Outflow({
       outbound: stream.input,
-      encode: (message) => this.encode(message),
+      encode: (message, waiting) => this.encode(message, waiting),
       outBuffer: DEFAULT_OUT_BUFFER,
       ahead: true,
       onEnd: () => stream.input.end(),

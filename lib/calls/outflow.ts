@@ -5,7 +5,7 @@ import type { Sink, Source } from './source.js';
 export interface OutflowPorts {
   readonly outbound: Outbound;
   /** As `Outbound.encode`. */
-  encode(value: unknown): Uint8Array;
+  encode(value: unknown, waiting: number): Uint8Array;
   /** Values that may wait for credit. */
   readonly outBuffer: number;
   /** One value is pulled before its credit is there, so that the end, which needs none, is seen at once (H5). */
@@ -57,12 +57,12 @@ export class Outflow implements Sink {
     if (this.over || this.last) return;
     let payload: Uint8Array;
     try {
-      payload = this.ports.encode(value);
+      payload = this.ports.encode(value, this.depth);
     } catch (thrown) {
       this.fail(new UnsendableValue(thrown));
       return;
     }
-    if (this.ports.outbound.ready && this.depth === 0) this.send(payload);
+    if (this.depth === 0 && this.ports.outbound.ready) this.send(payload);
     // one place at least: a value that was pulled in time may meet a connection that is congested by now
     else if (this.depth < Math.max(1, this.ports.outBuffer)) this.keep(payload);
     else this.fail(overflow(this.ports.outBuffer));

@@ -52,8 +52,8 @@ export class StreamAnswer implements OutflowPorts {
     return this.ports.spec.outBuffer ?? DEFAULT_OUT_BUFFER;
   }
 
-  encode(value: unknown): Uint8Array {
-    return this.stream.output.encode(value, this.ports.spec.codec);
+  encode(value: unknown, waiting: number): Uint8Array {
+    return this.stream.output.encode(value, this.ports.spec.codec, waiting);
   }
 
   onEnd(): void {

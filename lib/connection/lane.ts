@@ -4,9 +4,6 @@ import { FrameLine } from './frame-line.js';
 import { OutgoingFrame } from './outgoing-frame.js';
 import { slabs, type Slab } from './slab.js';
 
-/** For a draft with less room than this it does not pay to begin. */
-const LEAST_ROOM = 512;
-
 /** The headers in front of a payload of some hundred bytes, until one was drafted. */
 const USUAL_HEADERS = 24;
 
@@ -53,18 +50,18 @@ export class Lane {
 
   /**
    * A value as the payload of the message that is added next, written where that will have it. It is good until then.
-   * undefined: there is no room to speak of.
+   * undefined: there is no room for so many bytes.
    */
-  encode(value: unknown, into: EncodeInto): Uint8Array | undefined {
-    if (this.drafting) return undefined;
+  encode(value: unknown, into: EncodeInto, bytes: number): Uint8Array | undefined {
+    if (this.drafting || bytes > OutgoingFrame.MOST_PAYLOAD) return undefined;
     this.dropDraft();
     const { open } = this;
     const slab = open ? open.slab : this.slabFor(0);
     const start = open ? open.next : OutgoingFrame.startIn(slab);
     const end = open ? open.payloadEnd : OutgoingFrame.payloadEndFrom(start);
     const at = start + this.headers;
-    // an open frame has its slab: nothing was taken
-    if (open && end - at < LEAST_ROOM) return undefined;
+    // where no frame is open a slab was taken, and there is room
+    if (open && end - at < bytes) return undefined;
     slab.frames++;
     this.draftSlab = slab;
     this.draftAt = at;

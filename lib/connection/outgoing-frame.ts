@@ -53,9 +53,12 @@ export class OutgoingFrame {
     return slab.used + FRAME_ROOM + MERGED_HEADER_MAX;
   }
 
+  /** The longest payload of a first message without metadata in bytes, if it shall be one of a Merged. */
+  static readonly MOST_PAYLOAD = MERGED_BYTES - MERGED_HEADER_MAX - ITEM_HEADER_MAX - MAX_FIXED_BYTES;
+
   /** Where the payload of a message without metadata has to end at the latest, if the first item starts there. */
   static payloadEndFrom(start: number): number {
-    return start - MERGED_HEADER_MAX + MERGED_BYTES - ITEM_HEADER_MAX - MAX_FIXED_BYTES;
+    return start + OutgoingFrame.MOST_PAYLOAD;
   }
 
   constructor(

@@ -139,7 +139,7 @@ export class WriteQueue implements Outbox {
 
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
     const into = this.ended || this.payloadBytes < LEAST_DRAFT ? undefined : intoOf(codec);
-    const payload = (into && this.bulk.encode(value, into)) ?? codec.encode(value);
+    const payload = (into && this.bulk.encode(value, into, this.payloadBytes)) ?? codec.encode(value);
     // by a getter of the value
     if (this.ended) this.bulk.clear();
     this.payloadBytes = payload.length;

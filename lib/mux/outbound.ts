@@ -88,9 +88,12 @@ export class Outbound {
     }
   }
 
-  /** A value as a payload: to be sent at once where this is `ready` then, see `Outbox.encode`, else to be kept. */
-  encode(value: unknown, codec: PayloadEncoder): Uint8Array {
-    if (!this.ready) return codec.encode(value);
+  /**
+   * A value as a payload: to be sent at once where this is `ready` then and no others are `waiting`, see
+   * `Outbox.encode`, else to be kept.
+   */
+  encode(value: unknown, codec: PayloadEncoder, waiting: number): Uint8Array {
+    if (waiting > 0 || !this.ready) return codec.encode(value);
     const payload = this.ports.outbox.encode(value, codec);
     // a getter of the value may have used the credit
     return this.ready ? payload : Buffer.from(payload);

@@ -1,0 +1,41 @@
+import { describe, expect, it } from '@jest/globals';
+import { Outbound, type PayloadEncoder } from '../../lib/mux/index.js';
+import { MemoryOutbox } from '../../lib/testing/memory-outbox.js';
+import { bytes } from './solo-mux.js';
+
+const LENT = bytes('lent');
+const OWN = bytes('own');
+
+/** A direction with one credit, whose outbox lends memory; `during` runs while a value is encoded there. */
+function outboundWith(during: (outbound: Outbound) => void): Outbound {
+  const outbox = new MemoryOutbox(() => {});
+  outbox.encode = () => (during(outbound), LENT);
+  const nothing = (): void => {};
+  const ports = { outbox, emit: nothing, emitEnd: nothing, onRefused: nothing, onExcess: nothing, endCostsCredit: false };
+  const outbound = new Outbound({ ...ports, refuse: () => undefined });
+  outbound.open(1);
+  return outbound;
+}
+
+describe('a value on its way into one direction of a stream', () => {
+  const codec: PayloadEncoder = { encode: () => OWN };
+
+  it('is encoded where it will be sent if it can be sent now', () => {
+    expect(outboundWith(() => {}).encode('value', codec, 0)).toBe(LENT);
+  });
+
+  it('is encoded elsewhere if it has to wait, behind others or for a credit', () => {
+    const outbound = outboundWith(() => {});
+    expect(outbound.encode('value', codec, 1)).toBe(OWN);
+    outbound.send(OWN);
+    expect(outbound.encode('value', codec, 0)).toBe(OWN);
+  });
+
+  it('is copied if its own code has used the credit or ended the call', () => {
+    for (const during of [(outbound: Outbound) => outbound.send(OWN), (outbound: Outbound) => outbound.close('ended')]) {
+      const payload = outboundWith(during).encode('value', codec, 0);
+      expect(payload).toEqual(LENT);
+      expect([payload === LENT, payload.byteOffset === LENT.byteOffset]).toEqual([false, false]);
+    }
+  });
+});
