@@ -4,7 +4,7 @@ import { FrameLine } from './frame-line.js';
 import { OutgoingFrame } from './outgoing-frame.js';
 import { slabs, type Slab } from './slab.js';
 
-/** The headers in front of a payload of some hundred bytes, until one was drafted. */
+/** The headers in front of a payload of a few KiB, until one was drafted. */
 const USUAL_HEADERS = 24;
 
 /** Frames that wait for the socket in the order in which they were filled, the youngest of them still being filled. */

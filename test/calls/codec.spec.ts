@@ -51,7 +51,7 @@ describe('into memory that is lent', () => {
   );
   const codecs = { json: json(), msgpack: msgpack(), structured: msgpack({ structured: true }), text: text() };
 
-  it.each(Object.entries(codecs))('%s writes what encode() gives, if that has room, and never beyond it', (_name, codec) => {
+  it.each(Object.entries(codecs))('%s writes what encode() gives if that has room, never beyond it', (_name, codec) => {
     const { encode } = codec as Codec;
     const into = intoOf(codec as Codec)!;
     const property = fc.property(anything, fc.nat(40), fc.nat(300), (value, at, room) => {

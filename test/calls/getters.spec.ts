@@ -35,7 +35,12 @@ describe('a value that sends while it is encoded', () => {
   it('what its options send is no matter of its payload', async () => {
     const ask = (text: string): void => void line.caller.request(60, text);
     const parent = { getMetadata: () => (ask('by the parent'), undefined), signal: undefined, deadline: undefined };
-    const metadata = Object.defineProperty({}, 'key', { enumerable: true, get: () => (ask('by the metadata'), 'value') });
+    const metadata = {
+      get key() {
+        ask('by the metadata');
+        return 'value';
+      },
+    };
     expect(await line.caller.request(60, 'its own', { parent: parent as never })).toBe('its own');
     expect(await line.caller.request(60, 'its own', { metadata })).toBe('its own');
     const streamed = line.caller.stream(60, 'its own', { parent: parent as never, metadata });

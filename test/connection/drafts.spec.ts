@@ -133,12 +133,13 @@ describe('a payload that is encoded where it will be sent', () => {
       fc.record({ kind: fc.constantFrom('flush', 'urgent', 'twice') }),
       fc.record({ kind: fc.constant('written'), count: fc.nat(4) }),
     );
-    const property = fc.property(fc.array(step, { maxLength: 60 }), fc.constantFrom(3, 10_000), (steps, frameMessages) => {
+    const steps = fc.array(step, { maxLength: 60 });
+    const property = fc.property(steps, fc.constantFrom(3, 10_000), (sequence, frameMessages) => {
       queue.stop();
       socket = new CopyingSocket();
       open({ frameMessages });
       const expected: string[] = [];
-      steps.forEach((one, index) => {
+      sequence.forEach((one, index) => {
         if (!('bytes' in one)) {
           if (one.kind === 'flush') queue.flush();
           else if ('count' in one) socket.finish(one.count);
@@ -151,7 +152,8 @@ describe('a payload that is encoded where it will be sent', () => {
         const payload = one.kind === 'plain' ? codec.encode(value) : queue.encode(value, codec);
         if (one.kind === 'dropped') return;
         const { muxId, seq, metadata } = one;
-        queue.send({ ...messageWith(payload), muxId, seq, flags, metadata, ...(one.subroute && { subroute: SUBROUTE }) });
+        const subroute = one.subroute ? SUBROUTE : undefined;
+        queue.send({ ...messageWith(payload), muxId, seq, flags, metadata, subroute });
         expected.push(shapeOf(value));
       });
       while (queue.queuedMessages > 0) {
@@ -217,7 +219,12 @@ describe('a payload that is encoded where it will be sent', () => {
 
   it('a value that cannot be encoded costs nobody else anything', () => {
     send(long('before'));
-    const broken = { text: long('broken'), get late(): never { throw new Error('no') } };
+    const broken = {
+      text: long('broken'),
+      get late(): never {
+        throw new Error('no');
+      },
+    };
     expect(() => queue.encode(broken, codec)).toThrow('no');
     send(long('after'));
     queue.flush();
@@ -236,7 +243,8 @@ describe('a payload that is encoded where it will be sent', () => {
     const inherited = Object.create(json(), { encode: { value: own.encode } }) as Codec;
     expect(Buffer.from(queue.encode(2, inherited)).toString()).toBe('<2>');
     const { encode } = json();
-    const wrapped: Codec = { ...json(), encode: copyingAll(encode, (value) => Buffer.concat([Buffer.of(87), encode(value)])) };
+    const withW = (value: unknown): Uint8Array => Buffer.concat([Buffer.from('W'), encode(value)]);
+    const wrapped: Codec = { ...json(), encode: copyingAll(encode, withW) };
     expect(Buffer.from(queue.encode(3, wrapped)).toString()).toBe('W3');
     expect(intoOf(json())).toBeDefined();
     expect([own, inherited, wrapped].map(intoOf)).toEqual([undefined, undefined, undefined]);
@@ -270,12 +278,13 @@ describe('a payload that is encoded where it will be sent', () => {
   });
 
   it('however much its getters send, that takes one slab more, and frames as ever', () => {
-    const value = { toJSON: () => { for (let i = 0; i < 300; i++) send(i); return long('done'); } };
+    const numbers = Array.from({ length: 300 }, (_, i) => i);
+    const value = { toJSON: () => (numbers.forEach((i) => send(i)), long('done')) };
     const payload = queue.encode(value, codec);
     expect(countFree()).toBe(freeSlabs - 2);
     queue.send(messageWith(payload));
     queue.flush();
-    expect(arrived()).toEqual([...Array.from({ length: 300 }, (_, i) => i), long('done')]);
+    expect(arrived()).toEqual([...numbers, long('done')]);
     expect(socket.frames.length).toBeLessThan(10);
   });
 });

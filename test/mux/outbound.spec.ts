@@ -11,8 +11,8 @@ function outboundWith(during: (outbound: Outbound) => void): Outbound {
   const outbox = new MemoryOutbox(() => {});
   outbox.encode = () => (during(outbound), LENT);
   const nothing = (): void => {};
-  const ports = { outbox, emit: nothing, emitEnd: nothing, onRefused: nothing, onExcess: nothing, endCostsCredit: false };
-  const outbound = new Outbound({ ...ports, refuse: () => undefined });
+  const deaf = { emit: nothing, emitEnd: nothing, onRefused: nothing, onExcess: nothing };
+  const outbound = new Outbound({ ...deaf, outbox, endCostsCredit: false, refuse: () => undefined });
   outbound.open(1);
   return outbound;
 }
@@ -32,7 +32,8 @@ describe('a value on its way into one direction of a stream', () => {
   });
 
   it('is copied if its own code has used the credit or ended the call', () => {
-    for (const during of [(outbound: Outbound) => outbound.send(OWN), (outbound: Outbound) => outbound.close('ended')]) {
+    const doings = [(outbound: Outbound) => outbound.send(OWN), (outbound: Outbound) => outbound.close('ended')];
+    for (const during of doings) {
       const payload = outboundWith(during).encode('value', codec, 0);
       expect(payload).toEqual(LENT);
       expect([payload === LENT, payload.byteOffset === LENT.byteOffset]).toEqual([false, false]);
