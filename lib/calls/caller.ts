@@ -1,6 +1,6 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
-import type { Mux } from '../mux/index.js';
+import { encodeApart, type Mux } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
 import { named, unsendable } from './call-error.js';
 import { CallOpening, StreamOpening } from './call-opening.js';
@@ -236,7 +236,7 @@ function checkCapacity(option: string, value: number | undefined, least: number)
   });
 }
 
-const PLAIN: PayloadSender = { encode: (value, codec) => codec.encode(value) };
+const PLAIN: PayloadSender = { encode: encodeApart };
 
 function asItIs(error: unknown): unknown {
   return error;

@@ -1,5 +1,5 @@
 import { GridError, toGridError } from '../errors/index.js';
-import { intoOf, type Outbox, type PayloadEncoder } from '../mux/index.js';
+import { encodeApart, intoOf, type Outbox, type PayloadEncoder } from '../mux/index.js';
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { maxEncodedSize, type Message } from '../wire/index.js';
@@ -139,7 +139,7 @@ export class WriteQueue implements Outbox {
 
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
     const into = this.ended || this.payloadBytes < LEAST_DRAFT ? undefined : intoOf(codec);
-    const payload = (into && this.bulk.encode(value, into, this.payloadBytes)) ?? codec.encode(value);
+    const payload = (into && this.bulk.encode(value, into, this.payloadBytes)) ?? encodeApart(value, codec);
     // by a getter of the value
     if (this.ended) this.bulk.clear();
     this.payloadBytes = payload.length;

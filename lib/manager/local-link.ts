@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { BehaviorSubject } from 'rxjs';
 import { GridError, TEXT } from '../errors/index.js';
 import {
+  encodeApart,
   Mux,
   type HandlerDirectory,
   type MuxIntervals,
@@ -61,7 +62,7 @@ class LocalOutbox implements Outbox {
   }
 
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
-    return codec.encode(value);
+    return encodeApart(value, codec);
   }
 
   withdraw(position: number): boolean {

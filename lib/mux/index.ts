@@ -11,7 +11,7 @@ export type { MuxIntervals, MuxLimits } from './limits.js';
 export { Mux, type MuxPorts } from './mux.js';
 export { Outbound } from './outbound.js';
 export type { Outbox } from './outbox.js';
-export { intoOf, withInto, type EncodeInto, type PayloadEncoder } from './payload-encoder.js';
+export { encodeApart, intoOf, withInto, type EncodeInto, type PayloadEncoder } from './payload-encoder.js';
 export { OutgoingRequest, type RequestListener } from './outgoing-request.js';
 export { MESSAGE_OVERHEAD } from './payload-cap.js';
 export { PeerLoad } from './peer-load.js';

@@ -1,7 +1,7 @@
 import { GridError } from '../errors/index.js';
 import type { Metadata } from '../wire/index.js';
 import type { Outbox } from './outbox.js';
-import type { PayloadEncoder } from './payload-encoder.js';
+import { encodeApart, type PayloadEncoder } from './payload-encoder.js';
 
 export interface OutboundPorts {
   readonly outbox: Outbox;
@@ -93,7 +93,7 @@ export class Outbound {
    * `Outbox.encode`, else to be kept.
    */
   encode(value: unknown, codec: PayloadEncoder, waiting: number): Uint8Array {
-    if (waiting > 0 || !this.ready) return codec.encode(value);
+    if (waiting > 0 || !this.ready) return encodeApart(value, codec);
     const payload = this.ports.outbox.encode(value, codec);
     // a getter of the value may have used the credit
     return this.ready ? payload : Buffer.from(payload);

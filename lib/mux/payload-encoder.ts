@@ -1,3 +1,5 @@
+import { GridError } from '../errors/index.js';
+
 /**
  * Writes a value into `memory` from `at` on, not beyond `end`; gives the position where it ends. What does not fit
  * there is made elsewhere and given as bytes.
@@ -28,7 +30,28 @@ export function withInto<T>(encode: (value: T) => Uint8Array, into: EncodeInto):
  * who gives a codec another `encode`, or wraps one with all that it has, is asked by that.
  */
 export function intoOf(codec: PayloadEncoder): EncodeInto | undefined {
-  const encode: PayloadEncoder['encode'] & { readonly [INTO]?: Twin } = codec.encode;
-  const twin = encode[INTO];
-  return twin?.of === encode ? twin.into : undefined;
+  // one of the application may have none: it is told so when it is asked
+  const encode: (PayloadEncoder['encode'] & { readonly [INTO]?: Twin }) | undefined = codec.encode;
+  const twin = encode?.[INTO];
+  return twin?.of === encode ? twin?.into : undefined;
+}
+
+/**
+ * A value as bytes in memory of their own. A codec of the application may give anything: what is no byte array must not
+ * get as far as a frame.
+ * @throws GridError INVALID_ARGUMENT for that; whatever the codec throws.
+ */
+export function encodeApart(value: unknown, codec: PayloadEncoder): Uint8Array {
+  const bytes = codec.encode(value);
+  if (bytes instanceof Uint8Array || isByteArray(bytes)) return bytes;
+  throw new GridError('INVALID_ARGUMENT', `encode() of the codec must give a Uint8Array, not ${nameOf(bytes)}`);
+}
+
+/** Byte arrays of another realm are as good. */
+function isByteArray(bytes: unknown): boolean {
+  return ArrayBuffer.isView(bytes) && (bytes as Uint8Array).BYTES_PER_ELEMENT === 1;
+}
+
+function nameOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }

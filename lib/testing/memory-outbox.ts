@@ -1,5 +1,5 @@
 import type { Message } from '../wire/index.js';
-import { intoOf, type Outbox, type PayloadEncoder } from '../mux/index.js';
+import { encodeApart, intoOf, type Outbox, type PayloadEncoder } from '../mux/index.js';
 
 /** A payload that takes more is in memory of its own. */
 const LENT_BYTES = 1024;
@@ -45,7 +45,7 @@ export class MemoryOutbox implements Outbox {
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
     this.takeBack();
     const memory = Buffer.allocUnsafe(LENT_BYTES);
-    const payload = intoOf(codec)?.(value, memory, 0, LENT_BYTES) ?? codec.encode(value);
+    const payload = intoOf(codec)?.(value, memory, 0, LENT_BYTES) ?? encodeApart(value, codec);
     if (typeof payload !== 'number') return payload;
     this.lent = memory.subarray(0, payload);
     return this.lent;

@@ -1,8 +1,16 @@
 import { getEventListeners } from 'node:events';
 import { finished } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { firstValueFrom, from, lastValueFrom, Subject, take, toArray } from 'rxjs';
-import { bytes, defineRequest, defineStream, type CallContext, type CallOptions } from '../../lib/calls/index.js';
+import { firstValueFrom, from, lastValueFrom, of, Subject, take, toArray } from 'rxjs';
+import {
+  bytes,
+  defineRequest,
+  defineStream,
+  json,
+  type CallContext,
+  type CallOptions,
+  type Codec,
+} from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { collect, failure, gridLine, HANDLER, type GridLine } from './grid-line.js';
 
@@ -213,6 +221,34 @@ describe('the line', () => {
       expect(() => line.caller.stream(60, () => {}, { input, inCapacity: 1 })).toThrow('codec json() cannot hold');
     }
     expect(begun).toEqual([]);
+  });
+
+  it.each([
+    ['Promise', async () => Buffer.from('x')],
+    ['String', JSON.stringify],
+    ['Null', () => null],
+    ['Undefined', () => undefined],
+    ['Object', () => ({ length: 3 })],
+    ['Uint16Array', () => new Uint16Array(3)],
+    ['DataView', () => new DataView(new ArrayBuffer(3))],
+  ])('a codec that gives a %s fails its own call, and says why', async (name, encode) => {
+    line = gridLine();
+    const codec = { ...json(), encode: encode as unknown as Codec['encode'] };
+    const text = `encode() of the codec must give a Uint8Array, not ${name}`;
+    line.handle(60, (payload) => payload);
+    line.handle(61, () => 'answer', { codec });
+    line.handle(62, () => of('message'), { codec, kind: 'stream' });
+    const expected = { code: 'INVALID_ARGUMENT', message: text, notSent: true };
+    expect(await failure(line.caller.request(60, 'x', { codec }))).toMatchObject(expected);
+    expect(() => line.caller.stream(60, 'x', { codec })).toThrow(text);
+    const written = line.caller.stream(60, undefined, { codec, inCapacity: 1 });
+    expect((await failure(written.write('x'))).message).toBe(text);
+    written.cancel();
+    for (const answer of [line.caller.request(61), collect(line.caller.stream(62))]) {
+      expect((await failure(answer)).code).toBe('INTERNAL');
+    }
+    expect(line.logged).toEqual([expect.stringContaining(text), expect.stringContaining(text)]);
+    expect(await line.caller.request(60, 'innocent')).toBe('innocent');
   });
 
   it('that takes no such payload refuses that call only', async () => {

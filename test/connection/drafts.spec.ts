@@ -231,6 +231,13 @@ describe('a payload that is encoded where it will be sent', () => {
     expect(arrived()).toEqual(['before', 'after'].map(long));
   });
 
+  it('a codec without an encode() is told so, whatever came before', () => {
+    for (const before of ['short', long('long')]) {
+      send(before);
+      expect(() => queue.encode('x', {} as Codec)).toThrow('codec.encode is not a function');
+    }
+  });
+
   it('one that is not sent and then nothing at all leaves no memory taken', () => {
     queue.encode(long('never sent'), codec);
     queue.stop();

@@ -1,5 +1,12 @@
 import { GridError, TEXT } from '../../lib/errors/index.js';
-import { Mux, type CallHandler, type MuxIntervals, type MuxLimits, type Outbox } from '../../lib/mux/index.js';
+import {
+  encodeApart,
+  Mux,
+  type CallHandler,
+  type MuxIntervals,
+  type MuxLimits,
+  type Outbox,
+} from '../../lib/mux/index.js';
 import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { EXTENSIONS, Flag, Op, type Extension, type Message } from '../../lib/wire/index.js';
@@ -27,7 +34,7 @@ export class SoloMux {
     const self = this;
     const outbox: Outbox = {
       send: (message) => this.sent.push({ ...message, payload: message.payload && new Uint8Array(message.payload) }),
-      encode: (value, codec) => codec.encode(value),
+      encode: encodeApart,
       withdraw: (position) => {
         if (position <= this.handed) return false;
         const index = position - 1;
