@@ -2,10 +2,11 @@ import { GridError } from '../errors/index.js';
 import { BufferView } from '../wire/index.js';
 import { asBuffer } from './codec.js';
 import { GO_TIME_EXT, MAX_DEPTH, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
+import { MsgpackNames } from './msgpack-names.js';
+import { readText } from './msgpack-text.js';
 
-/** Strings up to this length are read by a loop: cheaper than the call into the runtime. */
-const SHORT_STRING = 24;
 const TWO_32 = 2 ** 32;
+const names = new MsgpackNames();
 
 /**
  * Reads one value. Never reads beyond the payload, believes no length before it knows that so many bytes are there,
@@ -124,6 +125,12 @@ export class MsgpackDecoder {
   }
 
   private key(): string {
+    const tag = this.bytes[this.at];
+    if (tag !== undefined && tag >= 0xa0 && tag < 0xc0) {
+      this.at++;
+      const length = tag & 0x1f;
+      return names.read(this.bytes, this.take(length), length);
+    }
     const key = this.value();
     if (typeof key === 'string') return key;
     // a bigint of megabytes takes minutes to become decimal digits, and is no key that anybody writes
@@ -195,18 +202,7 @@ export class MsgpackDecoder {
   }
 
   private string(length: number): string {
-    const start = this.take(length);
-    const { bytes } = this;
-    if (length <= SHORT_STRING) {
-      let text = '';
-      for (let i = start; i < start + length; i++) {
-        const unit = bytes[i]!;
-        if (unit >= 0x80) return bytes.toString('utf8', start, start + length);
-        text += String.fromCharCode(unit);
-      }
-      return text;
-    }
-    return bytes.toString('utf8', start, start + length);
+    return readText(this.bytes, this.take(length), length);
   }
 
   private view(length: number): Buffer {

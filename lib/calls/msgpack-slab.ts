@@ -8,6 +8,8 @@ const SLAB_BYTES = 32 * 1024;
 const LEAST_ROOM = 1024;
 /** Strings up to this length are written by a loop: cheaper than the call into the runtime. */
 const SHORT_STRING = 24;
+/** Bytes in front of the longest string. */
+const MAX_HEADER = 5;
 const NO_SLAB = Buffer.alloc(0);
 const TWO_32 = 2 ** 32;
 
@@ -169,30 +171,48 @@ export class MsgpackSlab {
   putString(text: string): void {
     const { length } = text;
     if (length <= SHORT_STRING && this.putShort(text)) return;
-    const bytes = Buffer.byteLength(text);
-    this.room(5 + bytes);
-    if (bytes <= 0x1f) this.slab[this.at++] = 0xa0 | bytes;
+    // a character takes three bytes at most; they are counted only where there is no room for so many
+    if (this.at + MAX_HEADER + 3 * length > this.limit) this.room(MAX_HEADER + Buffer.byteLength(text));
+    const { slab, at } = this;
+    const likely = headerOf(length);
+    const bytes = slab.write(text, at + likely, 'utf8');
+    const header = headerOf(bytes);
+    if (header !== likely) slab.copyWithin(at + header, at + likely, at + likely + bytes);
+    if (bytes <= 0x1f) slab[this.at++] = 0xa0 | bytes;
     else this.putLength(bytes, 0xd9);
-    this.at += this.slab.write(text, this.at, bytes, 'utf8');
+    this.at += bytes;
   }
 
-  /** Short ASCII text by a loop; false, nothing written, for any other. */
+  /** Short ASCII text by a loop; false for any other. */
   private putShort(text: string): boolean {
     const { length } = text;
     this.room(1 + SHORT_STRING);
-    const { slab, at } = this;
-    for (let i = 0; i < length; i++) {
+    const { slab } = this;
+    let at = this.at + 1;
+    let i = 0;
+    for (; i + 4 <= length; i += 4, at += 4) {
+      const a = text.charCodeAt(i);
+      const b = text.charCodeAt(i + 1);
+      const c = text.charCodeAt(i + 2);
+      const d = text.charCodeAt(i + 3);
+      if ((a | b | c | d) >= 0x80) return false;
+      slab[at] = a;
+      slab[at + 1] = b;
+      slab[at + 2] = c;
+      slab[at + 3] = d;
+    }
+    for (; i < length; i++, at++) {
       const unit = text.charCodeAt(i);
       if (unit >= 0x80) return false;
-      slab[at + 1 + i] = unit;
+      slab[at] = unit;
     }
-    slab[at] = 0xa0 | length;
-    this.at = at + 1 + length;
+    slab[this.at] = 0xa0 | length;
+    this.at = at;
     return true;
   }
 
   putBin(bytes: Uint8Array): void {
-    this.room(5);
+    this.room(MAX_HEADER);
     this.putLength(bytes.length, 0xc4);
     this.putBytes(bytes);
   }
@@ -220,7 +240,7 @@ export class MsgpackSlab {
   }
 
   putCount(count: number, fix: number, tag16: number): void {
-    this.room(5);
+    this.room(MAX_HEADER);
     if (count <= 0x0f) {
       this.slab[this.at++] = fix | count;
     } else if (count <= 0xffff) {
@@ -275,6 +295,13 @@ export class MsgpackSlab {
     this.ownMemory = slab.buffer;
     this.ownUsed = 0;
   }
+}
+
+/** Bytes in front of a string of so many. */
+function headerOf(bytes: number): number {
+  if (bytes <= 0x1f) return 1;
+  if (bytes <= 0xff) return 2;
+  return bytes <= 0xffff ? 3 : MAX_HEADER;
 }
 
 export function unfit(what: string): GridError {

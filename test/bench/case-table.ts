@@ -93,6 +93,13 @@ export const CASES = {
     once: true,
     load: async () => (await import('./cases/memory.js')).memory,
   },
+  objects: {
+    title: 'objects there and back: an order of 5 lines (560 bytes of JSON), a page of 20 such orders',
+    apis: ['nest', 'nest-tcp'],
+    payload: 560,
+    outstanding: [1, 16, 64],
+    load: async () => (await import('./cases/objects.js')).objects,
+  },
   enhancers: {
     title: 'what a guard, an interceptor and a ValidationPipe cost a call',
     apis: ['nest', 'nest-tcp'],

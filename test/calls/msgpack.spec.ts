@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { Packr } from 'msgpackr';
 import { msgpack } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
+import { intoOf } from '../../lib/mux/index.js';
 
 const plain = msgpack();
 const structured = msgpack({ structured: true });
@@ -109,6 +110,40 @@ describe('plain MessagePack', () => {
     );
   });
 
+  it('writes the shortest header in front of text of any length, and reads all of it again', () => {
+    const other = new Packr();
+    const characters = ['a', 'ü', '€', '🚀', '\ud800', 'abcdefghijkü', 'ü0123456789012345678901234567890'];
+    const counts = [...Array(90).keys(), 127, 128, 254, 255, 256, 257, 21_845, 21_846, 32_768, 65_535, 65_536];
+    for (const character of characters) {
+      for (const count of counts) {
+        const text = character.repeat(count);
+        const bytes = Buffer.from(text, 'utf8');
+        const encoded = plain.encode(text);
+        const length = bytes.length;
+        const header = length < 32 ? [0xa0 | length] : length < 256 ? [0xd9, length] : undefined;
+        if (header) expect([...encoded.subarray(0, header.length)]).toEqual(header);
+        else expect(encoded[0]).toBe(length < 65_536 ? 0xda : 0xdb);
+        expect(bytes.equals(encoded.subarray(encoded.length - length))).toBe(true);
+        expect(other.unpack(Buffer.from(encoded))).toBe(bytes.toString());
+        expect(plain.decode(encoded)).toBe(bytes.toString());
+      }
+    }
+  });
+
+  it('writes no text beyond the memory that it is lent, whatever its characters', () => {
+    const into = intoOf(plain)!;
+    for (const text of ['a', 'ü', '€'].flatMap((character) => [10, 40, 300].map((count) => character.repeat(count)))) {
+      const whole = Buffer.from(plain.encode([text, 1]));
+      for (let room = 0; room < whole.length + 8; room++) {
+        const memory = Buffer.alloc(3 + room + 16, 0xee);
+        const written = into([text, 1], memory, 3, 3 + room);
+        const bytes = typeof written === 'number' ? memory.subarray(3, written) : written;
+        expect(whole.equals(bytes)).toBe(true);
+        expect(memory.subarray(3 + room).every((byte) => byte === 0xee)).toBe(true);
+      }
+    }
+  });
+
   it('keeps what it wrote before, also when a value is large', () => {
     const small = plain.encode('first');
     const text = 'x'.repeat(100_000);
@@ -117,6 +152,35 @@ describe('plain MessagePack', () => {
     expect(plain.decode(small)).toBe('first');
     const [head, middle, tail] = plain.decode(large) as [string, Buffer, string];
     expect(head === text && tail === text && middle.equals(Buffer.alloc(300_000, 7))).toBe(true);
+  });
+
+  it('tells names apart that differ in one byte, by length or by nothing but their ends, whenever they come', () => {
+    const names = ['', 'a', 'aa', 'ab', 'ba', '0', '00', 'ü', 'u\u0308', '\ufeffa', 'toString'];
+    names.push('x'.repeat(31), 'x'.repeat(32));
+    // far more than are kept, many of them in one place
+    for (let i = 0; i < 1_500; i++) names.push(`name ${i}`, String.fromCharCode(97 + (i % 26), 97 + ((i * 7) % 26)));
+    const once = [...new Set(names)];
+    for (let round = 0; round < 3; round++) {
+      for (const name of once) {
+        const object = again({ [name]: name, other: 1 }) as Record<string, unknown>;
+        expect(Object.keys(object).sort()).toEqual([name, 'other'].sort());
+        expect(object[name]).toBe(name);
+      }
+      once.reverse();
+    }
+  });
+
+  it('names of any bytes: those that are no UTF-8 are replaced, each time', () => {
+    for (const bytes of ['ff', 'c3', 'e282', '61ff', 'c3bc', '00']) {
+      const length = (0xa0 | (bytes.length / 2)).toString(16);
+      const name = Buffer.from(bytes, 'hex').toString();
+      for (let i = 0; i < 3; i++) expect(read(`81${length}${bytes}01`)).toEqual({ [name]: 1 });
+    }
+  });
+
+  it('a name that is cut off is refused, also where the whole one is known', () => {
+    read('81a568656c6c6f01');
+    for (const bytes of ['81a568656c6c', '81a5', '81', '81bf68656c6c6f01']) expect(() => read(bytes)).toThrow(GridError);
   });
 
   it('may be asked by a getter while it writes', () => {

@@ -1,0 +1,41 @@
+/** Up to so many bytes a text is put together here: cheaper than the call into the runtime. */
+const SHORT_TEXT = 32;
+
+/** The text of UTF-8 bytes that are there; what is no UTF-8 is replaced. */
+export function readText(bytes: Buffer, start: number, length: number): string {
+  const end = start + length;
+  return (length <= SHORT_TEXT ? asciiText(bytes, start, end) : undefined) ?? bytes.toString('utf8', start, end);
+}
+
+/** undefined where a byte is not ASCII. Eight at a time, for each call makes a string. */
+function asciiText(bytes: Buffer, start: number, end: number): string | undefined {
+  let text = '';
+  let at = start;
+  for (; at + 8 <= end; at += 8) {
+    const a = bytes[at]!;
+    const b = bytes[at + 1]!;
+    const c = bytes[at + 2]!;
+    const d = bytes[at + 3]!;
+    const e = bytes[at + 4]!;
+    const f = bytes[at + 5]!;
+    const g = bytes[at + 6]!;
+    const h = bytes[at + 7]!;
+    if ((a | b | c | d | e | f | g | h) >= 0x80) return undefined;
+    text += String.fromCharCode(a, b, c, d, e, f, g, h);
+  }
+  if (at + 4 <= end) {
+    const a = bytes[at]!;
+    const b = bytes[at + 1]!;
+    const c = bytes[at + 2]!;
+    const d = bytes[at + 3]!;
+    if ((a | b | c | d) >= 0x80) return undefined;
+    text += String.fromCharCode(a, b, c, d);
+    at += 4;
+  }
+  for (; at < end; at++) {
+    const unit = bytes[at]!;
+    if (unit >= 0x80) return undefined;
+    text += String.fromCharCode(unit);
+  }
+  return text;
+}
