@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freeHosts } from '../ports.js';
 import { run } from './process.js';
-import { manifest, ROOT } from './sources.js';
+import { manifest, readText, ROOT } from './sources.js';
 
 /** Whatever an empty Nest app depends on, in the versions that this project is tested with. */
 const NEST_APP = [
@@ -76,7 +76,9 @@ describe('the packed tarball in an empty Nest app', () => {
     const paths = packed.files.map((file) => file.path);
     expect(paths).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json']));
     expect(paths).toEqual(expect.arrayContaining(['dist/index.js', 'dist/core.d.ts', 'dist/testing/index.js']));
-    const known = /^(?:dist\/[\w/.-]+\.(?:js|js\.map|d\.ts)|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
+    const linked = [...readText('README.md').matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, path]) => path);
+    expect(paths).toEqual(expect.arrayContaining(linked));
+    const known = /^(?:dist\/[\w/.-]+\.(?:js|js\.map|d\.ts)|(?:docs\/)?[A-Z-]+\.md|LICENSE|package\.json)$/;
     expect(paths.filter((path) => !known.test(path))).toEqual([]);
   });
 
