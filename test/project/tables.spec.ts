@@ -107,6 +107,14 @@ describe('docs/ERRORS.md is what the code does', () => {
   });
 });
 
+describe('docs/OBSERVABILITY.md is what the code does', () => {
+  test('every reason to drop a message', () => {
+    const [, union] = /type DropKind =([^;]+);/.exec(readText('lib/observe/observer.ts'))!;
+    const kinds = [...union!.matchAll(/'([\w-]+)'/g)].map(([, kind]) => kind);
+    expect(column('docs/OBSERVABILITY.md', '| what | means | what to do |')).toEqual(kinds);
+  });
+});
+
 describe('docs/CODECS.md is what the code does', () => {
   test('how deep a value may be nested', () => {
     expect(readText('docs/CODECS.md').replaceAll(/\s+/g, ' ')).toContain(`nested deeper than ${MAX_DEPTH} are refused`);
