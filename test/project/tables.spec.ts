@@ -59,8 +59,14 @@ describe('docs/OPTIONS.md is what the code does', () => {
     const rows = new Map(documented.map(([name, value]) => [plain(name!), value!.replaceAll(',', '')]));
     expect(Number(rows.get('outCapacity'))).toBe(DEFAULT_OUT_CAPACITY);
     expect(Number(rows.get('outBuffer'))).toBe(DEFAULT_OUT_BUFFER);
-    const members = membersOf('lib/calls/handler-spec.ts', 'HandlerSpec');
+    const decorated = [
+      ...membersOf('lib/nest/handler-facts.ts', 'HandlerOptions'),
+      ...membersOf('lib/nest/handler-facts.ts', 'StreamHandlerOptions'),
+      ...membersOf('lib/nest/grid-stream.ts', 'GridStreamOptions'),
+    ];
+    const members = [...decorated, ...membersOf('lib/calls/handler-spec.ts', 'HandlerSpec')];
     for (const name of rows.keys()) expect(members).toContain(name);
+    for (const name of decorated) expect([...rows.keys()]).toContain(name);
   });
 
   test('options of a call', () => {
