@@ -1,10 +1,13 @@
 import { types } from 'node:util';
+import { isObservable } from 'rxjs';
 import { MAX_DEPTH, StructuredExt } from './msgpack-format.js';
 import { MsgpackSlab, unfit } from './msgpack-slab.js';
-import { isThenable } from './result-kind.js';
+import { isAsyncIterable, isIterable, isThenable } from './result-kind.js';
 
 /** Bytes of an extension's header with a 32-bit length. */
 const EXT_HEADER_BYTES = 6;
+
+type Properties = Readonly<Record<string, unknown>>;
 
 /** Writes values as MessagePack, one at a time. */
 export class MsgpackEncoder {
@@ -76,14 +79,21 @@ export class MsgpackEncoder {
     // types.isX and not instanceof: objects of another realm are as good
     else if (ArrayBuffer.isView(value))
       this.out.putBin(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-    else if (Object.getPrototypeOf(value) === Object.prototype || !this.putKnown(value)) this.putOther(value);
+    else if (Object.getPrototypeOf(value) === Object.prototype) this.putOther(value as Properties);
+    else if (!this.putKnown(value)) this.putInstance(value as Properties);
     this.depth--;
   }
 
-  private putOther(value: object): void {
-    if ('toJSON' in value && typeof value.toJSON === 'function') this.put((value.toJSON as () => unknown)());
+  private putInstance(value: Properties): void {
+    const source = typeof value['toJSON'] === 'function' ? undefined : sourceName(value);
+    if (source) throw unfit(`${source} inside of a value: it is sent when a handler gives it itself`);
+    this.putOther(value);
+  }
+
+  private putOther(value: Properties): void {
+    if (typeof value['toJSON'] === 'function') this.put((value['toJSON'] as () => unknown)());
     else if (isThenable(value)) throw unfit('a Promise');
-    else this.putProperties(value as Record<string, unknown>);
+    else this.putProperties(value);
   }
 
   /** An object of a class that has a form of its own; false, nothing written, for any other. */
@@ -96,23 +106,23 @@ export class MsgpackEncoder {
     return true;
   }
 
-  private putProperties(value: Record<string, unknown>): void {
-    const keys = Object.keys(value);
-    // a property's getter is asked once, so the number of those that have a value is known only after them
+  private putProperties(value: Properties): void {
     const { out } = this;
     const header = out.length;
-    const wide = keys.length > 0x0f;
-    out.skip(wide ? 5 : 1);
+    out.skip(1);
+    // a property's getter is asked once, so the number of those that have a value is known only after them
     let count = 0;
-    for (const key of keys) {
+    for (const key in value) {
+      // not `Object.hasOwn`: in this form the engine knows it to be true for all keys of an object without others
+      if (!Object.prototype.hasOwnProperty.call(value, key)) continue;
       const property = value[key];
       if (this.isLeftOut(property)) continue;
       out.putString(key);
       this.put(property);
       count++;
     }
-    if (wide) out.wordAt(header, 0xdf, count);
-    else out.byteAt(header, 0x80 | count);
+    if (count <= 0x0f) out.byteAt(header, 0x80 | count);
+    else out.widenCount(header, count, 0xde);
   }
 
   /** As in JSON: no functions, no symbols, and `undefined` only where it is kept. */
@@ -174,4 +184,11 @@ export class MsgpackEncoder {
       this.out.putBytes(magnitude);
     });
   }
+}
+
+/** What gives values one after the other and is none itself; as an object it would be `{}`. */
+function sourceName(value: object): string | undefined {
+  if (isAsyncIterable(value)) return 'an async iterable';
+  if (isObservable(value)) return 'an Observable';
+  return isIterable(value) && 'next' in value && typeof value.next === 'function' ? 'an iterator' : undefined;
 }

@@ -258,6 +258,18 @@ export class MsgpackSlab {
     this.slab[this.start + offset] = byte;
   }
 
+  /** Makes the one byte there a tag of two, for 16 and 32 bits, and a count; what was written behind it moves. */
+  widenCount(offset: number, count: number, tag16: number): void {
+    const bytes = count <= 0xffff ? 3 : MAX_HEADER;
+    this.room(bytes - 1);
+    const from = this.start + offset;
+    this.slab.copyWithin(from + bytes, from + 1, this.at);
+    const end = this.at + bytes - 1;
+    this.at = from;
+    this.putCount(count, 0x80, tag16);
+    this.at = end;
+  }
+
   /** A tag and 32 bits at a place that was skipped. */
   wordAt(offset: number, tag: number, value: number): void {
     this.headerAt(this.start + offset, tag, value);

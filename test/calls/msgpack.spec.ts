@@ -1,7 +1,9 @@
+import { Readable } from 'node:stream';
 import vm from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
+import { of } from 'rxjs';
 import { msgpack } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { intoOf } from '../../lib/mux/index.js';
@@ -183,6 +185,58 @@ describe('plain MessagePack', () => {
     for (const bytes of ['81a568656c6c', '81a5', '81', '81bf68656c6c6f01']) expect(() => read(bytes)).toThrow(GridError);
   });
 
+  it('counts the properties that have a value, in the shortest header', () => {
+    for (const [count, header] of [
+      [0, '80'],
+      [15, '8f'],
+      [16, 'de0010'],
+      [65_535, 'deffff'],
+      [65_536, 'df00010000'],
+    ] as const) {
+      const object = Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, index]));
+      const bytes = Buffer.from(plain.encode({ a: { ...object, left: undefined, out: () => 1 }, z: 'behind' }));
+      expect(bytes.subarray(3, 3 + header.length / 2).toString('hex')).toBe(header);
+      expect(plain.decode(bytes)).toEqual({ a: object, z: 'behind' });
+    }
+  });
+
+  it('moves what stands behind a header that grows, at each depth and where its memory ends', () => {
+    const wide = (inner: unknown): object => ({
+      ...Object.fromEntries(Array.from({ length: 16 }, (_, index) => [`p${index}`, index])),
+      inner,
+    });
+    const value = wide(wide([wide('x'.repeat(50)), wide(Buffer.alloc(30, 7))]));
+    const whole = Buffer.from(plain.encode(value));
+    expect(plain.decode(whole)).toEqual(value);
+    for (let room = 0; room < whole.length + 10; room++) {
+      const memory = Buffer.alloc(5 + room + 16, 0xee);
+      const written = intoOf(plain)!(value, memory, 5, 5 + room);
+      const bytes = typeof written === 'number' ? memory.subarray(5, written) : written;
+      expect(whole.equals(bytes)).toBe(true);
+      expect(memory.subarray(5 + room).every((byte) => byte === 0xee)).toBe(true);
+    }
+  });
+
+  it('writes what is the own of an object and not what it inherits, each getter asked once', () => {
+    class Point {
+      x = 1;
+      asked = 0;
+      get sum(): number {
+        return 5;
+      }
+    }
+    const point = new Point();
+    Object.defineProperty(point, 'once', { enumerable: true, get: () => ++point.asked });
+    Object.defineProperty(point, 'hidden', { enumerable: false, value: 1 });
+    const old = Object.assign(Object.create({ inherited: 1, toString: () => 'x' }) as object, { own: 2 });
+    expect(again(point)).toEqual({ x: 1, asked: 0, once: 1 });
+    expect(again(old)).toEqual({ own: 2 });
+    expect(again({ constructor: 1, toJSON: 2, then: 3 })).toEqual({ constructor: 1, toJSON: 2, then: 3 });
+    expect(Object.keys(again({ b: 1, 2: 1, a: 1, 1: 1 }) as object)).toEqual(['1', '2', 'b', 'a']);
+    const proxy = new Proxy({ a: 1, b: 2 }, { ownKeys: () => ['b', 'a'] });
+    expect(hex(proxy)).toBe('82a16202a16101');
+  });
+
   it('may be asked by a getter while it writes', () => {
     const value = {
       a: 1,
@@ -212,10 +266,21 @@ describe('plain MessagePack', () => {
     ['a cycle', circle],
     ['a bigint of 65 bits', 2n ** 64n],
     ['an invalid Date', new Date(NaN)],
+    ['an async iterable', { data: (async function* () {})() }],
+    ['an async iterable', [Readable.from([])]],
+    ['an Observable', { data: of(1) }],
+    ['an iterator', (function* () {})()],
+    ['an iterator', { keys: new Map().keys() }],
   ];
 
-  it.each(unfit)('cannot hold %s, and goes on', (_name, value) => {
+  it('asks what knows how it is written, whatever else it is', () => {
+    const cursor = Object.assign(Readable.from([1]), { toJSON: () => ({ at: 5 }) });
+    expect(again({ cursor })).toEqual({ cursor: { at: 5 } });
+  });
+
+  it.each(unfit)('cannot hold %s, and goes on', (name, value) => {
     expect(() => plain.encode(value)).toThrow(GridError);
+    expect(() => plain.encode(value)).toThrow(name.split(' ').at(-1));
     expect(again({ a: 1 })).toEqual({ a: 1 });
   });
 });
