@@ -135,8 +135,9 @@ export class OpenCall implements GridCall {
 
   toReadable(): Readable {
     // it asks for a message only when it wants one, and returns the iterator when it is destroyed
+    this.claim();
+    const reader = new ReadableReader(this.stream, this);
     const messages = { [Symbol.asyncIterator]: () => reader };
-    const reader = this[Symbol.asyncIterator]();
     return Readable.from(messages, { objectMode: true, highWaterMark: 1 });
   }
 
@@ -268,6 +269,16 @@ class OutputReader extends MessageReader {
   }
 }
 
+/** The same for a Readable, whose end a message of `null` would be. */
+class ReadableReader extends OutputReader {
+  protected override decode(payload: Uint8Array): unknown {
+    const message = super.decode(payload);
+    if (message !== null) return message;
+    const text = 'a message is null, which a Readable takes for its end: read it by for await or toObservable()';
+    throw new GridError('INTERNAL', text);
+  }
+}
+
 /** The source that the option `input` is. @throws GridError INVALID_ARGUMENT for what is none. */
 export function inputSource(input: InputSource<unknown>): Source {
   const source = sourceOf(input, NOWHERE);
@@ -279,6 +290,7 @@ export function inputSource(input: InputSource<unknown>): Source {
 
 function inputFailure(thrown: unknown): GridError {
   if (thrown instanceof UnsendableValue) return unsendable(thrown.thrown, 'a message of the input');
-  if (GridError.is(thrown)) return thrown;
+  // its reason, and that it was not sent, tell of the call that was the input
+  if (GridError.is(thrown)) return new GridError(thrown.code, thrown.message, { details: thrown.details, cause: thrown });
   return new GridError('CANCELLED', `the input failed: ${textOf(thrown)}`, { cause: thrown });
 }

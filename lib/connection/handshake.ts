@@ -1,4 +1,5 @@
 import { GridError, toGridError } from '../errors/index.js';
+import { MESSAGE_OVERHEAD } from '../mux/index.js';
 import { AwakeTimer, type Timer } from '../time/index.js';
 import {
   activeExtensions,
@@ -7,7 +8,9 @@ import {
   decodeFrame,
   encodeMessage,
   Flag,
+  LEAST_MAX,
   maxEncodedSize,
+  METADATA_BYTES,
   Op,
   violation,
   type Abilities,
@@ -152,7 +155,10 @@ export class Handshake implements FrameListener {
 
 /** What this end says of itself: nothing at all if it knows no extension, so that the bytes are those of v1. */
 export function abilitiesOf({ extensions, limits }: ConnectionPorts): Abilities {
-  return extensions.length === 0 ? {} : { ext: extensions, max: limits.frameBytes };
+  if (extensions.length === 0) return {};
+  // a payload that we would refuse must not look as if it were let in
+  const most = limits.messageBytes + MESSAGE_OVERHEAD + METADATA_BYTES;
+  return { ext: extensions, max: Math.min(limits.frameBytes, Math.max(LEAST_MAX, most)) };
 }
 
 /** What both ends have agreed on, known the peer's abilities. `local` and `peer` are origins. */

@@ -6,8 +6,6 @@ export interface ConnectionLimits extends MuxLimits {
   readonly frameBytes: number;
   /** Messages in one Merged, either direction. Received past it: close 1002. */
   readonly frameMessages: number;
-  /** Bytes of messages taken and not yet written. Past it the outbox is congested, at twice as much: close 1013. */
-  readonly queuedBytes: number;
   /** From the handover of the socket to the end of the handshake, in milliseconds. */
   readonly handshakeMs: number;
   /** Pings of the connection itself that the peer may send in a second. Past it: close 1008. */

@@ -1,5 +1,5 @@
 import { GridError, toGridError } from '../errors/index.js';
-import { encodeApart, intoOf, type Outbox, type PayloadEncoder } from '../mux/index.js';
+import { encodeApart, intoOf, PAYLOAD_SHARE, type Outbox, type PayloadEncoder } from '../mux/index.js';
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { maxEncodedSize, type Message } from '../wire/index.js';
@@ -62,6 +62,7 @@ export class WriteQueue implements Outbox {
   private turnFrom = 0;
   /** True while frames wait for the socket, not for the end of the turn. */
   private blocked = false;
+  private pumping = false;
   private ended = false;
 
   /** Of the payload that was encoded last. */
@@ -109,6 +110,10 @@ export class WriteQueue implements Outbox {
 
   get congested(): boolean {
     return this.bytes > this.ports.limits.queuedBytes;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.bytes + bytes <= (1 + PAYLOAD_SHARE) * this.ports.limits.queuedBytes;
   }
 
   send(message: Message, after?: number): number {
@@ -215,16 +220,22 @@ export class WriteQueue implements Outbox {
 
   /** Hands frames to the socket until it has enough. */
   private pump(): void {
+    // a socket may be done with a frame before `send` returns: the loop that gave it goes on
+    if (this.pumping) return;
+    this.pumping = true;
+    this.blocked = this.handAll();
+    this.pumping = false;
+  }
+
+  /** True: frames are left that wait for the socket. */
+  private handAll(): boolean {
     while (this.inFlightBytes < IN_FLIGHT_BYTES) {
       const urgent = this.urgent.shift();
       const frame = urgent ?? this.bulk.shift();
-      if (!frame) {
-        this.blocked = false;
-        return;
-      }
+      if (!frame) return false;
       this.hand(frame, urgent ? this.urgent : this.bulk);
     }
-    this.blocked = true;
+    return true;
   }
 
   private hand(frame: OutgoingFrame, lane: Lane): void {

@@ -17,6 +17,9 @@ export const TEXT = Object.freeze({
   invalidHandler: 'Invalid Handler',
 });
 
+/** Why a call of the peer is refused, or its answer: not the protocol's, for people only. */
+export const CONGESTED = 'too many bytes wait to be written to the caller (limits.queuedBytes)';
+
 /** Details of the refusal of a stream by a handler that gives single answers only: its text cannot say so (spec §5). */
 export const REQUESTS_ONLY = Object.freeze({ only: 'request' });
 

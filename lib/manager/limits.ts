@@ -20,7 +20,8 @@ export interface GridLimits {
   readonly runningRequests: number;
   /**
    * Bytes waiting to be written: 32 MiB. Past it `request()` fails with RESOURCE_EXHAUSTED and `notSent`, `write()`
-   * waits and new incoming calls are refused; at twice as much the connection ends.
+   * waits and new incoming calls are refused. A payload has at most three quarters of it: OUT_OF_RANGE, that call only.
+   * Past it and three quarters more answers fail with RESOURCE_EXHAUSTED; at twice as much the connection ends.
    */
   readonly queuedBytes: number;
   /**

@@ -4,6 +4,7 @@ import { GridError, TEXT } from '../errors/index.js';
 import {
   encodeApart,
   Mux,
+  PAYLOAD_SHARE,
   type HandlerDirectory,
   type MuxIntervals,
   type MuxLimits,
@@ -29,7 +30,7 @@ export interface LocalLinkPorts {
   readonly clock: Clock;
   readonly log?: LinkLog;
   readonly handlers: HandlerDirectory;
-  readonly limits: MuxLimits & { readonly queuedBytes: number };
+  readonly limits: MuxLimits;
   readonly intervals: MuxIntervals;
 }
 
@@ -47,6 +48,10 @@ class LocalOutbox implements Outbox {
 
   get congested(): boolean {
     return this.bytes > this.queuedBytes;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return this.bytes + bytes <= (1 + PAYLOAD_SHARE) * this.queuedBytes;
   }
 
   send(message: Message): number {

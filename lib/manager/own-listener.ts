@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { createServer as createHttpsServer, type Server as HttpsServer, type ServerOptions } from 'node:https';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { GridError } from '../errors/index.js';
 import { isSecure } from './hosts.js';
 import type { Inquiry } from './inquiry.js';
@@ -12,6 +13,8 @@ export class OwnListener {
   // Node's server keeps its private key as it got it: not for who prints the grid
   readonly #server: Server;
   readonly #tls: ListenTls | undefined;
+  /** Connections that are still at their TLS handshake, which the server does not know yet, by where they come from. */
+  readonly #greeting = new Map<string, Socket>();
 
   private constructor(
     server: Server,
@@ -20,6 +23,13 @@ export class OwnListener {
   ) {
     this.#server = server;
     this.#tls = tls;
+    if (tls === undefined) return;
+    server.on('connection', (socket: Socket) => {
+      const end = farEnd(socket);
+      this.#greeting.set(end, socket);
+      socket.once('close', () => this.#greeting.delete(end));
+    });
+    server.on('secureConnection', (socket: Socket) => this.#greeting.delete(farEnd(socket)));
   }
 
   /**
@@ -79,8 +89,13 @@ export class OwnListener {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
+    for (const socket of this.#greeting.values()) socket.destroy();
     await closed;
   }
+}
+
+function farEnd({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 async function asked(tls: ListenTls, inquiry: Inquiry): Promise<ServerOptions> {

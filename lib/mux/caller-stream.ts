@@ -144,7 +144,8 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       return;
     }
     this.ports.emitter.send(Op.DisconnectServerMux, this.muxId, 0, 0, undefined);
-    this.finish(error);
+    // whatever call it is the error of: this one was sent
+    this.finish(error.notSent ? error.with({ notSent: false }) : error);
   }
 
   /** @internal */
@@ -228,6 +229,11 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   private handleItem(message: Message, cameAt: number): void {
     if (message.flags & Flag.Eof) {
       this.handleEnd(message, cameAt);
+      return;
+    }
+    if (message.flags & Flag.PayloadIsErr) {
+      // only an end has an error: its text is no message
+      this.cancel(failureOf(decodeErrorText(message.payload), message.metadata));
       return;
     }
     const payload = message.payload ?? EMPTY;

@@ -236,7 +236,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
       return;
     }
     const last = (flags & Flag.Eof) !== 0;
-    if (last && flags & Flag.PayloadIsErr) {
+    // only an end has one, but no text of an error is a message
+    if (flags & Flag.PayloadIsErr) {
       input.finish({ error: failureOfText(decodeErrorText(payload)) });
       return;
     }

@@ -1,4 +1,4 @@
-import { GridError, REQUESTS_ONLY, TEXT, toGridError } from '../errors/index.js';
+import { CONGESTED, GridError, REQUESTS_ONLY, TEXT, toGridError } from '../errors/index.js';
 import type { CallKind, StreamFlow } from '../observe/index.js';
 import { Rota } from '../time/index.js';
 import { Flag, Op, subrouteKey, violation, type Message } from '../wire/index.js';
@@ -200,8 +200,7 @@ function startStream(stream: HandlerStream, entry: (stream: HandlerStream) => vo
 }
 
 function congested(): GridError {
-  const text = 'too many bytes wait to be written to the caller (limits.queuedBytes)';
-  return new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' });
+  return new GridError('RESOURCE_EXHAUSTED', CONGESTED, { reason: 'limit' });
 }
 
 /** Spec §5 and §7: the ID, or the whole subroute id in hex. */

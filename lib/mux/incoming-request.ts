@@ -1,4 +1,4 @@
-import { GridError, TEXT } from '../errors/index.js';
+import { CONGESTED, GridError, TEXT } from '../errors/index.js';
 import type { CallObserver } from '../observe/index.js';
 import type { Deadline } from '../time/index.js';
 import { Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
@@ -110,8 +110,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
    * so is metadata towards a peer that knows none.
    */
   respond(payload: Uint8Array | undefined, metadata?: Metadata): void {
-    const refusal = this.ports.payloadCap.check(payload);
-    this.answer(refusal, payload, metadata);
+    this.answer(this.ports.payloadCap.check(payload) ?? this.overflow(payload), payload, metadata);
   }
 
   /**
@@ -199,6 +198,12 @@ export class IncomingRequest implements IncomingCall, Deadline {
       this.ports.emitter.sendLast(Op.Response, this.muxId, this.seq, payload, metadata);
     }
     this.over(error, now);
+  }
+
+  /** All that was let in may answer at once: what would be too much fails alone, not the connection. */
+  private overflow(payload: Uint8Array | undefined): GridError | undefined {
+    if (payload === undefined || this.ports.emitter.outbox.hasRoom(payload.length)) return undefined;
+    return new GridError('RESOURCE_EXHAUSTED', CONGESTED, { reason: 'limit' });
   }
 
   private abort(error: GridError): void {

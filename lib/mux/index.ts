@@ -13,5 +13,5 @@ export { Outbound } from './outbound.js';
 export type { Outbox } from './outbox.js';
 export { encodeApart, intoOf, withInto, type EncodeInto, type PayloadEncoder } from './payload-encoder.js';
 export { OutgoingRequest, type RequestListener } from './outgoing-request.js';
-export { MESSAGE_OVERHEAD } from './payload-cap.js';
+export { MESSAGE_OVERHEAD, PAYLOAD_SHARE } from './payload-cap.js';
 export { PeerLoad } from './peer-load.js';

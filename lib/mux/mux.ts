@@ -55,8 +55,8 @@ export class Mux {
 
   constructor({ outbox, handlers, accepting, load, abort, ...shared }: MuxPorts) {
     const { clock, dialect, intervals, limits } = shared;
-    const emitter = new Emitter(outbox, dialect, limits.errorTextBytes);
-    const payloadCap = new PayloadCap(limits.messageBytes, dialect);
+    const payloadCap = new PayloadCap(limits, dialect);
+    const emitter = new Emitter(outbox, dialect, Math.min(limits.errorTextBytes, payloadCap.peerCap));
     const blockWatches = new Rota<BlockWatch>(clock, intervals.blockedStreamMs, (watch) => watch.look());
     const owing = new Rota<Inbound>(clock, CREDIT_DELAY_MS, (inbound) => inbound.giveBack());
     this.owing = owing;

@@ -25,6 +25,8 @@ export interface Outbox {
   isHanded(position: number): boolean;
   /** True while more than `limits.queuedBytes` wait to be written. */
   readonly congested: boolean;
+  /** False: with an answer of so many bytes more would wait than may, even for calls let in before it was congested. */
+  hasRoom(bytes: number): boolean;
   /** Calls `resume` once when `congested` has become false; the returned function forgets it. */
   onDrain(resume: () => void): () => void;
 }

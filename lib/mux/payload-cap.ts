@@ -1,19 +1,29 @@
 import { GridError } from '../errors/index.js';
 import { METADATA_BYTES, type Dialect } from '../wire/index.js';
+import type { MuxLimits } from './limits.js';
 
 /** Greatest bytes that a message needs beside its payload: 7 fields, bin header, subroute id, CRC (spec §2). */
 export const MESSAGE_OVERHEAD = 1 + 9 + 5 + 5 + 2 + 2 + 2 + 5 + 32 + 4;
 
-/** Tells which payloads may be sent: our own cap and what the peer said it accepts (spec §11, `Max`). */
+/** Of `queuedBytes`, what one payload may have at most, and what answers may pass it by. */
+export const PAYLOAD_SHARE = 3 / 4;
+
+/** Tells which payloads may be sent: our own caps and what the peer said it accepts (spec §11, `Max`). */
 export class PayloadCap {
+  /** What the peer accepts. */
+  readonly peerCap: number;
   private readonly cap: number;
   private readonly name: string;
 
-  constructor(messageBytes: number, { peerMaxBytes, extensions }: Dialect) {
+  constructor({ messageBytes, queuedBytes }: MuxLimits, { peerMaxBytes, extensions }: Dialect) {
     const overhead = MESSAGE_OVERHEAD + (extensions.has('meta') ? METADATA_BYTES : 0);
-    const peerCap = peerMaxBytes - overhead;
-    this.cap = Math.min(messageBytes, peerCap);
-    this.name = peerCap < messageBytes ? "the peer's Max" : 'limits.messageBytes';
+    this.peerCap = peerMaxBytes - overhead;
+    const caps = {
+      'limits.messageBytes': messageBytes,
+      "the peer's Max": this.peerCap,
+      'limits.queuedBytes': Math.floor(queuedBytes * PAYLOAD_SHARE),
+    };
+    [this.name, this.cap] = Object.entries(caps).reduce((least, cap) => (cap[1] < least[1] ? cap : least));
   }
 
   /** The error for a payload that is too large, undefined for one that may go. */

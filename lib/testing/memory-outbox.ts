@@ -17,6 +17,8 @@ export class MemoryOutbox implements Outbox {
   readonly delivered: Message[] = [];
   /** Set to true to play a full write queue; `drain()` ends it. */
   congested = false;
+  /** Bytes that an answer may have. */
+  room = Infinity;
 
   /** A payload that was encoded and not sent yet. */
   private lent: Uint8Array | undefined = undefined;
@@ -49,6 +51,10 @@ export class MemoryOutbox implements Outbox {
     if (typeof payload !== 'number') return payload;
     this.lent = memory.subarray(0, payload);
     return this.lent;
+  }
+
+  hasRoom(bytes: number): boolean {
+    return bytes <= this.room;
   }
 
   withdraw(position: number): boolean {

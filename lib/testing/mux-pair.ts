@@ -38,6 +38,7 @@ export interface MuxPair {
 
 const LIMITS: MuxLimits = {
   messageBytes: 16 * 2 ** 20,
+  queuedBytes: 32 * 2 ** 20,
   openStreams: 10_000,
   runningRequests: 20_000,
   heldBytes: 256 * 2 ** 20,

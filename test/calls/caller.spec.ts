@@ -423,6 +423,19 @@ describe('a stream call', () => {
     await expect(finished(readable)).rejects.toThrow('mine');
   });
 
+  it('as a Readable ends with an error at a message of null, for it cannot hold one', async () => {
+    line.handle(60, async function* () {
+      yield 1;
+      yield null;
+      yield 2;
+    });
+    const error = await failure(collect(line.caller.stream(60).toReadable()));
+    expect(error).toMatchObject({ code: 'INTERNAL', message: expect.stringContaining('null'), pattern: '60' });
+    await line.pair.settle();
+    expect(line.pair.b.running).toBe(0);
+    await expect(collect(line.caller.stream(60))).resolves.toEqual([1, null, 2]);
+  });
+
   it('as an Observable is cold, once', async () => {
     line.handle(60, () => count(3));
     const messages = line.caller.stream(60).toObservable();

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { from, of, Subject, type Observable } from 'rxjs';
-import { collect, failure, gridLine, type GridLine } from './grid-line.js';
+import { GridError } from '../../lib/errors/index.js';
+import { collect, failure, gridLine, HANDLER, type GridLine } from './grid-line.js';
 
 let line: GridLine;
 
@@ -80,6 +81,29 @@ describe('input of a stream call', () => {
     expect(await failure(collect(call))).toMatchObject({ code: 'CANCELLED', message: 'the input failed: mine' });
     const odd = line.caller.stream(60, undefined, { input: [1, 1n] });
     expect(await failure(collect(odd))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  it('that fails as a call of its own does not tell that this call was not sent: its handler ran', async () => {
+    let ran = 0;
+    line.handle(60, (_payload, context) => (ran++, collect(context.input)), { inCapacity: 3 });
+    const away = new GridError('UNAVAILABLE', 'not there', {
+      notSent: true,
+      remote: true,
+      reason: 'not-connected',
+      peer: 'http://c:9000',
+      details: { at: 3 },
+    });
+    const call = line.caller.stream(60, undefined, {
+      input: (async function* () {
+        yield 1;
+        await line.pair.settle();
+        throw away;
+      })(),
+    });
+    const error = await failure(collect(call));
+    expect(ran).toBe(1);
+    expect(error).toMatchObject({ code: 'UNAVAILABLE', message: 'not there', details: { at: 3 }, peer: HANDLER });
+    expect(error).toMatchObject({ notSent: false, remote: false, reason: undefined, cause: away });
   });
 
   it('to a handler that takes none is stopped; the call goes on without it (spec §11, capacity)', async () => {

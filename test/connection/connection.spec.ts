@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
 import { CloseCode, type Connection } from '../../lib/connection/index.js';
 import { CREDIT_DELAY_MS } from '../../lib/mux/inbound.js';
-import type { HandlerStream, Outbound } from '../../lib/mux/index.js';
+import type { HandlerStream, IncomingRequest, Outbound } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
@@ -49,6 +49,23 @@ describe.each(WIRES)('a connection $name', (wire) => {
     ]);
     expect(answers.map(String)).toEqual(['down', 'up']);
     await until(() => acceptor.queuedMessages + dialer.queuedMessages === 0);
+  });
+
+  it('answers that are given all at once fail one by one where they are too many, and the connection stays', async () => {
+    const held: IncomingRequest[] = [];
+    const handler = { onRequest: (call: IncomingRequest) => void held.push(call), inCapacity: 0, outCapacity: 1 };
+    const limits = { queuedBytes: 400_000 };
+    await open({}, { limits, handlers: { find: (id) => (id === 70 ? handler : handlers().find(id)) } });
+    const calls = Array.from({ length: 20 }, () => request(dialer, 70));
+    await until(() => held.length === 20);
+    for (const call of held) call.respond(Buffer.alloc(100_000));
+    const outcomes = await Promise.allSettled(calls);
+    const failed = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as GridError] : []));
+    // what the socket takes at once depends on it; the queue takes six
+    expect(failed.length).toBeGreaterThan(0);
+    expect(failed.length).toBeLessThanOrEqual(14);
+    for (const error of failed) expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    expect(await request(dialer, 60, Buffer.from('still here'))).toEqual(Buffer.from('still here'));
   });
 
   it('credits of what was taken while a frame was read go back a moment later', async () => {

@@ -23,6 +23,9 @@ import { WIRES, type Link } from './wires.js';
 const ID = new Uint8Array(16).fill(7);
 const YES: Admission = { accepted: true };
 
+/** What is announced: the largest payload, with metadata of 8,192 bytes and 67 more around it. */
+const MAX = LIMITS.messageBytes + 8_192 + 67;
+
 describe.each(WIRES)('the handshake $name', (wire) => {
   let link: Link;
   let clock: ManualClock;
@@ -72,7 +75,7 @@ describe.each(WIRES)('the handshake $name', (wire) => {
       expect(dialect).toEqual({
         baseFlags: Flag.Crc,
         extensions: new Set(EXTENSIONS),
-        peerMaxBytes: LIMITS.frameBytes,
+        peerMaxBytes: MAX,
       });
     }
   });
@@ -88,7 +91,7 @@ describe.each(WIRES)('the handshake $name', (wire) => {
       host: A,
       token: 'debug',
       ext: [...EXTENSIONS],
-      max: LIMITS.frameBytes,
+      max: MAX,
     });
     expect(unixMs(body.time)).toBe(clock.date());
     peer.send(Op.ConnectResponse, {
@@ -96,6 +99,19 @@ describe.each(WIRES)('the handshake $name', (wire) => {
     });
     const { dialect } = await dialing;
     expect(dialect).toEqual({ baseFlags: Flag.Crc, extensions: new Set(['capacity', 'cancel']), peerMaxBytes: 70_000 });
+  });
+
+  it.each([
+    ['a payload and all that stands around it', { messageBytes: 100_000 }, 108_259],
+    ['no frame that would be refused', { messageBytes: 100_000, frameBytes: 100_100 }, 100_100],
+    ['what the protocol knows as the least', { messageBytes: 1_000 }, 65_536],
+  ])('asks for %s', async (_name, limits, max) => {
+    const peer = new RawPeer(link.acceptor);
+    const failed = errorOf(dial({ limits }));
+    await until(() => peer.frames.length === 1);
+    expect(decodeConnectRequest(peer.messages[0]!.payload).max).toBe(max);
+    peer.send(Op.ConnectResponse, { payload: connectResponse({ accepted: false }) });
+    await failed;
   });
 
   it('towards a v1 acceptor nothing is active', async () => {
@@ -128,7 +144,7 @@ describe.each(WIRES)('the handshake $name', (wire) => {
       accepted: true,
       // active is what both ends listed with all that it needs; the answer names what was asked for
       ext: ['cancel', 'upgrade'],
-      max: LIMITS.frameBytes,
+      max: MAX,
     });
     expect(dialect).toMatchObject({ extensions: new Set(['cancel']), peerMaxBytes: 65_536 });
   });

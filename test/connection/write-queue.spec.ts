@@ -432,6 +432,34 @@ describe('the write queue', () => {
     expect(queue.queuedBytes).toBe(0);
   });
 
+  it('has room for answers until they and what waits are a quarter short of that', () => {
+    const each = frameOf(data(1, 100)).length;
+    open({ queuedBytes: 8 * each });
+    expect([queue.hasRoom(14 * each), queue.hasRoom(14 * each + 1)]).toEqual([true, false]);
+    for (let muxId = 1; muxId <= 10; muxId++) queue.send(data(muxId, 100));
+    expect([queue.hasRoom(4 * each), queue.hasRoom(4 * each + 1)]).toEqual([true, false]);
+    socket.finish();
+  });
+
+  it('hands over any number of frames to a socket that is done with each at once, and counts each', async () => {
+    open({ frameMessages: 1, queuedBytes: 2 ** 30 });
+    await keepBusy();
+    for (let muxId = BUSY + 1; muxId <= 5_000; muxId++) queue.send(data(muxId, 10));
+    expect(queue.queuedMessages).toBe(5_000);
+    const order: number[] = [];
+    socket.send = (frame, done) => {
+      order.push(Number(messagesOf(frame)[0]!.muxId));
+      done();
+    };
+    socket.finish();
+    expect(order).toEqual(Array.from({ length: 5_000 - BUSY }, (_, index) => BUSY + 1 + index));
+    expect([queue.queuedMessages, queue.queuedBytes, queue.isHanded(5_000)]).toEqual([0, 0, true]);
+    queue.send(data(5_001, 10));
+    await turn();
+    expect(order.at(-1)).toBe(5_001);
+    expect(fatal).toEqual([]);
+  });
+
   it('B04 ends when no write finished for writeTimeoutMs', async () => {
     queue.send(data(1, 100));
     clock.advance(3_999);

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type ServerOptions } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { connect as connectTcp, type AddressInfo } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
@@ -164,6 +164,21 @@ describe('B46 TLS', () => {
     // that it was never open
     socket.on('error', () => undefined);
     socket.terminate();
+  });
+
+  it('closes beside a stranger who does not begin with TLS, and not before its peer has heard that it leaves', async () => {
+    // if the stranger's time counted, the test would not end
+    const limits = { handshakeMs: 600_000 };
+    const [a, b] = await ownPair(() => ({ limits, tls: { ca }, listen: { tls: own } }));
+    await allConnected(a, b);
+    const strangers = [a, b].map(({ local }) => connectTcp({ port: portOf(local), host: '127.0.0.1' }));
+    const gone = strangers.map((stranger) => once(stranger.on('error', () => {}), 'close'));
+    await Promise.all(strangers.map((stranger) => once(stranger, 'connect')));
+    await echo(a, b);
+    await a.close();
+    await until(() => bookOf(b).lines.some((line) => line.includes('is leaving')), 'the goodbye');
+    await b.close();
+    await Promise.all(gone);
   });
 
   it('warns of a dialer that looks at no certificate', async () => {

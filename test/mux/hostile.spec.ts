@@ -37,6 +37,16 @@ const ending = (messages: readonly Message[]) => {
 };
 
 describe('B07 a peer that breaks the rules of one stream', () => {
+  it('an error of its input that is not the end is no message, and the end all the same', () => {
+    const { solo, openStream } = withStream(4);
+    const call = openStream(7);
+    solo.receive(Op.MuxClientMsg, 7, { seq: 1, payload: bytes('x') });
+    solo.receive(Op.MuxClientMsg, 7, { seq: 2, flags: Flag.Crc | Flag.PayloadIsErr, payload: bytes('broken') });
+    expect([text(call.input.take()), call.input.take()]).toEqual(['x', undefined]);
+    expect(call.input.end).toMatchObject({ error: { code: 'UNKNOWN', message: 'broken' } });
+    call.output.end();
+  });
+
   it('a gap in the sequence ends the stream, told without a credit', () => {
     const { solo, openStream } = withStream(1);
     const call = openStream(7);
@@ -281,6 +291,13 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
       { seq: 9, payload: bytes('x') },
       'DATA_LOSS',
       'out-of-sequence item received',
+    ],
+    [
+      'an error that is not the end',
+      Op.MuxServerMsg,
+      { seq: 3, flags: Flag.Crc | Flag.PayloadIsErr, payload: bytes('broken') },
+      'UNKNOWN',
+      'broken',
     ],
     ['one item too many', Op.MuxServerMsg, { seq: 3, payload: bytes('x') }, 'RESOURCE_EXHAUSTED', 'response blocked'],
   ] as const)(

@@ -231,6 +231,31 @@ describe('single requests between two muxes', () => {
     expect(outcomes).toMatchObject([{ error: { message: expect.stringContaining('2000 bytes'), remote: true } }]);
   });
 
+  it('an answer for which there is no room any more fails alone, and tells that its handler may have run', async () => {
+    open({ handlersB: { 60: echo } });
+    const outcomes: Outcome[] = [];
+    pair.bToA.room = 4;
+    for (const payload of ['four', 'fives', '']) pair.a.openRequest(init(60, payload), listen(outcomes));
+    await pair.settle();
+    expect(outcomes).toMatchObject([
+      { payload: 'four' },
+      { error: { code: 'RESOURCE_EXHAUSTED', remote: true, notSent: false } },
+      { payload: undefined },
+    ]);
+    expect((outcomes[1] as { error: GridError }).error.message).toContain('limits.queuedBytes');
+  });
+
+  it('no payload is so large that it would fill the queue by itself', async () => {
+    open({ handlersB: { 60: echo }, limits: { messageBytes: 1_000, queuedBytes: 40 } });
+    const outcomes: Outcome[] = [];
+    pair.a.openRequest(init(60, 'x'.repeat(30)), listen(outcomes));
+    expect(() => pair.a.openRequest(init(60, 'x'.repeat(31)), listen(outcomes))).toThrow(
+      'a payload of 31 bytes is over the 30 bytes that limits.queuedBytes allows',
+    );
+    await pair.settle();
+    expect(outcomes).toEqual([{ payload: 'x'.repeat(30) }]);
+  });
+
   it('past runningRequests calls are refused, counted until the handler really ended', async () => {
     const held: IncomingRequest[] = [];
     open({
@@ -392,6 +417,17 @@ describe('a mux whose peer writes the messages', () => {
     });
     solo.receive(Op.Request, 7, { handler: 60 });
     expect(text(solo.take()[0]!.payload)).toBe('ü'.repeat(10));
+  });
+
+  it('an error text is no longer than the peer accepts', () => {
+    const solo = new SoloMux({
+      extensions: [],
+      peerMaxBytes: 65_536,
+      handlers: { 60: { ...echo, onRequest: (call) => call.fail(new GridError('UNKNOWN', 'x'.repeat(100_000))) } },
+      limits: { errorTextBytes: 80_000 },
+    });
+    solo.receive(Op.Request, 7, { handler: 60 });
+    expect(solo.take()[0]!.payload!.length).toBe(65_536 - 67);
   });
 
   it("a payload over the peer's Max fails its call alone", () => {

@@ -44,6 +44,7 @@ export class SoloMux {
       get congested() {
         return self.congested;
       },
+      hasRoom: () => true,
       onDrain: (resume) => {
         this.resumes.add(resume);
         return () => this.resumes.delete(resume);
@@ -58,6 +59,7 @@ export class SoloMux {
       observer: { ...silentObserver, dropped: (what) => this.drops.push(what) },
       limits: {
         messageBytes: 1 << 20,
+        queuedBytes: 1 << 25,
         openStreams: 100,
         runningRequests: 100,
         heldBytes: 1 << 24,
