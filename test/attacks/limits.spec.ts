@@ -311,7 +311,7 @@ describe('queuedBytes', () => {
     expect(bastion.lines).toEqual([]);
   });
 
-  it('at twice as much the connection ends with 1013, one line', async () => {
+  it('past it and three quarters answers fail alone; at twice as much the connection ends with 1013, one line', async () => {
     bastion = await Bastion.raise({ limits: { queuedBytes: QUEUED }, intervals: { writeTimeoutMs: 60_000 } });
     const attacker = await bastion.attacker();
     attacker.ws.socket.pause();
@@ -319,6 +319,12 @@ describe('queuedBytes', () => {
     await attacker.flood(100, (i) => ({ ...ask, muxId: i + 1, handler: 69, payload: String(256 * 1_024) }));
     await until(async () => bastion.release.size === 100, 'not all run');
     for (const end of bastion.release) end();
+    const refused = (): number => bastion.grid.stats().peers[0]!.handlers[0]?.errors.RESOURCE_EXHAUSTED ?? 0;
+    await until(async () => refused() > 0, 'all are answered');
+    expect(queued()).toBeLessThan(2 * QUEUED);
+    expect(bastion.peer.state).toBe('connected');
+    // what is small is taken as long as it can be, the refusals of further calls too
+    await attacker.flood(100_000, (i) => ({ ...ask, muxId: 1_000 + i, handler: 60, payload: 'x' }));
     await until(async () => bastion.peer.state !== 'connected', 'it is not ended', 10_000);
     expect(bastion.lines).toEqual([expect.stringMatching(/lost the connection .*limits.queuedBytes is 4194304/)]);
     attacker.ws.socket.resume();
