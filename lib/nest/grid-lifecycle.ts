@@ -55,8 +55,15 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     if (this.bootstrapped) await this.startIn(app, service, inherit);
   }
 
-  /** For a process without an HTTP app: Nest calls the strategy's `listen` when all handlers are registered. */
+  /**
+   * For a process without an HTTP app: Nest calls the strategy's `listen` when all handlers are registered. Refused in
+   * an app with HTTP: that gives its microservices a config without its guards, and our filter would stand among its own.
+   */
   standalone(): GridStrategy {
+    if (this.http.httpAdapter) {
+      const text = `this app has an HTTP server: put '${this.grid.connectText()}' before app.listen()`;
+      throw new GridError('FAILED_PRECONDITION', `${text}, in place of gridMicroservice()`);
+    }
     this.claim();
     this.attachment = { kind: 'standalone' };
     // first in the list is asked last; Nest hands the list out as it is

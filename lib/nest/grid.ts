@@ -29,12 +29,17 @@ export class Grid extends GridManager {
     this.admit = undefined;
   }
 
+  /** @internal What an HTTP app says to start this grid. */
+  connectText(): string {
+    const option = this.name === 'default' ? '' : `, { grid: '${this.name}' }`;
+    return `await connectGrid(app${option})`;
+  }
+
   /** @internal */
   notConnectedText(): string {
-    const option = this.name === 'default' ? '' : `, { grid: '${this.name}' }`;
     return (
       `grid '${this.name}' is not connected: no peer is reached and no handler answers. Add ` +
-      `'await connectGrid(app${option})' before app.listen(), or use gridMicroservice() for an app without HTTP`
+      `'${this.connectText()}' before app.listen(), or use gridMicroservice() for an app without HTTP`
     );
   }
 

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Controller, NotFoundException, type INestMicroservice } from '@nestjs/common';
+import { Controller, Get, NotFoundException, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload } from '@nestjs/microservices';
-import { Grid, GridError, gridMicroservice } from 'nestjs-grid';
+import { Test } from '@nestjs/testing';
+import { connectGrid, Grid, GridError, gridMicroservice } from 'nestjs-grid';
 import { freeHosts, portOf } from '../ports.js';
 import { until } from '../until.js';
-import { LogBook, rootModule, type TestAppOptions } from './test-app.js';
+import { createApp, LogBook, rootModule, type TestAppOptions } from './test-app.js';
 
 @Controller()
 class Echo {
@@ -89,5 +90,58 @@ describe('a process without HTTP', () => {
     }
     const twice = await create(local, [local], { metadata: { controllers: [Echo, Again] } });
     await expect(twice.listen()).rejects.toMatchObject({ message: 'two handlers for 60 (Echo.echo and Again.again)' });
+  });
+});
+
+describe('gridMicroservice()', () => {
+  @Controller()
+  class Routes {
+    @Get('missing')
+    missing(): never {
+      throw new NotFoundException('no such page');
+    }
+  }
+
+  test.each([
+    ['express', undefined, 'await connectGrid(app)'],
+    ['fastify', 'locks', "await connectGrid(app, { grid: 'locks' })"],
+  ] as const)(
+    'in an app with an HTTP server (%s) is refused and changes nothing there: connectGrid works',
+    async (adapter, name, advice) => {
+      const [local] = (await freeHosts(1)) as [string];
+      const { app } = await createApp(local, [local], {
+        adapter,
+        connect: false,
+        grid: { name },
+        metadata: { controllers: [Routes] },
+      });
+      try {
+        expect(() => app.connectMicroservice(gridMicroservice())).toThrow(
+          expect.objectContaining({
+            code: 'FAILED_PRECONDITION',
+            message: expect.stringContaining(`has an HTTP server: put '${advice}' before app.listen()`),
+          }),
+        );
+        await connectGrid(app);
+        await app.listen(portOf(local), '127.0.0.1');
+        const answer = await fetch(`${local}/missing`);
+        expect([answer.status, await answer.json()]).toEqual([
+          404,
+          { statusCode: 404, error: 'Not Found', message: 'no such page' },
+        ]);
+      } finally {
+        await app.close();
+      }
+    },
+  );
+
+  test('works in a module of @nestjs/testing', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const imports = [rootModule(local, [local], { metadata: { controllers: [Echo] } })];
+    const module = await Test.createTestingModule({ imports }).compile();
+    const service = module.createNestMicroservice(gridMicroservice());
+    services.push(service);
+    await service.listen();
+    expect(await service.get(Grid).peer(local).request(60, 'x')).toBe('x');
   });
 });
