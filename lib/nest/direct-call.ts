@@ -1,6 +1,5 @@
 import { GUARDS_METADATA, INTERCEPTORS_METADATA, PIPES_METADATA } from '@nestjs/common/constants.js';
 import type { ApplicationConfig } from '@nestjs/core';
-import { getClassRef } from '@nestjs/core/helpers/class-ref-registry.js';
 import { ContextUtils } from '@nestjs/core/helpers/context-utils.js';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
@@ -29,8 +28,9 @@ export function directCallOf(owner: HandlerOwner, config: ApplicationConfig): Di
   const { controller, method, callback, alone } = owner;
   if (!alone || !controller.isDependencyTreeStatic() || hasGlobalEnhancers(config)) return undefined;
   const { instance } = controller;
-  const metadata = (key: string, target: object): unknown => Reflect.getMetadata(key, target) as unknown;
-  if (ENHANCERS.some((key) => metadata(key, getClassRef(instance)) || metadata(key, callback))) return undefined;
+  // two classes where a decorator wrapped the one that was written: releases of Nest differ in which of them they ask
+  const marked = [callback, instance.constructor, controller.metatype ?? instance.constructor];
+  if (ENHANCERS.some((key) => marked.some((target) => Reflect.getMetadata(key, target)))) return undefined;
   const parameters = parametersOf(instance, method);
   if (!parameters) return undefined;
   if (parameters.length === 1 && parameters[0] === 'payload') return (payload) => callback.call(instance, payload);

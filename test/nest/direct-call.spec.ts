@@ -265,6 +265,34 @@ class Decorated {
   }
 }
 
+/** Takes the place of the class, whose instances know the class behind it only. */
+const Proxied = ((written: new () => object) => new Proxy(written, {})) as ClassDecorator;
+
+@UseGuards(Allow)
+@Controller()
+@Proxied
+class GuardedProxy {
+  @MessagePattern('guarded proxy')
+  handle(): string {
+    return way();
+  }
+}
+
+/** Its instances know another class by the name of their own. */
+const Mixed = (other: new () => object): ClassDecorator => {
+  return (written) => void Object.defineProperty(written.prototype, 'constructor', { value: other });
+};
+
+@UseGuards(Allow)
+@Controller()
+@Mixed(Base)
+class GuardedMixed {
+  @MessagePattern('guarded mixed')
+  handle(): string {
+    return way();
+  }
+}
+
 let pair: GridPair;
 
 afterEach(() => pair.close());
@@ -285,10 +313,12 @@ describe('the way from the grid to a method', () => {
 
   test('is the pipeline as soon as one enhancer is set, in whichever way', async () => {
     pair = await gridPair({
-      metadata: { controllers: [Plain, Guarded, Scoped], providers: [PerCall] },
+      metadata: { controllers: [Plain, Guarded, GuardedProxy, GuardedMixed, Scoped], providers: [PerCall] },
     });
     expect(await ask('guard')).toBe('pipeline');
     expect(await ask('class guard')).toBe('pipeline');
+    expect(await ask('guarded proxy')).toBe('pipeline');
+    expect(await ask('guarded mixed')).toBe('pipeline');
     expect(await ask('interceptor')).toBe('pipeline!');
     expect(await ask('pipe')).toBe('pipelinex');
     expect(await ask('parameter pipe')).toBe('pipelinex');

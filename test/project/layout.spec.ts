@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
-import { manifest, readText, ROOT, sourcesOf, type SourceFile } from './sources.js';
+import { loadsOf, manifest, readText, ROOT, sourcesOf, type SourceFile } from './sources.js';
 
 /** Everything that may stand at the top of the project; what git ignores is not counted. */
 const TOP_LEVEL = [
@@ -21,6 +21,20 @@ const TOP_LEVEL = [
   'tsconfig.json',
 ];
 const IGNORED = new Set(['.git', 'node_modules', 'dist', 'coverage', '.DS_Store']);
+
+/**
+ * What lib loads from below Nest's entry points. Nest promises none of it, and what a release does not have keeps the
+ * package from being loaded at all: each of them is there in the lowest releases that `peerDependencies` allow.
+ */
+const BELOW_NEST = [
+  '@nestjs/common/constants.js',
+  '@nestjs/core/helpers/context-utils.js',
+  '@nestjs/core/helpers/execution-context-host.js',
+  '@nestjs/microservices/constants.js',
+  '@nestjs/microservices/context/exception-filters-context.js',
+  '@nestjs/microservices/context/request-context-host.js',
+  '@nestjs/microservices/enums/rpc-paramtype.enum.js',
+];
 
 /** Fields without a first value that no constructor gives one: they would not be there at all (see tsconfig.json). */
 function silentFields({ path, text }: SourceFile): string[] {
@@ -50,6 +64,17 @@ describe('the layout of the project', () => {
     const nameless = /^(utils?|helpers?|common|types?|misc|shared|constants?|interfaces?)(\.|$)/;
     const wrong = sourcesOf('lib').filter(({ path }) => path.split('/').some((part) => nameless.test(part)));
     expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test('lib loads nothing from inside Nest that its lowest release does not have', () => {
+    const below = sourcesOf('lib').flatMap(loadsOf).filter((name) => /^@nestjs\/[\w-]+\//.test(name));
+    expect([...new Set(below)].toSorted()).toEqual(BELOW_NEST);
+    // ClientProxy has what GridClient builds its packets with since 12.0.4
+    expect(manifest().peerDependencies).toMatchObject({
+      '@nestjs/common': '^12.0.0',
+      '@nestjs/core': '^12.0.0',
+      '@nestjs/microservices': '^12.0.4',
+    });
   });
 
   test('a field of lib that is empty at first says so', () => {
