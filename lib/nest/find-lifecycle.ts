@@ -1,18 +1,13 @@
 import type { ModulesContainer } from '@nestjs/core';
 import { GridError } from '../errors/index.js';
-import { GridLifecycle } from './grid-lifecycle.js';
+import { lifecyclesOf, type GridLifecycle } from './grid-lifecycle.js';
 
 /**
  * The lifecycle of the grid of that name; without a name of the only one there is, or of the one without a name.
  * Throws FAILED_PRECONDITION where there is none.
  */
 export function findLifecycle(modules: ModulesContainer, name?: string): GridLifecycle {
-  const found = new Map<string, GridLifecycle>();
-  for (const module of modules.values()) {
-    for (const { instance } of module.providers.values()) {
-      if (instance instanceof GridLifecycle) found.set(instance.grid.name, instance);
-    }
-  }
+  const found = new Map(lifecyclesOf(modules).map((lifecycle) => [lifecycle.grid.name, lifecycle]));
   const only = found.size === 1 ? [...found.values()][0] : undefined;
   const lifecycle = name === undefined ? (found.get('default') ?? only) : found.get(name);
   if (lifecycle) return lifecycle;

@@ -8,6 +8,7 @@ import { GridExceptionFilter } from './grid-exception.filter.js';
 import { GridStrategy } from './grid-strategy.js';
 import type { Grid } from './grid.js';
 import { addLiveGrid } from './live-grids.js';
+import { refuseStrayHandlers } from './stray-handlers.js';
 
 /** How a grid reaches its peers and handlers; `none` until the application says so. */
 type Attachment =
@@ -69,6 +70,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     // first in the list is asked last; Nest hands the list out as it is
     this.config.getGlobalFilters().unshift(new GridExceptionFilter());
     const listen = async (): Promise<void> => {
+      this.refuseStrayHandlers();
       this.grid.admitCalls();
       await this.grid.listen();
       await this.grid.start();
@@ -107,6 +109,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     const enhancers = globalEnhancersOf(this.config);
     if (inherit === undefined && enhancers.length > 0) throw new GridError('FAILED_PRECONDITION', undecided(enhancers));
     if (inherit) copyEnhancers(this.config, service['applicationConfig']);
+    this.refuseStrayHandlers();
     service.registerListeners();
     service.setIsInitialized(true);
     const server = app.getHttpServer() as Server;
@@ -122,6 +125,13 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     started.catch((error: unknown) => this.grid.options.logger.error(`start of the grid: ${String(error)}`));
     const listening = this.http.listen$.subscribe(() => this.comparePorts(server));
     this.release.push(() => listening.unsubscribe());
+  }
+
+  private refuseStrayHandlers(): void {
+    refuseStrayHandlers(
+      this.modules,
+      lifecyclesOf(this.modules).map(({ grid }) => grid.name),
+    );
   }
 
   private comparePorts(server: Server): void {
@@ -163,6 +173,12 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     }
     for (const module of ours) module.distance = -1;
   }
+}
+
+/** Those of all grids of the app. */
+export function lifecyclesOf(modules: ModulesContainer): GridLifecycle[] {
+  const instances = [...modules.values()].flatMap(({ providers }) => [...providers.values()]);
+  return instances.map(({ instance }) => instance).filter((instance) => instance instanceof GridLifecycle);
 }
 
 /** Where the lifecycle of the grid of that name is provided. */

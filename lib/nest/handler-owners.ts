@@ -41,22 +41,34 @@ export class HandlerOwners {
 
   private scan(): Map<object, HandlerOwner[]> {
     const owners = new Map<object, HandlerOwner[]>();
-    const scanner = new MetadataScanner();
-    for (const [module, { controllers }] of this.modules) {
-      for (const wrapper of controllers.values()) {
-        const controller = wrapper as HandlerOwner['controller'];
-        const prototype = Object.getPrototypeOf(controller.instance) as Record<string, Method>;
-        for (const method of scanner.getAllMethodNames(prototype)) {
-          const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, prototype[method]!) as object | undefined;
-          if (!extras) continue;
-          const callback = controller.instance[method]!;
-          const owner = { name: `${controller.name}.${method}`, method, callback, controller, module };
-          const others = owners.get(extras) ?? [];
-          const alone = others.length === 0;
-          owners.set(extras, [...others.map((other) => ({ ...other, alone })), { ...owner, alone }]);
-        }
-      }
+    for (const { controller, module, method, declared } of methodsOf(this.modules)) {
+      const extras = Reflect.getMetadata(PATTERN_EXTRAS_METADATA, declared) as object | undefined;
+      if (!extras) continue;
+      const callback = controller.instance[method]!;
+      const owner = { name: `${controller.name}.${method}`, method, callback, controller, module };
+      const others = owners.get(extras) ?? [];
+      const alone = others.length === 0;
+      owners.set(extras, [...others.map((other) => ({ ...other, alone })), { ...owner, alone }]);
     }
     return owners;
+  }
+}
+
+interface ControllerMethod extends Pick<HandlerOwner, 'controller' | 'module' | 'method'> {
+  /** Has the metadata of its decorators. */
+  readonly declared: Method;
+}
+
+/** Every method of every controller, in the order in which Nest comes by. */
+export function* methodsOf(modules: ModulesContainer): Generator<ControllerMethod> {
+  const scanner = new MetadataScanner();
+  for (const [module, { controllers }] of modules) {
+    for (const wrapper of controllers.values()) {
+      const controller = wrapper as HandlerOwner['controller'];
+      const prototype = Object.getPrototypeOf(controller.instance) as Record<string, Method>;
+      for (const method of scanner.getAllMethodNames(prototype)) {
+        yield { controller, module, method, declared: prototype[method]! };
+      }
+    }
   }
 }

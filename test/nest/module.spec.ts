@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Controller, Inject, Injectable, Module, type INestApplication, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ClientsModule, MessagePattern, Payload, type ClientProxy } from '@nestjs/microservices';
+import { ClientsModule, EventPattern, MessagePattern, Payload, Transport, type ClientProxy } from '@nestjs/microservices';
 import {
   connectGrid,
   getGridToken,
@@ -9,6 +9,7 @@ import {
   GRID_TRANSPORT,
   GridClient,
   GridModule,
+  gridMicroservice,
   GridRequest,
   gridTransport,
   InjectGrid,
@@ -242,5 +243,70 @@ describe('two grids in one process', () => {
     await connectGrid(app);
     await connectGrid(app, { grid: 'locks' });
     await expect(app.init()).rejects.toThrow(/two grids on one server have the route \/grid\/v1/);
+  });
+});
+
+describe('a handler of a grid that the app does not have', () => {
+  @Controller()
+  class Strays {
+    @GridRequest(60)
+    unnamed(): void {}
+
+    @GridRequest(62, { grid: 'mian' })
+    misspelt(): void {}
+
+    @EventPattern(63, GRID_TRANSPORT)
+    event(): void {}
+
+    @GridRequest(64, { grid: 'main' })
+    right(): void {}
+
+    @MessagePattern(65)
+    plain(): void {}
+
+    @MessagePattern('x', Transport.TCP)
+    other(): void {}
+  }
+
+  const stray = {
+    code: 'FAILED_PRECONDITION',
+    message: expect.stringContaining(
+      "Strays.unnamed belongs to grid 'default', Strays.misspelt belongs to grid 'mian', " +
+        "Strays.event belongs to grid 'default'; the app has 'main'",
+    ),
+  };
+  const metadata: ModuleMetadata = {
+    imports: [GridModule.forRoot({ ...optionsOf('http://a:1'), name: 'main', isGlobal: false })],
+    controllers: [Strays],
+  };
+
+  test('stops the start of an HTTP app', async () => {
+    const app = await make(metadata);
+    await connectGrid(app);
+    await expect(app.init()).rejects.toMatchObject(stray);
+  });
+
+  test('stops the start of a process without HTTP', async () => {
+    class AppModule {}
+    Module(metadata)(AppModule);
+    const logger = new LogBook();
+    const service = await NestFactory.createMicroservice(AppModule, { ...gridMicroservice(), logger });
+    await expect(service.listen()).rejects.toMatchObject(stray);
+    await service.close();
+  });
+
+  test('does not matter where no grid is started, nor where the grid is there and not connected', async () => {
+    const app = await make(metadata);
+    await app.init();
+
+    @Controller()
+    class OfLocks {
+      @GridRequest(60, { grid: 'locks' })
+      lock(): void {}
+    }
+    const grids = [optionsOf('http://a:1'), { ...optionsOf('http://a:1'), name: 'locks' }];
+    const half = await make({ imports: grids.map((options) => GridModule.forRoot(options)), controllers: [OfLocks] });
+    await connectGrid(half, { grid: 'default' });
+    await half.init();
   });
 });
