@@ -31,16 +31,21 @@ export class Grid extends GridManager {
 
   /** @internal What an HTTP app says to start this grid. */
   connectText(): string {
-    const option = this.name === 'default' ? '' : `, { grid: '${this.name}' }`;
-    return `await connectGrid(app${option})`;
+    const option = this.optionText();
+    return `await connectGrid(app${option && `, ${option}`})`;
   }
 
   /** @internal */
   notConnectedText(): string {
     return (
       `grid '${this.name}' is not connected: no peer is reached and no handler answers. Add ` +
-      `'${this.connectText()}' before app.listen(), or use gridMicroservice() for an app without HTTP`
+      `'${this.connectText()}' before app.listen(). An app without HTTP has gridMicroservice(${this.optionText()}) in ` +
+      'place of that, for one grid only: to have several make it an HTTP app, which needs no routes'
     );
+  }
+
+  private optionText(): string {
+    return this.name === 'default' ? '' : `{ grid: '${this.name}' }`;
   }
 
   /** Until the app starts the grid calls fail at once, the first one loudly: most likely connectGrid is missing. */

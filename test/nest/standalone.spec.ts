@@ -1,14 +1,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Controller, Get, NotFoundException, type INestMicroservice } from '@nestjs/common';
+import { Controller, Get, Module, NotFoundException, type INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
-import { connectGrid, Grid, GridError, gridMicroservice } from 'nestjs-grid';
+import { connectGrid, getGridToken, Grid, GridError, GridModule, gridMicroservice } from 'nestjs-grid';
 import { freeHosts, portOf } from '../ports.js';
 import { until } from '../until.js';
-import { createApp, LogBook, rootModule, type TestAppOptions } from './test-app.js';
+import { createApp, LogBook, rootModule, SECRET, type TestAppOptions } from './test-app.js';
 
 @Controller()
 class Echo {
@@ -134,6 +134,37 @@ describe('gridMicroservice()', () => {
       }
     },
   );
+
+  test('with two grids: one starts, the other says what is possible, which is an HTTP app', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const log = new LogBook();
+    const options = { local, hosts: [local], auth: { secret: SECRET }, logger: log };
+    const imports = [GridModule.forRoot(options), GridModule.forRoot({ ...options, name: 'locks', route: '/locks' })];
+    class TwoGrids {}
+    Module({ imports, controllers: [Echo] })(TwoGrids);
+
+    const service = await NestFactory.createMicroservice(TwoGrids, {
+      ...gridMicroservice({ grid: 'locks' }),
+      logger: log,
+    });
+    services.push(service);
+    await service.listen();
+    const locks = service.get<Grid>(getGridToken('locks'));
+    expect(await locks.peer(local).request(60, 'x')).toBe('x');
+    const advice = 'for one grid only: to have several make it an HTTP app';
+    expect(log.errors).toEqual([expect.stringMatching(`grid 'default' is not connected.* ${advice}`)]);
+    await expect(service.get(Grid).peer(local).request(60)).rejects.toThrow(advice);
+    await service.close();
+
+    const app = await NestFactory.create(TwoGrids, { logger: log });
+    await connectGrid(app);
+    await connectGrid(app, { grid: 'locks' });
+    await app.listen(portOf(local), '127.0.0.1');
+    for (const token of [Grid, getGridToken('locks')]) {
+      expect(await app.get<Grid>(token).peer(local).request(60, 'x')).toBe('x');
+    }
+    await app.close();
+  });
 
   test('works in a module of @nestjs/testing', async () => {
     const [local] = (await freeHosts(1)) as [string];
