@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { Logger } from '@nestjs/common';
 import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microservices';
-import { defer, Observable, ReplaySubject } from 'rxjs';
+import { defer, filter, Observable, ReplaySubject, startWith, switchMap, take } from 'rxjs';
 import {
   isContract,
   type AnswerOf,
@@ -15,7 +15,7 @@ import { GridError } from '../errors/index.js';
 import type { GridPeer, PeerState } from '../manager/index.js';
 import { GridRecord } from './grid-record.js';
 import type { Grid } from './grid.js';
-import { findLiveGrid } from './live-grids.js';
+import { findLiveGrid, gridStarts, isGridMissing } from './live-grids.js';
 
 export interface GridClientOptions {
   /**
@@ -52,14 +52,28 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     return this.peer() as T;
   }
 
+  /** States of the peer, from the present one on; before the grid is made or connected nothing, then all of them. */
   override get status(): Observable<PeerState> {
-    return defer(() => this.peer().status);
+    return defer(() =>
+      gridStarts.pipe(
+        startWith(undefined),
+        filter(() => !this.isEarly()),
+        take(1),
+        switchMap(() => this.peer().status),
+      ),
+    );
   }
 
-  /** Calls back each time the peer comes into that state. */
+  /**
+   * Calls back each time the peer comes into that state; may be asked in the constructor of a provider already. Where
+   * no grid or several fit once there are any, or the host is not in the list, that is logged.
+   */
   override on(state: PeerState, listener: () => void): void {
-    this.status.subscribe((now) => {
-      if (now === state) listener();
+    this.status.subscribe({
+      next: (now) => {
+        if (now === state) listener();
+      },
+      error: (error: unknown) => this.logger.error(`on('${state}') of ${this.options.peer}: ${String(error)}`),
     });
   }
 
@@ -143,6 +157,16 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     const { grid } = this.options;
     if (grid === undefined || typeof grid === 'string') return findLiveGrid(grid);
     return typeof grid === 'function' ? grid() : grid;
+  }
+
+  /** True while the app is being made: Nest may make this client before its grid. */
+  private isEarly(): boolean {
+    const { grid } = this.options;
+    if (this.found || typeof grid === 'object') return false;
+    if (typeof grid !== 'function') return isGridMissing(grid);
+    // what Nest gives of a provider that it has not made yet
+    const made: Grid | null | undefined = grid();
+    return made === null || made === undefined;
   }
 }
 

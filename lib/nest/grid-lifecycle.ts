@@ -7,7 +7,7 @@ import { copyEnhancers, globalEnhancersOf } from './global-enhancers.js';
 import { GridExceptionFilter } from './grid-exception.filter.js';
 import { GridStrategy } from './grid-strategy.js';
 import type { Grid } from './grid.js';
-import { addLiveGrid } from './live-grids.js';
+import { addLiveGrid, tellGridStart } from './live-grids.js';
 import { refuseStrayHandlers } from './stray-handlers.js';
 
 /** How a grid reaches its peers and handlers; `none` until the application says so. */
@@ -58,7 +58,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   /**
    * For a process without an HTTP app: Nest calls the strategy's `listen` when all handlers are registered. Refused in
-   * an app with HTTP: that gives its microservices a config without its guards, and our filter would stand among its own.
+   * an app with HTTP: its microservices get a config without its guards, and our filter would stand among its own.
    */
   standalone(): GridStrategy {
     if (this.http.httpAdapter) {
@@ -71,7 +71,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     this.config.getGlobalFilters().unshift(new GridExceptionFilter());
     const listen = async (): Promise<void> => {
       this.refuseStrayHandlers();
-      this.grid.admitCalls();
+      this.admitCalls();
       await this.grid.listen();
       await this.grid.start();
     };
@@ -114,7 +114,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     service.setIsInitialized(true);
     const server = app.getHttpServer() as Server;
     this.grid.attach(server);
-    this.grid.admitCalls();
+    this.admitCalls();
     const started = this.grid.start();
     if (this.http.listening) {
       this.comparePorts(server);
@@ -125,6 +125,11 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     started.catch((error: unknown) => this.grid.options.logger.error(`start of the grid: ${String(error)}`));
     const listening = this.http.listen$.subscribe(() => this.comparePorts(server));
     this.release.push(() => listening.unsubscribe());
+  }
+
+  private admitCalls(): void {
+    this.grid.admitCalls();
+    tellGridStart();
   }
 
   private refuseStrayHandlers(): void {

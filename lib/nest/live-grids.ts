@@ -1,3 +1,4 @@
+import { Subject, type Observable } from 'rxjs';
 import { GridError } from '../errors/index.js';
 import type { Grid } from './grid.js';
 
@@ -13,9 +14,23 @@ export function addLiveGrid(grid: Grid): () => void {
   return () => live.delete(grid);
 }
 
+const starts = new Subject<void>();
+
+/** Tells each time that a grid starts: by then all grids of its app are live, so that it is clear which one fits. */
+export const gridStarts: Observable<void> = starts.asObservable();
+
+export function tellGridStart(): void {
+  starts.next();
+}
+
+/** Whether `findLiveGrid` may yet find a grid of that name: so far there is none. */
+export function isGridMissing(name?: string): boolean {
+  return fittingGrids(name).length === 0;
+}
+
 /** The one live grid of that name; without a name the only one. FAILED_PRECONDITION where none or several fit. */
 export function findLiveGrid(name?: string): Grid {
-  const fitting = [...live].filter((grid) => name === undefined || grid.name === name);
+  const fitting = fittingGrids(name);
   const [grid] = fitting;
   if (grid && fitting.length === 1) return grid;
   const advice = 'use GridModule.forFeature or ClientsModule.registerAsync with inject: [Grid]';
@@ -28,4 +43,8 @@ export function findLiveGrid(name?: string): Grid {
       : `GridClient: several grids${named} fit (${found}); name one by options.grid, or ${advice}`,
     { notSent: true },
   );
+}
+
+function fittingGrids(name: string | undefined): Grid[] {
+  return [...live].filter((grid) => name === undefined || grid.name === name);
 }

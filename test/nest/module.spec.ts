@@ -1,7 +1,15 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Controller, Inject, Injectable, Module, type INestApplication, type ModuleMetadata } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { ClientsModule, EventPattern, MessagePattern, Payload, Transport, type ClientProxy } from '@nestjs/microservices';
+import {
+  ClientsModule,
+  EventPattern,
+  MessagePattern,
+  Payload,
+  Transport,
+  type ClientProviderOptions,
+  type ClientProxy,
+} from '@nestjs/microservices';
 import {
   connectGrid,
   getGridToken,
@@ -118,7 +126,30 @@ describe('clients', () => {
     ) {}
   }
 
+  @Injectable()
+  class Listener {
+    constructor(@Inject('EARLY') client: GridClient) {
+      client.on('connected', () => {});
+    }
+  }
+
+  @Injectable()
+  class Watcher {
+    readonly seen: string[] = [];
+
+    constructor(@Inject('EARLY') readonly client: GridClient) {
+      client.on('connected', () => this.seen.push('on'));
+      client.status.subscribe((state) => this.seen.push(`status ${state}`));
+    }
+  }
+
   const call = (client: ClientProxy): Promise<unknown> => firstValueFrom(client.send(60, 'x'));
+
+  const nestClient = (peer: string, grid?: string): ClientProviderOptions => ({
+    name: 'EARLY',
+    customClass: GridClient,
+    options: { peer, grid },
+  });
 
   test('forFeature, ClientsModule.registerAsync, plain register; all share the grid’s connections', async () => {
     const [local] = (await freeHosts(1)) as [string];
@@ -149,6 +180,37 @@ describe('clients', () => {
       expect(await call(one)).toBe('x');
     }
     expect(client.unwrap()).toBe(app.get(Grid).peer(local));
+  });
+
+  test.each([
+    ['ClientsModule.register', (peer: string) => ClientsModule.register([nestClient(peer)])],
+    ['ClientsModule.register and a name', (peer: string) => ClientsModule.register([nestClient(peer, 'main')])],
+    ['GridModule.forFeature', (peer: string) => GridModule.forFeature([{ name: 'EARLY', peer, grid: 'main' }])],
+  ])('of %s: status and on() in a constructor, before there is a grid', async (_, clients) => {
+    const [local] = (await freeHosts(1)) as [string];
+    const imports = [clients(local), GridModule.forRootAsync({ name: 'main', useFactory: () => optionsOf(local) })];
+    const app = await started({ imports, providers: [Watcher] }, local);
+    expect(app.get(Watcher).seen).toEqual(['status connecting', 'on', 'status connected']);
+    expect(await firstValueFrom(app.get(Watcher).client.status)).toBe('connected');
+  });
+
+  test('of ClientsModule.register: on() where several grids fit is logged', async () => {
+    const options = optionsOf('http://a:1');
+    const imports = [
+      GridModule.forRoot({ ...options, name: 'a', route: '/a' }),
+      GridModule.forRoot({ ...options, name: 'b', route: '/b' }),
+      ClientsModule.register([nestClient('http://a:1')]),
+    ];
+    const log = new LogBook();
+    class AppModule {}
+    Module({ imports, providers: [Listener] })(AppModule);
+    const app = await NestFactory.create(AppModule, { logger: log, abortOnError: false });
+    apps.push(app);
+    for (const grid of ['a', 'b']) await connectGrid(app, { grid });
+    await app.init();
+    expect(log.errors).toEqual([
+      expect.stringMatching(/on\('connected'\) of http:\/\/a:1: .*name one by options\.grid/),
+    ]);
   });
 
   test('plain register: none or several grids fit', async () => {
