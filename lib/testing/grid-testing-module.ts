@@ -10,7 +10,14 @@ import {
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
 import { GridError } from '../errors/index.js';
 import type { GridPeer, OpenCalls } from '../manager/index.js';
-import { connectGrid, Grid, GridModule, type ConnectGridOptions, type GridModuleOptions } from '../nest/index.js';
+import {
+  connectGrid,
+  getGridToken,
+  GridModule,
+  type ConnectGridOptions,
+  type Grid,
+  type GridModuleOptions,
+} from '../nest/index.js';
 import type { GridLogger } from '../observe/index.js';
 import { systemClock } from '../time/index.js';
 import type { FaultyWire } from './faulty-wire.js';
@@ -34,7 +41,7 @@ export interface GridTestingOptions {
    */
   readonly grid?: Partial<Omit<GridModuleOptions, 'local' | 'hosts' | 'dialer'>>;
   readonly connect?: ConnectGridOptions;
-  /** Makes the HTTP adapter of each app. Default: Express. */
+  /** Makes the HTTP adapter of each app. Default: Express, by `@nestjs/platform-express`. */
   readonly adapter?: () => AbstractHttpAdapter;
 }
 
@@ -56,7 +63,8 @@ export class GridTestingModule {
 
   /** Makes and starts the apps; they are connected when it resolves. */
   static async create(options: GridTestingOptions = {}): Promise<GridTestingModule> {
-    const { nodes: count = 2, wire = 'memory', connect } = options;
+    const { nodes: count = 2, wire = 'memory' } = options;
+    const name = options.grid?.name;
     const hosts = await hostsOf(count, wire);
     const nodes: GridTestingNode[] = [];
     const wiring = new TestWiring(wire, nodes, options.grid?.clock ?? systemClock);
@@ -70,8 +78,8 @@ export class GridTestingModule {
         const grid = { logger, ...options.grid, auth, dialer, intervals, local: origin, hosts };
         const module = rootModule(options, index, grid);
         const app = await appOf(module, options);
-        await connectGrid(app, connect);
-        nodes.push({ origin, app, grid: app.get(Grid) });
+        await connectGrid(app, { grid: name, ...options.connect });
+        nodes.push({ origin, app, grid: app.get<Grid>(getGridToken(name)) });
       }
       for (const { app, origin } of nodes) {
         await (wire === 'memory' ? app.init() : app.listen(Number(new URL(origin).port), '127.0.0.1'));

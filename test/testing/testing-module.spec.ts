@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { Controller } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { GridModule, GridRequest } from 'nestjs-grid';
 import { GridTestingModule, ManualClock } from 'nestjs-grid/testing';
 import { handled } from '../../lib/errors/index.js';
 import { until } from '../until.js';
@@ -32,6 +33,25 @@ describe('GridTestingModule', () => {
       for (const { origin } of cluster.nodes) expect(await grid.peer(origin).request(60, origin)).toBe(origin);
     }
     cluster.assertIdle();
+  });
+
+  test('a grid with a name, beside another one without', async () => {
+    @Controller()
+    class OfLocks {
+      @GridRequest(60, { grid: 'locks' })
+      lock(payload: string): string {
+        return `locked ${payload}`;
+      }
+    }
+    const logger = { log: () => {}, warn: () => {}, error: () => {} };
+    const other = { local: 'http://o:1', hosts: ['http://o:1'], auth: 'none', logger } as const;
+    for (const imports of [[], [GridModule.forRoot(other)]]) {
+      const metadata = { controllers: [OfLocks], imports };
+      cluster = await GridTestingModule.create({ grid: { name: 'locks' }, metadata });
+      expect(cluster.nodes[0]!.grid.name).toBe('locks');
+      expect(await cluster.peer(0, 1).request(60, 'x')).toBe('locked x');
+      await cluster.close();
+    }
   });
 
   test('metadata per host, another adapter, a manual clock', async () => {
