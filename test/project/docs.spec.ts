@@ -6,7 +6,7 @@ import { until } from '../conformance/hang-budget.js';
 import { freePorts } from '../ports.js';
 import { codeBlocksOf, type CodeBlock } from './markdown.js';
 import { run } from './process.js';
-import { manifest, readText, ROOT } from './sources.js';
+import { manifest, readText, ROOT, sourcesOf } from './sources.js';
 
 const DOCUMENTS = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)];
 /** Inside the package, so that `nestjs-grid` is what was built: the blocks meet what users get. */
@@ -152,6 +152,15 @@ describe('the code in the documents', () => {
     const names = [...shown, ...inText].map(([, name]) => name!).filter((name) => name !== 'ci' && name !== 'install');
     expect(names).toEqual(expect.arrayContaining(['start', 'test', 'bench']));
     for (const name of names) expect(manifest().scripts).toHaveProperty([name]);
+  });
+
+  test('no app that is shown shuts down on SIGHUP, by which secrets are reloaded', () => {
+    // without a list of signals Nest takes all that it knows
+    const samples = sourcesOf('sample').map(({ path, text }) => ({ place: path, code: text }));
+    const shown = typescript.map(({ document, line, code }) => ({ place: `${document}:${line}`, code }));
+    const apps = [...samples, ...shown].filter(({ code }) => code.includes('enableShutdownHooks('));
+    expect(apps.length).toBeGreaterThan(4);
+    expect(apps.filter(({ code }) => !code.includes('enableShutdownHooks([')).map(({ place }) => place)).toEqual([]);
   });
 
   test('the two commands stand on the first screen of the README', () => {
