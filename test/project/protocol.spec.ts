@@ -3,6 +3,7 @@ import { CloseCode } from '../../lib/connection/close-code.js';
 import { MAX_HANDLER_ID, PATTERN_HANDLER_ID } from '../../lib/calls/pattern.js';
 import { failureOfText, refusalOfText, TEXT } from '../../lib/errors/index.js';
 import { INTERVALS } from '../../lib/manager/limits.js';
+import { MESSAGE_OVERHEAD } from '../../lib/mux/payload-cap.js';
 import { EXTENSIONS, Flag, LEAST_MAX, METADATA_BYTES, MOST_EXT, Op, SUBROUTE_BYTES } from '../../lib/wire/index.js';
 import { plain, tableOf } from './markdown.js';
 import { readText, sourcesOf } from './sources.js';
@@ -55,6 +56,8 @@ describe('the numbers of docs/PROTOCOL.md are those of lib', () => {
       `gives up after ${INTERVALS.dialTimeoutMs / 1000} s`,
       `starts ${INTERVALS.redialMs / 1000} to ${(2 * INTERVALS.redialMs) / 1000} s`,
       `waits ${INTERVALS.replacedMs / 1000} s before it dials again`,
+      `${inWords(2 * INTERVALS.streamPingMs)} to ${inWords(3 * INTERVALS.streamPingMs)} ms without a sign of life`,
+      `reserved: ${MESSAGE_OVERHEAD} bytes, and ${inWords(METADATA_BYTES)} more`,
     ];
     const flat = page.replaceAll(/\s+/g, ' ');
     for (const sentence of sentences) expect(flat).toContain(sentence);
