@@ -23,7 +23,9 @@ export class PayloadCap {
       "the peer's Max": this.peerCap,
       'limits.queuedBytes': Math.floor(queuedBytes * PAYLOAD_SHARE),
     };
-    [this.name, this.cap] = Object.entries(caps).reduce((least, cap) => (cap[1] < least[1] ? cap : least));
+    const [name, cap] = Object.entries(caps).reduce((least, cap) => (cap[1] < least[1] ? cap : least));
+    this.name = name;
+    this.cap = cap;
   }
 
   /** The error for a payload that is too large, undefined for one that may go. */

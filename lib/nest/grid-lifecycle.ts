@@ -1,6 +1,7 @@
 import type { INestApplication, OnApplicationBootstrap, OnModuleDestroy } from '@nestjs/common';
 import type { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import type { NestMicroservice } from '@nestjs/microservices';
+import { errorMonitor, type EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
 import { GridError } from '../errors/index.js';
 import { copyEnhancers, globalEnhancersOf } from './global-enhancers.js';
@@ -123,8 +124,26 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     }
     // peers that dial us come only when the app listens, so the app must not wait here for them
     started.catch((error: unknown) => this.grid.options.logger.error(`start of the grid: ${String(error)}`));
-    const listening = this.http.listen$.subscribe(() => this.comparePorts(server));
-    this.release.push(() => listening.unsubscribe());
+    const cannotListen = (error: Error): void => this.closeUnheard(error);
+    // Nest's own listener, or none, decides what becomes of the error
+    const faults: EventEmitter = server;
+    faults.once(errorMonitor, cannotListen);
+    const heard = (): unknown => faults.off(errorMonitor, cannotListen);
+    const listening = this.http.listen$.subscribe(() => {
+      heard();
+      this.comparePorts(server);
+    });
+    this.release.push(() => listening.unsubscribe(), heard);
+  }
+
+  /**
+   * Another process has the port, and with it the name: to its peers this one would be that host. It is told before any
+   * dial can be over, for the app listens in the turn in which the grid starts.
+   */
+  private closeUnheard(error: Error): void {
+    const { logger, local } = this.grid.options;
+    logger.error(`the app cannot listen: ${error.message}. This grid is closed: it must not pass for ${local}`);
+    this.close().catch((fault: unknown) => logger.error(`end of the grid: ${String(fault)}`));
   }
 
   private admitCalls(): void {

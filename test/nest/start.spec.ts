@@ -312,6 +312,33 @@ describe('when the grid starts', () => {
     expect(await app.get(Grid).peer(local).request(60, 'x')).toBe('x');
   });
 
+  test.each(['express', 'fastify'] as const)(
+    'a second process of one name whose port is taken does not pass for it (%s)',
+    async (adapter) => {
+      const hosts = await freeHosts(2);
+      const metadata = { controllers: [Echo] };
+      const running = await Promise.all(hosts.map((host) => startApp(host, hosts, { metadata })));
+      apps.push(...running.map(({ app }) => app));
+      for (const { grid } of running) await grid.peers.find(({ origin }) => origin !== grid.local)!.waitForConnect();
+      const [first, other] = running[0]!.grid.stats().peers[0]!.dials ? running : running.toReversed();
+      const { app, log } = await createApp(first!.grid.local, hosts, { adapter });
+      apps.push(app);
+      await expect(app.listen(portOf(first!.grid.local), '127.0.0.1')).rejects.toThrow('EADDRINUSE');
+      const twin = app.get(Grid);
+      // no dial is left, and none will come
+      await twin.close();
+      expect(twin.peer(other!.grid.local).state).toBe('closed');
+      // the other line is Nest's
+      expect(log.errors).toHaveLength(2);
+      expect(log.errors[0]).toMatch(/cannot listen: .*EADDRINUSE.*must not pass for http/);
+      expect(await other!.grid.peer(first!.grid.local).request(60, 'x')).toBe('x');
+      for (const { grid, log } of running) {
+        expect(grid.stats().peers[0]).toMatchObject({ state: 'connected', reconnects: 0 });
+        expect([...log.warnings, ...log.errors]).toEqual([]);
+      }
+    },
+  );
+
   test('startAllMicroservices() before listen() does not start it early, nor twice', async () => {
     const [local] = (await freeHosts(1)) as [string];
     const { app } = await createApp(local, [local], { metadata: { controllers: [Echo] } });
