@@ -82,8 +82,8 @@ export type PayloadArgs<Req, Options = CallOptions> = [Req] extends [never]
       ? [payload?: undefined, options?: Options]
       : [payload: NoInfer<Req>, options?: Options];
 
-/** The arguments of `stream()` for a contract. */
-export type StreamArgs<Req, In> = PayloadArgs<Req, StreamOptions<In>>;
+/** The arguments of `stream()` for a contract, which alone says what the input is: `input` has to fit it. */
+export type StreamArgs<Req, In> = PayloadArgs<Req, StreamOptions<NoInfer<In>>>;
 
 /**
  * The contract of a single request: `defineRequest<InfoRequest, Info>({ id: 9, name: 'disk.info' })`, or with schemas

@@ -2,6 +2,16 @@ import { defineStream, type Grid, type GridClient, type GridPeer } from 'nestjs-
 import { fakeGrid } from 'nestjs-grid/testing';
 import { Look, type Query, Since, Upload, Walk } from '../contracts.js';
 
+interface Part {
+  readonly path: string;
+  readonly size: number;
+}
+const Parts = defineStream<void, Part, number>({ id: 6, name: 'parts', inCapacity: 4 });
+
+async function* halves(): AsyncGenerator<{ path: string }> {
+  yield { path: 'a' };
+}
+
 export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Promise<void> {
   // refused: Argument of type 'RequestContract<Query, Entry>' is not assignable to parameter of type 'Pattern'
   await peer.request(Look);
@@ -21,8 +31,16 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   await peer.stream(Upload, { key: 'k' }).write('text');
   // refused: is not assignable to parameter of type 'never'
   await peer.stream(Walk, { key: 'k' }).write('text');
-  // refused: Type 'string[]' is not assignable to type 'InputSource<Uint8Array
+  // refused: Type 'string[]' is not assignable to type 'InputSource<NoInfer<Uint8Array
   peer.stream(Upload, { key: 'k' }, { input: ['text'] });
+  // refused: Type 'number[]' is not assignable to type 'InputSource<never>
+  peer.stream(Walk, { key: 'k' }, { input: [1] });
+  // refused: Type '{ path: string; }[]' is not assignable to type 'InputSource<NoInfer<Part>>
+  peer.stream(Parts, undefined, { input: [{ path: 'a' }] });
+  // refused: is not assignable to type 'InputSource<NoInfer<Part>>
+  peer.stream(Parts, undefined, { input: halves() });
+  // refused: Property 'size' is missing in type '{ path: string; }' but required in type 'Part'
+  await peer.stream(Parts, undefined, { input: [{ path: 'a', size: 1 }] }).write({ path: 'b' });
   // refused: does not exist in type 'CallOptions'
   await peer.request(Look, { key: 'k' }, { timeout: 5 });
   // refused: Argument of type 'RequestContract<Query, Entry>' is not assignable to parameter of type 'Pattern'
