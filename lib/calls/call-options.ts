@@ -13,7 +13,8 @@ export interface ParentCall {
   getMetadata?(): Readonly<Record<string, string>>;
 }
 
-export interface CallOptions {
+/** `Validate` is the type of `validate`, for who has to know whether the schemas were used. */
+export interface CallOptions<Validate extends boolean = boolean> {
   /** Milliseconds for the whole call, 1 to 2^32-1. Default: 60,000 for requests, none for streams. */
   readonly timeoutMs?: number;
   /** The same as a point in time; the earlier of all that are given counts. */
@@ -30,9 +31,10 @@ export interface CallOptions {
   readonly codec?: Codec;
   /**
    * Checks by the contract's schemas at this side too: payload and input before they are sent (INVALID_ARGUMENT), what
-   * comes back before it is given (INTERNAL), each with the paths in `details`. Default false.
+   * comes back before it is given (INTERNAL), each with the paths in `details`. What is sent stays what the caller
+   * gave; what comes back is given as the schema makes it. Default false.
    */
-  readonly validate?: boolean;
+  readonly validate?: Validate;
   /** A call made inside a handler inherits its deadline, its signal and, where no other is given, its trace context. */
   readonly parent?: ParentCall;
 }
@@ -43,7 +45,7 @@ export interface CallOptions {
  */
 export type InputSource<In> = Iterable<In> | AsyncIterable<In> | Observable<In> | Readable;
 
-export interface StreamOptions<In = unknown> extends CallOptions {
+export interface StreamOptions<In = unknown, Validate extends boolean = boolean> extends CallOptions<Validate> {
   /** The caller's messages; without it they are given by `write()`. */
   readonly input?: InputSource<In>;
   /** The handler's capacity for input; needed only towards peers that do not announce it. */

@@ -19,20 +19,26 @@ interface ContractBase {
   readonly payload?: StandardSchema;
 }
 
-/** One request, one answer. Made by `defineRequest`, shared by both ends. */
+/**
+ * One request, one answer. Made by `defineRequest`, shared by both ends. `Req` is what callers send, `Res` what
+ * handlers give; what the schemas make of them, if they change values, is in the types of the schemas.
+ */
 export interface RequestContract<Req = unknown, Res = unknown> extends ContractBase {
   readonly kind: 'request';
-  /** Types the answer; not checked at the handler side, whose own code made it. */
+  /** Types the answer; not checked at the handler side, whose own code made it. Callers with `validate` use it. */
   readonly result?: StandardSchema;
   readonly [types]?: { readonly req: Req; readonly res: Res };
 }
 
-/** A stream of messages, either way or both. Made by `defineStream`, shared by both ends. */
+/**
+ * A stream of messages, either way or both. Made by `defineStream`, shared by both ends. `Req` and `In` are what
+ * callers send, `Out` is what handlers give, as with requests.
+ */
 export interface StreamContract<Req = unknown, In = unknown, Out = unknown> extends ContractBase {
   readonly kind: 'stream';
   /** Each message of the caller is checked by it at the handler side; one that fails ends the input with an error. */
   readonly input?: StandardSchema;
-  /** Types the messages of the handler. */
+  /** Types the messages of the handler; not checked at the handler side. Callers with `validate` use it. */
   readonly output?: StandardSchema;
   /** Messages to the handler that may be unacknowledged; 0, the default: the stream takes no input. */
   readonly inCapacity: number;
@@ -45,9 +51,20 @@ export type Contract = RequestContract | StreamContract;
 
 /** The contracts that `ClientProxy.send` can call: it gives no input. */
 export type SendableContract = RequestContract | StreamContract<unknown, never>;
+/** What callers send. */
 export type PayloadOf<C extends Contract> =
   C extends RequestContract<infer Req> ? Req : C extends StreamContract<infer Req> ? Req : never;
-/** One answer, or each message of a stream. */
+/** What handlers get: what the schema makes of what was sent. */
+export type TakenOf<C extends Contract> = C extends { readonly payload: infer S extends StandardSchema }
+  ? OutputOf<S>
+  : PayloadOf<C>;
+/** Each message of the input, as callers send it. */
+export type InputMessageOf<C extends StreamContract> = C extends StreamContract<unknown, infer In> ? In : never;
+/** The same as handlers get it. */
+export type TakenInputOf<C extends StreamContract> = C extends { readonly input: infer S extends StandardSchema }
+  ? OutputOf<S>
+  : InputMessageOf<C>;
+/** One answer, or each message of a stream, as handlers give them and as callers get them that do not check. */
 export type AnswerOf<C extends Contract> =
   C extends RequestContract<unknown, infer Res>
     ? Res
@@ -55,12 +72,24 @@ export type AnswerOf<C extends Contract> =
       ? Out
       : never;
 
+/** The same for a caller: with `validate` it gets what the schema makes of what the handler gave. */
+export type GivenAnswer<C extends Contract, Validate extends boolean> = Validate extends true
+  ? C extends { readonly kind: 'request'; readonly result: infer S extends StandardSchema }
+    ? OutputOf<S>
+    : C extends { readonly kind: 'stream'; readonly output: infer S extends StandardSchema }
+      ? OutputOf<S>
+      : AnswerOf<C>
+  : AnswerOf<C>;
+
 /** A function that answers the calls of a contract. */
 export type ContractHandler<C extends Contract> =
-  C extends RequestContract<infer Req, infer Res>
-    ? (payload: Req, context: CallContext) => Res | Promise<Res> | Observable<Res>
-    : C extends StreamContract<infer Req, infer In, infer Out>
-      ? (payload: Req, context: CallContext<In>) => AsyncIterable<Out> | Observable<Out> | Readable | Out | Promise<Out>
+  C extends RequestContract<unknown, infer Res>
+    ? (payload: TakenOf<C>, context: CallContext) => Res | Promise<Res> | Observable<Res>
+    : C extends StreamContract<unknown, unknown, infer Out>
+      ? (
+          payload: TakenOf<C>,
+          context: CallContext<TakenInputOf<C>>,
+        ) => AsyncIterable<Out> | Observable<Out> | Readable | Out | Promise<Out>
       : never;
 
 interface RequestFacts {
@@ -83,7 +112,13 @@ export type PayloadArgs<Req, Options = CallOptions> = [Req] extends [never]
       : [payload: NoInfer<Req>, options?: Options];
 
 /** The arguments of `stream()` for a contract, which alone says what the input is: `input` has to fit it. */
-export type StreamArgs<Req, In> = PayloadArgs<Req, StreamOptions<NoInfer<In>>>;
+export type StreamArgs<Req, In, Validate extends boolean = boolean> = PayloadArgs<
+  Req,
+  StreamOptions<NoInfer<In>, Validate>
+>;
+
+/** The type on the caller's side of a schema, `Else` where there is none. */
+type Into<S, Else> = S extends StandardSchema ? InputOf<S> : Else;
 
 /**
  * The contract of a single request: `defineRequest<InfoRequest, Info>({ id: 9, name: 'disk.info' })`, or with schemas
@@ -92,12 +127,12 @@ export type StreamArgs<Req, In> = PayloadArgs<Req, StreamOptions<NoInfer<In>>>;
 export function defineRequest<Req = void, Res = unknown>(
   facts: RequestFacts & { readonly payload?: undefined; readonly result?: undefined },
 ): RequestContract<Req, Res>;
-export function defineRequest<P extends StandardSchema, R extends StandardSchema = StandardSchema>(
-  facts: RequestFacts & { readonly payload: P; readonly result?: R },
-): RequestContract<InputOf<P>, OutputOf<R>>;
-export function defineRequest<R extends StandardSchema>(
-  facts: RequestFacts & { readonly payload?: undefined; readonly result: R },
-): RequestContract<void, OutputOf<R>>;
+export function defineRequest<
+  P extends StandardSchema | undefined = undefined,
+  R extends StandardSchema | undefined = undefined,
+>(
+  facts: RequestFacts & { readonly payload?: P; readonly result?: R },
+): RequestContract<Into<P, void>, Into<R, unknown>> & { readonly payload: P; readonly result: R };
 export function defineRequest(
   facts: RequestFacts & { readonly payload?: StandardSchema; readonly result?: StandardSchema },
 ): RequestContract {
@@ -117,16 +152,16 @@ export function defineStream<
   I extends StandardSchema | undefined = undefined,
   O extends StandardSchema | undefined = undefined,
 >(
-  facts: StreamFacts<I extends StandardSchema ? InputOf<I> : never> & {
+  facts: StreamFacts<Into<I, never>> & {
     readonly payload?: P;
     readonly input?: I;
     readonly output?: O;
   },
-): StreamContract<
-  P extends StandardSchema ? InputOf<P> : void,
-  I extends StandardSchema ? InputOf<I> : never,
-  O extends StandardSchema ? OutputOf<O> : unknown
->;
+): StreamContract<Into<P, void>, Into<I, never>, Into<O, unknown>> & {
+  readonly payload: P;
+  readonly input: I;
+  readonly output: O;
+};
 export function defineStream(
   facts: RequestFacts & {
     readonly payload?: StandardSchema;

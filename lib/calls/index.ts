@@ -10,12 +10,16 @@ export {
   type AnswerOf,
   type Contract,
   type ContractHandler,
+  type GivenAnswer,
+  type InputMessageOf,
   type PayloadArgs,
   type PayloadOf,
   type RequestContract,
   type SendableContract,
   type StreamArgs,
   type StreamContract,
+  type TakenInputOf,
+  type TakenOf,
 } from './contract.js';
 export type { GridCall } from './grid-call.js';
 export { logText } from './handler-failure.js';

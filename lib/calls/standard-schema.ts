@@ -20,7 +20,7 @@ type SchemaResult<Output> =
 
 /** What goes into a schema: the caller's type. */
 export type InputOf<S extends StandardSchema> = NonNullable<S['~standard']['types']>['input'];
-/** What comes out of a schema. */
+/** What comes out of a schema: another type where it changes values. */
 export type OutputOf<S extends StandardSchema> = NonNullable<S['~standard']['types']>['output'];
 
 /**

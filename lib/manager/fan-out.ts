@@ -3,7 +3,7 @@ import type { GridPeer } from './grid-peer.js';
 import { SettledResults } from './settled-results.js';
 
 /** Options of a call to several hosts. */
-export interface FanOutOptions extends CallOptions {
+export interface FanOutOptions<Validate extends boolean = boolean> extends CallOptions<Validate> {
   /** Origins. Default: all other hosts. */
   readonly peers?: readonly string[];
 }

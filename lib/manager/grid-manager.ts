@@ -10,8 +10,10 @@ import {
   type CallInterceptor,
   type Contract,
   type ContractHandler,
+  type GivenAnswer,
   type HandlerInterceptor,
   type Pattern,
+  type PayloadOf,
   type RequestContract,
 } from '../calls/index.js';
 import { CloseCode, type ConnectionPorts, type MessageSocket } from '../connection/index.js';
@@ -166,11 +168,11 @@ export class GridManager {
 
   /** Makes one request to all other hosts (or to `peers`) at once; the outcomes come as they come. */
   requestAll<Res = unknown>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
-  requestAll<Req, Res>(
-    to: RequestContract<Req, Res>,
-    payload: NoInfer<Req>,
-    options?: FanOutOptions,
-  ): SettledResults<Res>;
+  requestAll<C extends RequestContract, V extends boolean = false>(
+    to: C,
+    payload: PayloadOf<C>,
+    options?: FanOutOptions<V>,
+  ): SettledResults<GivenAnswer<C, V>>;
   requestAll(to: Pattern | RequestContract, payload?: unknown, options: FanOutOptions = {}): SettledResults<unknown> {
     return fanOut(this.called(options), options, (peer, each) => peer.request(to as Pattern, payload, each));
   }

@@ -5,7 +5,10 @@ import type {
   CallOptions,
   GridCall,
   Pattern,
+  GivenAnswer,
+  InputMessageOf,
   PayloadArgs,
+  PayloadOf,
   RequestContract,
   StreamArgs,
   StreamContract,
@@ -41,7 +44,10 @@ export class GridPeer {
   // oxlint-disable-next-line typescript/no-explicit-any -- API spec §3: untyped unless named, as in Nest's ClientProxy
   request<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Promise<Res>;
   // last, for the compiler explains the last overload: what is typed should say what is wrong
-  request<Req, Res>(to: RequestContract<Req, Res>, ...args: PayloadArgs<Req>): Promise<Res>;
+  request<C extends RequestContract, V extends boolean = false>(
+    to: C,
+    ...args: PayloadArgs<PayloadOf<C>, CallOptions<V>>
+  ): Promise<GivenAnswer<C, V>>;
   request(to: Pattern | RequestContract, payload?: unknown, options?: CallOptions): Promise<unknown> {
     return this.caller.request(to, payload, options);
   }
@@ -49,7 +55,10 @@ export class GridPeer {
   /** A stream of messages, one way or both; it starts at once and has no deadline of its own. */
   // oxlint-disable-next-line typescript/no-explicit-any -- API spec §3, as above
   stream<Out = any, In = any>(to: Pattern, payload?: unknown, options?: StreamOptions<In>): GridCall<In, Out>;
-  stream<Req, In, Out>(to: StreamContract<Req, In, Out>, ...args: StreamArgs<Req, In>): GridCall<In, Out>;
+  stream<C extends StreamContract, V extends boolean = false>(
+    to: C,
+    ...args: StreamArgs<PayloadOf<C>, InputMessageOf<C>, V>
+  ): GridCall<InputMessageOf<C>, GivenAnswer<C, V>>;
   stream(to: Pattern | StreamContract, payload?: unknown, options?: StreamOptions): GridCall {
     return this.caller.stream(to, payload, options);
   }

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { RequestContract } from '../calls/index.js';
+import type { AnswerOf, RequestContract, TakenOf } from '../calls/index.js';
 import { bindHandler } from './bind-handler.js';
 import type { HandlerOptions } from './handler-facts.js';
 
@@ -25,10 +25,10 @@ export type RequestDecorator<Req, Res> = <T extends (payload: Req, ...rest: neve
  * are checked by the compiler.
  */
 export function GridRequest(to: number, options?: GridRequestOptions): MethodDecorator;
-export function GridRequest<Req, Res>(
-  to: RequestContract<Req, Res>,
+export function GridRequest<C extends RequestContract>(
+  to: C,
   options?: GridRequestOptions,
-): RequestDecorator<Req, Res>;
+): RequestDecorator<TakenOf<C>, AnswerOf<C>>;
 export function GridRequest(to: RequestContract | number, options?: GridRequestOptions): unknown {
   return untyped(to, options);
 }

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { StreamContract } from '../calls/index.js';
+import type { AnswerOf, StreamContract, TakenInputOf, TakenOf } from '../calls/index.js';
 import { bindHandler } from './bind-handler.js';
 import type { StreamHandlerOptions } from './handler-facts.js';
 
@@ -38,10 +38,10 @@ export type StreamDecorator<Req, In, Out> = <T extends (payload: Req, ...rest: n
  * An AsyncIterable is pulled, one value per credit; an Observable pushes into `outBuffer`.
  */
 export function GridStream(to: number, options?: GridStreamOptions): MethodDecorator;
-export function GridStream<Req, In, Out>(
-  to: StreamContract<Req, In, Out>,
+export function GridStream<C extends StreamContract>(
+  to: C,
   options?: GridStreamOptions,
-): StreamDecorator<Req, In, Out>;
+): StreamDecorator<TakenOf<C>, TakenInputOf<C>, AnswerOf<C>>;
 export function GridStream(to: StreamContract | number, options?: GridStreamOptions): unknown {
   return untyped(to, options);
 }

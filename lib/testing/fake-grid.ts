@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-import type { Observable } from 'rxjs';
 import {
   Caller,
   HandlerTable,
@@ -7,11 +5,9 @@ import {
   resolvePattern,
   type CallContext,
   type Contract,
-  type HandlerFunction,
+  type ContractHandler,
   type OutgoingCall,
   type Pattern,
-  type RequestContract,
-  type StreamContract,
 } from '../calls/index.js';
 import { handlerSpec } from '../manager/handle-options.js';
 import { GridPeer, LocalLink, type GridStats } from '../manager/index.js';
@@ -76,18 +72,10 @@ export class FakeGrid extends Grid {
   }
 
   /** Plays a handler of a host from now on, in place of the one that was there. */
-  answer<Req, Res>(
-    origin: string,
-    to: RequestContract<Req, Res>,
-    run: (payload: Req, context: CallContext) => Res | Promise<Res> | Observable<Res>,
-  ): this;
-  answer<Req, In, Out>(
-    origin: string,
-    to: StreamContract<Req, In, Out>,
-    run: (payload: Req, context: CallContext) => AsyncIterable<Out> | Observable<Out> | Readable | Out | Promise<Out>,
-  ): this;
   answer<P = unknown>(origin: string, to: Pattern, run: (payload: P, context: CallContext) => unknown): this;
-  answer(origin: string, to: Pattern | Contract, run: HandlerFunction): this {
+  // last, for the compiler explains the last overload: what is typed should say what is wrong
+  answer<C extends Contract>(origin: string, to: C, run: ContractHandler<C>): this;
+  answer(origin: string, to: Pattern | Contract, run: (payload: never, context: CallContext) => unknown): this {
     const { handlers, answers } = this.host(origin);
     const { name } = resolvePattern(isContract(to) ? to.id : to);
     answers.get(name)?.();

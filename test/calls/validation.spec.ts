@@ -149,3 +149,21 @@ it('a schema that changes values does so at the handler once, and for what comes
   await expect(line.caller.request(Shout, 'hey', { validate: true })).resolves.toBe('hey!!');
   await expect(line.caller.request(Shout, 'hey')).resolves.toBe('hey!');
 });
+
+it('where it gives another type, handlers give what goes into it and callers that check get what comes out', async () => {
+  const line = gridLine();
+  const length = z.string().transform((given) => given.length);
+  const Measure = defineRequest({ id: 24, name: 'measure', result: length });
+  const Lengths = defineStream({ id: 25, name: 'lengths', input: length, output: length, inCapacity: 4 });
+  line.handle(24, () => 'four');
+  const typesOf = async function* (_: unknown, { input }: CallContext): AsyncGenerator<string> {
+    for await (const message of input) yield typeof message;
+  };
+  line.handle(25, typesOf, { kind: 'stream', inCapacity: 4, inputSchema: length });
+  await expect(line.caller.request(Measure)).resolves.toBe('four');
+  await expect(line.caller.request(Measure, undefined, { validate: true })).resolves.toBe(4);
+  const lengths = (options: object): Promise<unknown[]> =>
+    collect(line.caller.stream(Lengths, undefined, { input: ['a'], ...options }));
+  await expect(lengths({})).resolves.toEqual(['number']);
+  await expect(lengths({ validate: true })).resolves.toEqual([6]);
+});

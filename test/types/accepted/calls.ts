@@ -1,9 +1,14 @@
-import type { Grid, GridClient, GridPeer } from 'nestjs-grid';
+import type { CallOptions, Grid, GridClient, GridPeer, RequestContract } from 'nestjs-grid';
 import { from, type Observable } from 'rxjs';
 import type { Entry } from '../contracts.js';
-import { Look, Ping, Since, Upload, Walk } from '../contracts.js';
+import { Dates, Look, Ping, Since, Until, Upload, Walk } from '../contracts.js';
 
-export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Promise<unknown[]> {
+/** Of any contract whose schemas, if it has some, change nothing. */
+export function askTwice<Res>(peer: GridPeer, contract: RequestContract<void, Res>): Promise<Res>[] {
+  return [peer.request(contract), peer.request(contract)];
+}
+
+export async function calls(grid: Grid, peer: GridPeer, client: GridClient, options: CallOptions): Promise<unknown[]> {
   const entry: Entry = await peer.request(Look, { key: 'k' }, { timeoutMs: 5, validate: true });
   const pong: string = await peer.request(Ping);
   const { days }: { days: number } = await peer.request(Since, '2026-01-01');
@@ -25,5 +30,19 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   for (const outcome of await grid.requestAll<number>(60).all()) {
     if (outcome.status === 'fulfilled') sizes.push(outcome.value);
   }
-  return [entry, pong, days, sizes, observed, sent, loose, looser, each, client.send('any', 1)];
+  // schemas that change values: an answer is what the handler gave, or what the schema makes of it for who checks
+  const given: string = await peer.request(Until, undefined, { timeoutMs: 5 });
+  const unchecked: string = await peer.request(Until, undefined, { validate: false });
+  const changed: Date = await peer.request(Until, undefined, { validate: true });
+  const either: string | Date = await peer.request(Until, undefined, options);
+  const same: Entry = await peer.request(Look, { key: 'k' }, options);
+  const dates = peer.stream(Dates, {}, { input: ['2026-01-01'] });
+  await dates.write('2026-01-02');
+  for await (const date of dates) date.slice(1);
+  for await (const date of peer.stream(Dates, { step: 2 }, { validate: true, inCapacity: 1 })) date.getTime();
+  for await (const outcome of grid.requestAll(Until, undefined, { validate: true, peers: [] })) {
+    if (outcome.status === 'fulfilled') outcome.value.getTime();
+  }
+  const observedText: Observable<string> = client.send(Until);
+  return [given, unchecked, changed, either, same, observedText, entry, pong, days, sizes, observed, sent, loose, looser, each, client.send('any', 1)];
 }

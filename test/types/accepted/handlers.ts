@@ -4,7 +4,7 @@ import { GridContext, GridInput, GridRequest, GridStream, type Grid } from 'nest
 import type { FakeGrid, FakeHandlers } from 'nestjs-grid/testing';
 import { of, type Observable } from 'rxjs';
 import type { Entry, Query } from '../contracts.js';
-import { Look, Ping, Upload, Walk } from '../contracts.js';
+import { Dates, Look, Ping, Since, Until, Upload, Walk } from '../contracts.js';
 
 export class Handlers {
   @GridRequest(Look)
@@ -42,6 +42,21 @@ export class Handlers {
     for await (const chunk of input) yield chunk.length;
   }
 
+  @GridRequest(Since)
+  since(since: Date): { days: number } {
+    return { days: since.getTime() };
+  }
+
+  @GridRequest(Until)
+  until(): string {
+    return '2026-01-01';
+  }
+
+  @GridStream(Dates)
+  async *dates({ step }: { step: number }, @GridInput() dates: AsyncIterable<Date>): AsyncGenerator<string> {
+    for await (const date of dates) yield new Date(date.getTime() + step).toJSON();
+  }
+
   @applyDecorators(GridRequest.untyped(Look, { subroute: 'composed' }))
   composed(): Entry {
     return { size: 1 };
@@ -52,6 +67,10 @@ export function atRunTime(grid: Grid): void {
   grid.handle(Look, { subroute: 'disk1' }, (query) => ({ size: query.key.length }));
   grid.handle(Upload, { subroute: 'disk1' }, async function* (_query, { input }) {
     for await (const chunk of input) yield chunk.length;
+  });
+  grid.handle(Since, {}, (since) => ({ days: since.getTime() }));
+  grid.handle(Dates, {}, async function* ({ step }, { input }) {
+    for await (const date of input) yield new Date(date.getTime() + step).toJSON();
   });
   // without a contract the handler says what it expects
   grid.handle(60, {}, (query: Query) => query.key);
@@ -67,4 +86,8 @@ export const played: FakeHandlers = {
 export function playedLater(grid: FakeGrid): void {
   grid.answer('http://a', 60, (query: Query) => query.key);
   grid.answer('http://a', Look, (query) => ({ size: query.key.length }));
+  grid.answer('http://a', Since, (since) => ({ days: since.getTime() }));
+  grid.answer('http://a', Dates, async function* ({ step }, { input }) {
+    for await (const date of input) yield new Date(date.getTime() + step).toJSON();
+  });
 }

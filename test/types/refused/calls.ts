@@ -1,6 +1,6 @@
 import { defineStream, type Grid, type GridClient, type GridPeer } from 'nestjs-grid';
 import { fakeGrid } from 'nestjs-grid/testing';
-import { Look, type Query, Since, Upload, Walk } from '../contracts.js';
+import { Dates, Look, type Query, Since, Until, Upload, Walk } from '../contracts.js';
 
 interface Part {
   readonly path: string;
@@ -23,6 +23,12 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   (await peer.request(Look, { key: 'k' })).siez;
   // refused: Argument of type 'Date' is not assignable to parameter of type 'string'
   await peer.request(Since, new Date());
+  // refused: Property 'getTime' does not exist on type 'string'
+  (await peer.request(Until)).getTime();
+  // refused: Property 'slice' does not exist on type 'Date'
+  (await peer.request(Until, undefined, { validate: true })).slice(1);
+  // refused: Argument of type 'Date' is not assignable to parameter of type 'string'
+  await peer.stream(Dates, {}).write(new Date());
   // refused: 'RequestContract<Query, Entry>' but required in type 'StreamContract
   peer.stream(Look, { key: 'k' });
   // refused: Argument of type 'StreamContract<Query, never, Entry>' is not assignable to parameter of type 'Pattern'
@@ -41,7 +47,7 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   peer.stream(Parts, undefined, { input: halves() });
   // refused: Property 'size' is missing in type '{ path: string; }' but required in type 'Part'
   await peer.stream(Parts, undefined, { input: [{ path: 'a', size: 1 }] }).write({ path: 'b' });
-  // refused: does not exist in type 'CallOptions'
+  // refused: does not exist in type 'CallOptions<false>'
   await peer.request(Look, { key: 'k' }, { timeout: 5 });
   // refused: Argument of type 'RequestContract<Query, Entry>' is not assignable to parameter of type 'Pattern'
   client.send(Look);

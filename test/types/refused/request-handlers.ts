@@ -1,7 +1,7 @@
 import { Payload } from '@nestjs/microservices';
 import { GridRequest, type Grid } from 'nestjs-grid';
 import type { Entry, Query } from '../contracts.js';
-import { Look, Since, Walk } from '../contracts.js';
+import { Look, Since, Until, Walk } from '../contracts.js';
 
 export class Handlers {
   // refused: Type 'Query' is not assignable to type 'number'
@@ -32,6 +32,18 @@ export class Handlers {
   @GridRequest(Since)
   schema(_since: number): { days: number } {
     return { days: 1 };
+  }
+
+  // refused: Type 'Date' is not assignable to type 'string'
+  @GridRequest(Since)
+  beforeTheSchema(_since: string): { days: number } {
+    return { days: 1 };
+  }
+
+  // refused: Type 'Date' is not assignable to type 'RequestResult<string>'
+  @GridRequest(Until)
+  afterTheSchema(): Date {
+    return new Date();
   }
 }
 

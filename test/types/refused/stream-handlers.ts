@@ -1,6 +1,6 @@
 import { GridInput, GridStream } from 'nestjs-grid';
 import type { Entry, Query } from '../contracts.js';
-import { Look, Upload, Walk } from '../contracts.js';
+import { Dates, Look, Upload, Walk } from '../contracts.js';
 
 export class Handlers {
   // refused: Type 'string' is not assignable to type 'Entry'
@@ -13,6 +13,12 @@ export class Handlers {
   @GridStream(Upload)
   async *input(_query: Query, @GridInput() input: AsyncIterable<string>): AsyncGenerator<number> {
     for await (const text of input) yield text.length;
+  }
+
+  // refused: '@GridInput() gives an AsyncIterable of the input type of the contract'
+  @GridStream(Dates)
+  async *beforeTheSchema(_: unknown, @GridInput() dates: AsyncIterable<string>): AsyncGenerator<string> {
+    yield* dates;
   }
 
   // refused: 'the contract takes no input, so there is nothing for @GridInput()'
