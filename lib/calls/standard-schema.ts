@@ -35,9 +35,15 @@ export function checked(schema: StandardSchema, value: unknown, what: string): u
 function unwrap(result: SchemaResult<unknown>, what: string): unknown {
   if (!result.issues) return result.value;
   const issues = result.issues.map((issue) => ({ path: pathOf(issue), message: textOf(issue) }));
-  const list = issues.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`)).join('; ');
-  throw new GridError('INVALID_ARGUMENT', `${what} does not fit the contract: ${list}`, { details: issues });
+  const named = issues.slice(0, NAMED_ISSUES);
+  const texts = named.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  if (issues.length > named.length) texts.push(`and ${issues.length - named.length} more`);
+  const text = `${what} does not fit the contract: ${texts.join('; ')}`;
+  throw new GridError('INVALID_ARGUMENT', text, { details: issues });
 }
+
+/** Of so many the text tells; the details, which an answer has to hold beside it, tell of as many as it can. */
+const NAMED_ISSUES = 10;
 
 function pathOf(issue: SchemaIssue): string {
   return (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');

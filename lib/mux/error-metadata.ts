@@ -1,49 +1,55 @@
 import { failureOfText, GridError, isGridCode, refusalOfText } from '../errors/index.js';
 import { METADATA_BYTES, metadataSize, parseJson, type Metadata } from '../wire/index.js';
+import { detailsJson } from './error-details.js';
 
 /** The metadata key under which an error answer carries more than its text (wire spec §11, `error`). */
 export const GRID_ERROR_KEY = 'grid-error';
 
 /**
- * The metadata of an error answer. Where 8,192 bytes do not hold it all, the details go first, then the application's
- * own metadata, then the message is cut to a prefix.
+ * The metadata of an error answer. Where 8,192 bytes do not hold it all, the details go first, but for a word that
+ * they did, then the application's own metadata, then the message is cut to a prefix.
  */
 export function errorMetadata(error: GridError, own: Metadata | undefined): Metadata {
   const { code, message } = error;
-  const bare = JSON.stringify({ code, message });
-  const full = error.details === undefined ? bare : (jsonOf({ code, message, details: error.details }) ?? bare);
+  const bare = jsonOf(code, message);
+  const details =
+    error.details === undefined
+      ? undefined
+      : detailsJson(error.details, (json) => fits({ ...own, [GRID_ERROR_KEY]: jsonOf(code, message, json) }));
+  const full = jsonOf(code, message, details);
   for (const metadata of [
     { ...own, [GRID_ERROR_KEY]: full },
     { ...own, [GRID_ERROR_KEY]: bare },
-    { [GRID_ERROR_KEY]: bare },
+    { [GRID_ERROR_KEY]: full },
   ]) {
-    if (metadataSize(metadata) <= METADATA_BYTES) return metadata;
+    if (fits(metadata)) return metadata;
   }
-  return { [GRID_ERROR_KEY]: longestPrefix(code, message) };
+  return { [GRID_ERROR_KEY]: longestPrefix(code, message, details) };
+}
+
+function fits(metadata: Metadata): boolean {
+  return metadataSize(metadata) <= METADATA_BYTES;
+}
+
+/** @param details JSON already. */
+function jsonOf(code: string, message: string, details?: string): string {
+  const json = JSON.stringify({ code, message });
+  return details === undefined ? json : `${json.slice(0, -1)},"details":${details}}`;
 }
 
 /** Found by halving: how long a prefix becomes depends on how much of it JSON has to escape. */
-function longestPrefix(code: string, message: string): string {
-  let fits = JSON.stringify({ code, message: '' });
+function longestPrefix(code: string, message: string, details: string | undefined): string {
+  let longest = jsonOf(code, '', details);
   for (let low = 0, high = message.length; low < high;) {
     const middle = (low + high + 1) >>> 1;
-    const attempt = JSON.stringify({ code, message: message.slice(0, middle) });
-    if (metadataSize({ [GRID_ERROR_KEY]: attempt }) > METADATA_BYTES) high = middle - 1;
+    const attempt = jsonOf(code, message.slice(0, middle), details);
+    if (!fits({ [GRID_ERROR_KEY]: attempt })) high = middle - 1;
     else {
       low = middle;
-      fits = attempt;
+      longest = attempt;
     }
   }
-  return fits;
-}
-
-/** Details are the application's: cyclic ones, a bigint or a getter that throws must not cost the error its code. */
-function jsonOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
+  return longest;
 }
 
 /** The error of a refusal: its handler never ran. */

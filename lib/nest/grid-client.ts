@@ -11,7 +11,7 @@ import {
   type PayloadOf,
   type SendableContract,
 } from '../calls/index.js';
-import { GridError } from '../errors/index.js';
+import { GridError, isOmitted } from '../errors/index.js';
 import type { GridPeer, PeerState } from '../manager/index.js';
 import { GridRecord } from './grid-record.js';
 import type { Grid } from './grid.js';
@@ -130,7 +130,10 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
   protected override serializeError(error: unknown): unknown {
     if (!GridError.is(error) || !error.remote || error.code !== 'UNKNOWN') return error;
     const { details } = error;
-    return typeof details === 'object' && details !== null ? details : { status: 'error', message: error.message };
+    const isObject = typeof details === 'object' && details !== null;
+    if (isObject && !isOmitted(details)) return details;
+    // what was too large to be sent leaves at least its text, as Nest's transports give one
+    return { status: 'error', message: error.message, ...(isObject && details) };
   }
 
   private readonly errorOf = (error: unknown): unknown => this.serializeError(error);

@@ -141,6 +141,20 @@ describe.each(vendors)('schemas of %s', (_vendor, { order, tick, later }) => {
   });
 });
 
+it('of a long list of faults the text names ten, and the details as many as an answer holds', async () => {
+  const line = gridLine();
+  const numbers = z.array(z.number());
+  const Sum = defineRequest({ id: 26, name: 'sum', payload: numbers });
+  line.handle(26, () => 'ok', { payloadSchema: numbers });
+  const texts: unknown = Array.from({ length: 1000 }, () => 'x');
+  const error = await failure(line.caller.request(Sum, texts as number[]));
+  expect(error.message).toMatch(/^the payload does not fit the contract: 0: .*; 9: [^;]*; and 990 more$/);
+  const details = error.details as unknown[];
+  expect(details.length).toBeGreaterThan(80);
+  expect(details[50]).toMatchObject({ path: '50' });
+  expect(details.at(-1)).toEqual({ omitted: `and ${1000 - details.length + 1} more` });
+});
+
 it('a schema that changes values does so at the handler once, and for what comes back at the caller', async () => {
   const line = gridLine();
   const text = z.string().transform((given) => `${given}!`);
@@ -150,7 +164,7 @@ it('a schema that changes values does so at the handler once, and for what comes
   await expect(line.caller.request(Shout, 'hey')).resolves.toBe('hey!');
 });
 
-it('where it gives another type, handlers give what goes into it and callers that check get what comes out', async () => {
+it('where it gives another type, handlers give what goes in and callers that check get what comes out', async () => {
   const line = gridLine();
   const length = z.string().transform((given) => given.length);
   const Measure = defineRequest({ id: 24, name: 'measure', result: length });

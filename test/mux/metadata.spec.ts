@@ -147,10 +147,45 @@ describe('errors with a code (spec §11, error)', () => {
     expect(failureOf('remote disconnected', undefined)).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
   });
 
+  /** What the caller gets as details. */
+  const arrived = (details: unknown, own?: Metadata, message = 'x'): unknown => {
+    const metadata = errorMetadata(new GridError('ABORTED', message, { details }), own);
+    expect(metadataSize(metadata)).toBeLessThanOrEqual(METADATA_BYTES);
+    return failureOf(message, metadata).details;
+  };
+  const lines = (length: number): string[] => Array.from({ length }, (_, n) => `line ${n} must be an integer`);
+
+  it('details that do not fit are said to be missing', () => {
+    const omitted = 'details of 9,002 bytes: with the message and the metadata at most 8,192 fit';
+    expect(arrived('d'.repeat(9000))).toEqual({ omitted });
+    expect(arrived({ text: ['d'.repeat(8989)] })).toEqual({ omitted });
+    expect(arrived(Array.from({ length: 4501 }, () => 1))).toMatchObject({ omitted: expect.any(String) });
+    expect(arrived('d'.repeat(9000), undefined, 'm'.repeat(9000))).toEqual({ omitted });
+    // where they are shorter than that sentence they stay
+    expect(arrived({ bucket: 'photos' }, { k: 'v'.repeat(8100) }, 'm'.repeat(9000))).toEqual({ bucket: 'photos' });
+  });
+
+  it('lists keep their beginning and tell how many more there were', () => {
+    const cut = arrived(lines(500)) as string[];
+    expect(cut.slice(0, -1)).toEqual(lines(cut.length - 1));
+    expect(cut.length).toBeGreaterThan(200);
+    expect(cut.at(-1)).toBe(`and ${500 - cut.length + 1} more`);
+    const { message, ...rest } = arrived({ message: lines(500), error: 'Bad Request', statusCode: 400 }) as {
+      message: string[];
+    };
+    expect(rest).toEqual({ error: 'Bad Request', statusCode: 400 });
+    expect(message.at(-1)).toBe(`and ${500 - message.length + 1} more`);
+    const issues = lines(500).map((text, n) => ({ path: `lines.${n}`, message: text }));
+    const some = arrived(issues) as unknown[];
+    expect(some.slice(0, -1)).toEqual(issues.slice(0, some.length - 1));
+    expect(some.at(-1)).toEqual({ omitted: `and ${500 - some.length + 1} more` });
+    expect(arrived(lines(20_000), { k: 'v'.repeat(8000) })).toEqual([...lines(3), 'and 19,997 more']);
+  });
+
   it('always fits: details go first, then the application’s metadata, then the end of the message', () => {
     const own = { k: 'v'.repeat(3000) };
     const big = errorMetadata(new GridError('ABORTED', 'm'.repeat(100), { details: 'd'.repeat(6000) }), own);
-    expect(JSON.parse(big['grid-error']!)).toEqual({ code: 'ABORTED', message: 'm'.repeat(100) });
+    expect(JSON.parse(big['grid-error']!)).toMatchObject({ code: 'ABORTED', message: 'm'.repeat(100) });
     expect(big['k']).toBeDefined();
     const bigger = errorMetadata(new GridError('ABORTED', '\n'.repeat(3000)), own);
     expect(Object.keys(bigger)).toEqual(['grid-error']);
@@ -159,22 +194,20 @@ describe('errors with a code (spec §11, error)', () => {
     expect(metadataSize(biggest)).toBeGreaterThan(METADATA_BYTES - 8);
   });
 
-  it('details that JSON cannot hold are left out', () => {
+  it('details that JSON cannot hold are said to be missing', () => {
     const cyclic: Record<string, unknown> = {};
     cyclic['self'] = cyclic;
     for (const details of [
       cyclic,
       1n,
+      () => {},
       {
         toJSON: () => {
           throw new Error('no');
         },
       },
     ]) {
-      expect(JSON.parse(errorMetadata(new GridError('ABORTED', 'x', { details }), undefined)['grid-error']!)).toEqual({
-        code: 'ABORTED',
-        message: 'x',
-      });
+      expect(arrived(details)).toEqual({ omitted: 'details that JSON cannot hold: a cycle, a bigint, a function' });
     }
   });
 

@@ -13,6 +13,7 @@ let unsubscribed = 0;
 const THROWS = {
   text: () => new RpcException('said so'),
   object: () => new RpcException({ code: 17, message: 'an object' }),
+  long: () => new RpcException('x'.repeat(6000)),
   http: () => new NotFoundException('no such disk'),
   grid: () => new GridError('ALREADY_EXISTS', 'twice', { details: { key: 1 } }),
   foreign: () => new Error('the password is 1234'),
@@ -159,6 +160,15 @@ describe('errors', () => {
     if (plain) expect(ofClient).toEqual(plain);
     else expect(ofClient).toMatchObject(facts);
     expect(ofClient instanceof Error).toBe(plain === undefined);
+  });
+});
+
+test('an RpcException that is too long to be sent whole leaves its text, cut, and says so', async () => {
+  const error: unknown = await firstValueFrom(client.send(67, 'long')).catch((thrown: unknown) => thrown);
+  expect(error).toEqual({
+    status: 'error',
+    message: expect.stringMatching(/^x{4000}/),
+    omitted: expect.stringMatching(/^details of 6,0\d\d bytes: /),
   });
 });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Controller, StandardSchemaValidationPipe, ValidationPipe } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { Type } from 'class-transformer';
-import { IsInt, IsString, Min } from 'class-validator';
+import { IsInt, IsString, Min, ValidateNested } from 'class-validator';
 import { GridContext, GridInput, GridStream } from 'nestjs-grid';
 import { from, type Observable } from 'rxjs';
 import { z } from 'zod';
@@ -16,6 +16,12 @@ class Page {
   @Min(1)
   @Type(() => Number)
   size!: number;
+}
+
+class Order {
+  @ValidateNested({ each: true })
+  @Type(() => Page)
+  pages!: Page[];
 }
 
 const Upload = z.object({ name: z.string().min(1), parts: z.coerce.number().int() });
@@ -57,6 +63,11 @@ class Validated {
   @MessagePattern(6)
   schemaOfOne(@Payload({ schema: Upload }) upload: z.infer<typeof Upload>): unknown {
     return upload;
+  }
+
+  @MessagePattern(7)
+  order(@Payload() order: Order): number {
+    return order.pages.length;
   }
 }
 
@@ -102,6 +113,16 @@ describe('a global ValidationPipe({ transform, whitelist }) with classes', () =>
       details: { statusCode: 400, message: ['size must not be less than 1'] },
     });
   });
+});
+
+test('of a long list of faults the caller gets as many as an answer holds, and how many more there were', async () => {
+  const pages = Array.from({ length: 500 }, () => ({ bucket: 'b', size: 0 }));
+  const error: unknown = await pair.peer.request(7, { pages }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', details: { statusCode: 400, error: 'Bad Request' } });
+  const { message } = (error as { details: { message: string[] } }).details;
+  expect(message[0]).toBe('pages.0.size must not be less than 1');
+  expect(message.length).toBeGreaterThan(100);
+  expect(message.at(-1)).toBe(`and ${500 - message.length + 1} more`);
 });
 
 describe('Nest’s Standard Schema: @Payload({ schema })', () => {
