@@ -1,4 +1,4 @@
-import type { Observable } from 'rxjs';
+import type { Observable, Subscribable } from 'rxjs';
 import type { AnswerOf, StreamContract, TakenInputOf, TakenOf } from '../calls/index.js';
 import { bindHandler } from './bind-handler.js';
 import type { StreamHandlerOptions } from './handler-facts.js';
@@ -14,17 +14,39 @@ export interface GridStreamOptions extends StreamHandlerOptions {
 export type StreamResult<Out> = Many<Out> | Promise<Many<Out>>;
 type Many<Out> = Out | AsyncIterable<Out> | Observable<Out>;
 
-/** Asks nothing of a method whose `@GridInput()` fits; of another one a key that names the fault. */
-export type InputCheck<T extends (...args: never[]) => unknown, In> = Checked<Required<Parameters<T>>, In>;
+/**
+ * Asks nothing of a method whose `@GridInput()` fits; of another one a key that names the fault. The first parameter is
+ * the payload's.
+ */
+export type InputCheck<T extends (...args: never[]) => unknown, In> =
+  Required<Parameters<T>> extends [unknown, ...infer Rest] ? Checked<Rest, In> : unknown;
 type Checked<Rest extends unknown[], In> = Rest extends [infer First, ...infer More]
-  ? First extends AsyncIterable<infer Item>
+  ? IsInput<First, In> extends true
     ? [In] extends [never]
       ? { 'the contract takes no input, so there is nothing for @GridInput()': never }
-      : [In] extends [Item]
+      : AsyncIterable<In> extends First
         ? Checked<More, In>
         : { '@GridInput() gives an AsyncIterable of the input type of the contract': AsyncIterable<In> }
     : Checked<More, In>
   : unknown;
+
+/**
+ * Whether a parameter is meant for the input: types do not tell decorators. A list is, if it could hold the messages:
+ * others come from decorators of the application. So may a string, and `any` is anything.
+ */
+type IsInput<T, In> = 0 extends 1 & T
+  ? false
+  : [T] extends [AsyncIterable<unknown> | Subscribable<unknown>]
+    ? true
+    : [T] extends [string]
+      ? false
+      : [T] extends [Iterable<infer Item>]
+        ? [In] extends [never]
+          ? false
+          : [In] extends [Item]
+            ? true
+            : false
+        : false;
 
 /** A method decorator that checks payload (the first parameter), `@GridInput()` and result against the contract. */
 export type StreamDecorator<Req, In, Out> = <T extends (payload: Req, ...rest: never[]) => StreamResult<Out>>(

@@ -1,10 +1,14 @@
-import { applyDecorators } from '@nestjs/common';
+import { applyDecorators, createParamDecorator } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { GridContext, GridInput, GridRequest, GridStream, type Grid } from 'nestjs-grid';
+import { defineStream, GridContext, GridInput, GridRequest, GridStream, type Grid } from 'nestjs-grid';
 import type { FakeGrid, FakeHandlers } from 'nestjs-grid/testing';
 import { of, type Observable } from 'rxjs';
 import type { Entry, Query } from '../contracts.js';
 import { Dates, Look, Ping, Since, Until, Upload, Walk } from '../contracts.js';
+
+/** A parameter decorator of an application: it may give anything. */
+const Caller = createParamDecorator((what: string) => what);
+const Sum = defineStream<number[], number, number>({ id: 9, name: 'sum', inCapacity: 4 });
 
 export class Handlers {
   @GridRequest(Look)
@@ -55,6 +59,26 @@ export class Handlers {
   @GridStream(Dates)
   async *dates({ step }: { step: number }, @GridInput() dates: AsyncIterable<Date>): AsyncGenerator<string> {
     for await (const date of dates) yield new Date(date.getTime() + step).toJSON();
+  }
+
+  // a payload may be a list of what the input is, and other parameters may be lists of something else
+  @GridStream(Sum)
+  async sum(
+    numbers: number[],
+    @GridInput() input: AsyncIterable<number | string>,
+    @Caller('roles') roles: string[],
+    @Caller('name') name: string,
+    // oxlint-disable-next-line typescript/no-explicit-any -- a handler may leave it open
+    @Ctx() context: any,
+  ): Promise<number> {
+    for await (const number of input) numbers.push(Number(number));
+    return numbers.length + roles.length + name.length + String(context).length;
+  }
+
+  @GridStream(Walk, { subroute: 'parameters' })
+  // oxlint-disable-next-line typescript/no-explicit-any -- as above
+  parameters(_query: Query, @Ctx() _context: any, @Caller('roles') roles: string[]): Entry {
+    return { size: roles.length };
   }
 
   @applyDecorators(GridRequest.untyped(Look, { subroute: 'composed' }))

@@ -1,4 +1,6 @@
+import type { Readable } from 'node:stream';
 import { GridInput, GridStream } from 'nestjs-grid';
+import type { Observable } from 'rxjs';
 import type { Entry, Query } from '../contracts.js';
 import { Dates, Look, Upload, Walk } from '../contracts.js';
 
@@ -19,6 +21,42 @@ export class Handlers {
   @GridStream(Dates)
   async *beforeTheSchema(_: unknown, @GridInput() dates: AsyncIterable<string>): AsyncGenerator<string> {
     yield* dates;
+  }
+
+  // refused: '@GridInput() gives an AsyncIterable of the input type of the contract'
+  @GridStream(Upload)
+  observable(_query: Query, @GridInput() _input: Observable<Uint8Array>): number {
+    return 1;
+  }
+
+  // refused: '@GridInput() gives an AsyncIterable of the input type of the contract'
+  @GridStream(Upload)
+  list(_query: Query, @GridInput() _input: Uint8Array[]): number {
+    return 1;
+  }
+
+  // refused: '@GridInput() gives an AsyncIterable of the input type of the contract'
+  @GridStream(Upload)
+  iterable(_query: Query, @GridInput() _input: Iterable<Uint8Array>): number {
+    return 1;
+  }
+
+  // refused: '@GridInput() gives an AsyncIterable of the input type of the contract'
+  @GridStream(Upload)
+  readable(_query: Query, @GridInput() _input: Readable): number {
+    return 1;
+  }
+
+  // refused: '@GridInput() gives an AsyncIterable of the input type of the contract'
+  @GridStream(Upload)
+  generator(_query: Query, @GridInput() _input: AsyncGenerator<Uint8Array>): number {
+    return 1;
+  }
+
+  // refused: 'the contract takes no input, so there is nothing for @GridInput()'
+  @GridStream(Walk)
+  noObservable(_query: Query, @GridInput() _input: Observable<Entry>): Entry {
+    return { size: 1 };
   }
 
   // refused: 'the contract takes no input, so there is nothing for @GridInput()'
