@@ -20,6 +20,7 @@ import { HandlerFilters } from './handler-filters.js';
 import { HandlerOwners, type HandlerOwner } from './handler-owners.js';
 import { HandlerRun, type HandlerRunPorts } from './handler-run.js';
 import { errorOfFilter, gridErrorOf, logInternal } from './rpc-error.js';
+import { UnseenValues } from './unseen-values.js';
 import { watched } from './watched-result.js';
 
 /** What a strategy asks of who runs it. */
@@ -122,7 +123,13 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
   ): HandlerFunction {
     const { config, modules } = this.ports;
     const filters = owner && new HandlerFilters(owner, config(), modules);
-    const ports: HandlerRunPorts = { filters, errorOf: isEventHandler ? causeOfFailure : errorOfFilter };
+    const { logger } = this.ports.grid.options;
+    const ports: HandlerRunPorts = {
+      filters,
+      errorOf: isEventHandler ? causeOfFailure : errorOfFilter,
+      // what an event gives is for nobody
+      unseen: owner && !isEventHandler ? UnseenValues.of(owner, config(), logger) : undefined,
+    };
     const direct = owner && !isEventHandler ? directCallOf(owner, config()) : undefined;
     // Nest makes a request of its own for a call of request scope; one of ours lets us find its providers again
     const perCall = owner !== undefined && !owner.controller.isDependencyTreeStatic();

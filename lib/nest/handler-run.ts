@@ -5,6 +5,7 @@ import type { DirectCall } from './direct-call.js';
 import { filtered } from './filtered-result.js';
 import type { GridContext } from './grid-context.js';
 import type { HandlerFilters } from './handler-filters.js';
+import type { UnseenValues } from './unseen-values.js';
 
 /** What all calls of one handler share. */
 export interface HandlerRunPorts {
@@ -12,6 +13,8 @@ export interface HandlerRunPorts {
   readonly filters: HandlerFilters | undefined;
   /** The error that the caller gets of what a filter gave. */
   readonly errorOf: (given: unknown) => unknown;
+  /** Absent for a handler without interceptors. */
+  readonly unseen?: UnseenValues | undefined;
 }
 
 /** One call of a handler: what becomes of its result, and of what it throws. */
@@ -27,8 +30,9 @@ export class HandlerRun {
   /** The result as it is answered: what it throws while it runs goes through the filters. */
   adapted(result: unknown): unknown {
     if (typeof result !== 'object' || result === null || ArrayBuffer.isView(result)) return result;
-    const safe = this.mapped(result);
-    return this.ports.filters ? filtered(safe, (thrown) => this.handle(thrown)) : safe;
+    const { filters, unseen } = this.ports;
+    const safe = this.mapped(unseen ? unseen.first(result) : result);
+    return filters ? filtered(safe, (thrown) => this.handle(thrown), unseen) : safe;
   }
 
   /** The same for a method that Nest's pipeline does not stand around: all that it throws goes through the filters. */

@@ -1,0 +1,61 @@
+import { INTERCEPTORS_METADATA } from '@nestjs/common/constants.js';
+import type { ApplicationConfig } from '@nestjs/core';
+import { getClassRef } from '@nestjs/core/helpers/class-ref-registry.js';
+import { isObservable, tap } from 'rxjs';
+import { isAsyncIterable } from '../calls/index.js';
+import type { GridLogger } from '../observe/index.js';
+import type { HandlerOwner } from './handler-owners.js';
+
+/**
+ * Tells once per handler that its interceptors see a generator or Readable as one value, as Nest has it: one that
+ * serializes would leave each value as it is, and nobody would notice. They are not given the values in its place, for
+ * an Observable cannot be asked to wait: where an operator takes its time the generator would run ahead of its caller.
+ */
+export class UnseenValues {
+  private told = false;
+  private looked = false;
+
+  private constructor(
+    private readonly handler: string,
+    private readonly logger: GridLogger,
+  ) {}
+
+  /** Undefined for a handler without interceptors. */
+  static of(owner: HandlerOwner, config: ApplicationConfig, logger: GridLogger): UnseenValues | undefined {
+    const { controller, callback, name } = owner;
+    const metadata = [getClassRef(controller.instance), callback].map(
+      (target) => Reflect.getMetadata(INTERCEPTORS_METADATA, target) as unknown,
+    );
+    const globals = [...config.getGlobalInterceptors(), ...config.getGlobalRequestInterceptors()];
+    if (globals.length === 0 && metadata.every((own) => own === undefined)) return undefined;
+    return new UnseenValues(name, logger);
+  }
+
+  /** A generator or Readable has come through the interceptors. */
+  found(more = ''): void {
+    if (this.told) return;
+    this.told = true;
+    this.logger.warn(
+      `handler ${this.handler}: its interceptors see the generator or Readable that it gives as one value, not the ` +
+        `values in it${more}: a serializer, for one, removes nothing from them. Give an Observable, or map the values ` +
+        `inside the generator`,
+    );
+  }
+
+  /** The same result; of the first call it is seen whether an interceptor has put the iterable into an object. */
+  first(result: unknown): unknown {
+    if (this.looked || !isObservable(result)) return result;
+    this.looked = true;
+    return result.pipe(
+      tap((value) => {
+        if (holdsIterable(value)) this.found(', and one of them has put it into an object, which is sent without it');
+      }),
+    );
+  }
+}
+
+function holdsIterable(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || isAsyncIterable(value)) return false;
+  // what stands between the braces of `({ data })`; elements of a list are values, however many there are
+  return Object.getPrototypeOf(value) === Object.prototype && Object.values(value).some(isAsyncIterable);
+}

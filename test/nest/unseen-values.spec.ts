@@ -1,0 +1,153 @@
+import { Readable } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import {
+  ClassSerializerInterceptor,
+  Controller,
+  Injectable,
+  UseInterceptors,
+  type CallHandler,
+  type ExecutionContext,
+  type NestInterceptor,
+} from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { Exclude, instanceToPlain } from 'class-transformer';
+import { GridStream } from 'nestjs-grid';
+import { from, map, type Observable } from 'rxjs';
+import { gridPair, type GridPair } from './grid-pair.js';
+
+class User {
+  readonly name = 'ann';
+  @Exclude()
+  readonly password = 'pw';
+}
+
+async function* users(): AsyncGenerator<User> {
+  yield new User();
+  yield new User();
+}
+
+@Injectable()
+class Wrap implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(map((data: unknown) => ({ data })));
+  }
+}
+
+@Controller()
+class Users {
+  @MessagePattern(1)
+  value(): User {
+    return new User();
+  }
+
+  @MessagePattern(2)
+  observable(): Observable<User> {
+    return from([new User(), new User()]);
+  }
+
+  @MessagePattern(3)
+  generator(): AsyncGenerator<User> {
+    return users();
+  }
+
+  @MessagePattern(4)
+  readable(): Readable {
+    return Readable.from([new User(), new User()]);
+  }
+
+  @GridStream(5)
+  async *stream(): AsyncGenerator<User> {
+    yield new User();
+  }
+
+  @MessagePattern(6)
+  @UseInterceptors(Wrap)
+  wrapped(): AsyncGenerator<User> {
+    return users();
+  }
+
+  @MessagePattern(7)
+  async *mapped(): AsyncGenerator<object> {
+    for await (const user of users()) yield instanceToPlain(user);
+  }
+
+  @EventPattern('told')
+  told(_: unknown): AsyncGenerator<User> {
+    return users();
+  }
+}
+
+let pair: GridPair;
+beforeAll(async () => {
+  pair = await gridPair({
+    metadata: { controllers: [Users] },
+    connect: { inheritAppConfig: true },
+    prepare: (app) => app.useGlobalInterceptors(new ClassSerializerInterceptor(app.get(Reflector))),
+  });
+});
+afterAll(() => pair.close());
+beforeEach(() => void (pair.log.warnings.length = 0));
+
+async function all(id: number): Promise<unknown[]> {
+  const values: unknown[] = [];
+  for await (const value of pair.peer.stream(id)) values.push(value);
+  return values;
+}
+
+describe('a serializing interceptor', () => {
+  const plain = { name: 'ann' };
+
+  test('sees a value and each value of an Observable: no word about that', async () => {
+    expect(await pair.peer.request(1)).toEqual(plain);
+    expect(await all(2)).toEqual([plain, plain]);
+    expect(pair.log.warnings).toEqual([]);
+  });
+
+  test.each([
+    [3, 'generator'],
+    [4, 'readable'],
+    [5, 'stream'],
+  ])('does not see what a generator or Readable gives: the log says so once (%i)', async (id, method) => {
+    expect(await all(id)).toContainEqual({ name: 'ann', password: 'pw' });
+    await all(id);
+    expect(pair.log.warnings).toEqual([
+      expect.stringMatching(`^handler Users.${method}: its interceptors see .* as one value, .* Give an Observable, or map`),
+    ]);
+  });
+
+  test('mapped inside the generator nothing is seen that should not be', async () => {
+    expect(await all(7)).toEqual([plain, plain]);
+  });
+
+  test('an event gives nobody anything', async () => {
+    await pair.peer.emit('told');
+    expect(pair.log.warnings).toEqual([]);
+  });
+});
+
+describe('without it', () => {
+  let bare: GridPair;
+  beforeAll(async () => {
+    bare = await gridPair({ metadata: { controllers: [Users] } });
+  });
+  afterAll(() => bare.close());
+
+  async function first(id: number): Promise<unknown> {
+    for await (const value of bare.peer.stream(id)) return value;
+    return undefined;
+  }
+
+  test('an interceptor that puts the generator into an object', async () => {
+    expect(await first(6)).toEqual({ data: {} });
+    expect(await first(6)).toEqual({ data: {} });
+    expect(bare.log.warnings.splice(0)).toEqual([
+      expect.stringMatching(/^handler Users.wrapped: .* has put it into an object/),
+    ]);
+  });
+
+  test('where there is no interceptor there is nothing to say', async () => {
+    expect(await first(3)).toEqual({ name: 'ann', password: 'pw' });
+    expect(bare.log.warnings).toEqual([]);
+  });
+});
