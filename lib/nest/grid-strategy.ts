@@ -13,6 +13,7 @@ import { GridError } from '../errors/index.js';
 import { specOf, type GridEvent } from '../manager/index.js';
 import { directCallOf } from './direct-call.js';
 import { GridContext } from './grid-context.js';
+import { verifyInput } from './grid-input.js';
 import { gridTransport } from './grid-transport.js';
 import type { Grid } from './grid.js';
 import { factsOf } from './handler-facts.js';
@@ -95,11 +96,15 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
     const owner = this.owners.of(extras, pattern);
     const { prefix, kind, contract, ...facts } = factsOf(extras);
     const route = routeOf(pattern, prefix, owner?.name);
-    grid.handlers.add({
+    const spec = {
       codec: grid.options.codec,
       ...(contract && specOf(contract)),
       ...facts,
-      kind: isEventHandler ? 'event' : (kind ?? 'both'),
+      kind: isEventHandler ? ('event' as const) : (kind ?? ('both' as const)),
+    };
+    if (owner) verifyInput(owner, spec);
+    grid.handlers.add({
+      ...spec,
       route,
       owner: owner?.name,
       run: this.runnerOf(pattern, callback, owner, isEventHandler),

@@ -13,7 +13,17 @@ import {
 import { APP_GUARD, NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
-import { connectGrid, Grid, GridError, GridModule, GridRequest, GridStream, type GridModuleOptions } from 'nestjs-grid';
+import {
+  connectGrid,
+  defineStream,
+  Grid,
+  GridError,
+  GridInput,
+  GridModule,
+  GridRequest,
+  GridStream,
+  type GridModuleOptions,
+} from 'nestjs-grid';
 import { freeHosts, portOf } from '../ports.js';
 import { turn } from '../turn.js';
 import { createApp, LogBook, SECRET, startApp, type TestAppOptions } from './test-app.js';
@@ -94,6 +104,27 @@ describe('handlers stop the start', () => {
     });
     expect(await startErrorOf(WrongToo)).toMatchObject({
       message: expect.stringContaining('WrongToo.method: handler ID 0'),
+    });
+  });
+
+  const NO_CAPACITY = '@GridInput() needs an inCapacity, how many messages may be under way unread: { inCapacity: 16 }';
+
+  test.each<[string, MethodDecorator, string]>([
+    ['a request', GridRequest(60), '@GridInput() is for streams, and a request has no input: take it away, or make it'],
+    ['an event', EventPattern('told') as MethodDecorator, '@GridInput() is for streams, and an event has no input: take it away, or make it'],
+    ['a stream that takes none', GridStream(60), NO_CAPACITY],
+    ['a stream whose contract takes none', GridStream.untyped(defineStream({ id: 60, name: 'none' })), NO_CAPACITY],
+    ['a plain handler that takes none', MessagePattern(60), NO_CAPACITY],
+  ])('@GridInput() where there is never any: %s', async (_, decorator, text) => {
+    class Base {
+      method(_payload: unknown, @GridInput() _input: AsyncIterable<unknown>): void {}
+    }
+    decorator(Base.prototype, 'method', Object.getOwnPropertyDescriptor(Base.prototype, 'method')!);
+    @Controller()
+    class Wrong extends Base {}
+    expect(await startErrorOf(Wrong)).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining(`Wrong.method: ${text}`),
     });
   });
 
