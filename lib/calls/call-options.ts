@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { GridError, TEXT } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
 import type { Codec } from './codec.js';
+import { shownOption } from './option-names.js';
 import { cancelled, checkSignal, onAbort } from './signal-watch.js';
 
 /** The call inside which another one is made: a `GridContext`, a `CallContext`. */
@@ -107,9 +108,12 @@ function timeLeft(options: CallOptions, clock: Clock): number | undefined {
 }
 
 function untilDate(deadline: Date, clock: Clock): number {
-  const left = deadline.getTime() - clock.date();
+  // Dates of another realm are as good
+  const isDate = typeof (deadline as Date | null)?.getTime === 'function';
+  const left = isDate ? deadline.getTime() - clock.date() : NaN;
   if (Number.isNaN(left)) {
-    throw new GridError('INVALID_ARGUMENT', 'deadline must be a valid Date', { notSent: true });
+    const text = `deadline is ${shownOption(deadline)}; it must be a valid Date (timeoutMs takes milliseconds)`;
+    throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
   }
   return left;
 }

@@ -5,9 +5,10 @@ import type { Clock } from '../time/index.js';
 import { subrouteId, subrouteKey } from '../wire/index.js';
 import type { Answer, PatternPorts } from './answer.js';
 import { EventAnswer } from './event-answer.js';
-import type { HandlerSpec } from './handler-spec.js';
+import type { HandlerKind, HandlerSpec } from './handler-spec.js';
 import type { HandlerInterceptor } from './intercept-handler.js';
 import { MessageAnswer } from './message-answer.js';
+import { shownOption } from './option-names.js';
 import { MAX_HANDLER_ID, PATTERN_HANDLER_ID } from './pattern.js';
 
 export interface HandlerTablePorts {
@@ -48,7 +49,7 @@ export class HandlerTable {
 
   /**
    * Registers a handler; the returned function removes it (calls that run go on).
-   * @throws GridError INVALID_ARGUMENT for a handler ID out of range, ALREADY_EXISTS for a second handler of one
+   * @throws GridError INVALID_ARGUMENT for a handler ID out of range or a wrong option, ALREADY_EXISTS for a second handler of one
    * pattern, naming both. Events share a pattern with other events only.
    */
   add(spec: HandlerSpec): () => void {
@@ -65,6 +66,10 @@ export class HandlerTable {
 
   /** A hook around all handlers; the returned function takes it away. Calls that run keep it. */
   intercept(interceptor: HandlerInterceptor): () => void {
+    if (typeof interceptor !== 'function') {
+      const text = `interceptHandlers: the interceptor is ${shownOption(interceptor)}; it must be a function`;
+      throw new GridError('INVALID_ARGUMENT', text);
+    }
     this.interceptors.push(interceptor);
     return () => {
       const index = this.interceptors.indexOf(interceptor);
@@ -141,13 +146,25 @@ function twice(second: HandlerSpec, first: HandlerSpec): string {
 /** Options that are numbers, with the least that each may be. */
 const LEAST = { inCapacity: 0, outCapacity: 1, outBuffer: 0, concurrency: 1, queue: 0 } as const;
 
+const KINDS: Readonly<Record<HandlerKind, true>> = { request: true, stream: true, both: true, event: true };
+
+/** The compiler sees no option that comes by a variable, nor any in JavaScript. */
 function verify(spec: HandlerSpec): void {
   for (const [option, least] of Object.entries(LEAST) as Array<[keyof typeof LEAST, number]>) {
     const value = spec[option];
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
-    throw new GridError(
-      'INVALID_ARGUMENT',
-      `${spec.route.name}: ${option} ${value} must be an integer of at least ${least}`,
-    );
+    throw wrong(spec, option, value, `an integer of at least ${least}`);
   }
+  const { kind, codec, run } = spec;
+  if (!Object.hasOwn(KINDS, kind)) throw wrong(spec, 'kind', kind, `one of ${Object.keys(KINDS).join(', ')}`);
+  if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
+    throw wrong(spec, 'codec', codec, 'an object with encode and decode, like json()');
+  }
+  if (typeof run !== 'function') throw wrong(spec, 'the function', run, 'a function of payload and context');
+}
+
+function wrong({ owner, route }: HandlerSpec, option: string, value: unknown, allowed: string): GridError {
+  const where = owner === undefined ? '' : `${owner}: `;
+  const text = `${where}${option} of handler ${route.name} is ${shownOption(value)}; it must be ${allowed}`;
+  return new GridError('INVALID_ARGUMENT', text);
 }

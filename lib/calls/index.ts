@@ -27,8 +27,15 @@ export { HandlerTable, type HandlerTablePorts } from './handler-table.js';
 export { type HandlerFunction, type HandlerKind, type HandlerSpec } from './handler-spec.js';
 export { heardReadable } from './heard-readable.js';
 export type { HandlerEnd, HandlerInterceptor, IncomingCall } from './intercept-handler.js';
-export type { AnyCallInterceptor, CallInterceptor, KindInterceptor, OutgoingCall } from './intercept.js';
+export {
+  verifyInterceptor,
+  type AnyCallInterceptor,
+  type CallInterceptor,
+  type KindInterceptor,
+  type OutgoingCall,
+} from './intercept.js';
 export { msgpack, type MsgpackOptions } from './msgpack.js';
+export { shownOption, verifyOptionNames } from './option-names.js';
 export {
   joinSubroute,
   MAX_HANDLER_ID,

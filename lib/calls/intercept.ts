@@ -1,6 +1,8 @@
 import type { Observable } from 'rxjs';
+import { GridError } from '../errors/index.js';
 import type { CallOptions, StreamOptions } from './call-options.js';
 import type { GridCall } from './grid-call.js';
+import { shownOption } from './option-names.js';
 
 /** A call of ours on its way out. An interceptor hands on a copy with what it changes. */
 export interface OutgoingCall {
@@ -29,6 +31,19 @@ export interface KindInterceptor {
 
 /** A hook around outgoing calls. The first one added is the outermost. */
 export type CallInterceptor = AnyCallInterceptor | KindInterceptor;
+
+const HOOKS: readonly (keyof KindInterceptor)[] = ['request', 'stream', 'send'];
+
+/** @throws GridError INVALID_ARGUMENT for what would never be called. */
+export function verifyInterceptor(interceptor: unknown): void {
+  if (typeof interceptor === 'function') return;
+  const hooks = (interceptor ?? {}) as Record<string, unknown>;
+  const given = HOOKS.map((name) => hooks[name]).filter((hook) => hook !== undefined);
+  if (given.length > 0 && given.every((hook) => typeof hook === 'function')) return;
+  const allowed = `a function or an object with at least one of the functions ${HOOKS.join(', ')}`;
+  const text = `intercept: the interceptor is ${shownOption(interceptor)}; it must be ${allowed}`;
+  throw new GridError('INVALID_ARGUMENT', text);
+}
 
 /** What the three kinds of result are. */
 export interface ResultOf {

@@ -6,6 +6,7 @@ import { Subject, type Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import {
   HandlerTable,
+  verifyInterceptor,
   type CallContext,
   type CallInterceptor,
   type Contract,
@@ -127,7 +128,7 @@ export class GridManager {
    * Registers a handler; the returned function removes it. A contract decides its kind, capacities, codec and schemas;
    * a pattern is a request and a stream, whichever the caller asks for, unless `options.kind` says so. `P` is the
    * handler's word for what comes, not checked.
-   * @throws GridError INVALID_ARGUMENT (handler ID), ALREADY_EXISTS (a second handler for it).
+   * @throws GridError INVALID_ARGUMENT (handler ID, options), ALREADY_EXISTS (a second handler for it).
    */
   handle<P = unknown>(
     to: Pattern,
@@ -146,6 +147,7 @@ export class GridManager {
 
   /** A hook around all outgoing calls; the returned function takes it away. The first one added is the outermost. */
   intercept(interceptor: CallInterceptor): () => void {
+    verifyInterceptor(interceptor);
     this.interceptors.push(interceptor);
     return () => {
       const index = this.interceptors.indexOf(interceptor);

@@ -1,6 +1,8 @@
 import {
   isContract,
   resolvePattern,
+  shownOption,
+  verifyOptionNames,
   type CallContext,
   type Codec,
   type Contract,
@@ -17,15 +19,29 @@ export interface HandleOptions extends Partial<
   readonly subroute?: string | readonly string[];
 }
 
+const NAMES: Readonly<Record<keyof HandleOptions, true>> = {
+  subroute: true,
+  kind: true,
+  codec: true,
+  inCapacity: true,
+  outCapacity: true,
+  outBuffer: true,
+  concurrency: true,
+  queue: true,
+  owner: true,
+};
+
 /** What stands in the handler table for one call of `handle`. `codec` is the grid's default. */
 export function handlerSpec(
   to: Pattern | Contract,
-  { subroute, ...facts }: HandleOptions,
+  options: HandleOptions,
   run: (payload: never, context: CallContext) => unknown,
   codec: Codec,
 ): HandlerSpec {
   const contract = isContract(to) ? to : undefined;
   const pattern = contract ? contract.id : (to as Pattern);
+  verifyOptionNames(`handle(${shownOption(pattern)})`, options, Object.keys(NAMES));
+  const { subroute, ...facts } = options;
   const route = resolvePattern(subroute === undefined ? pattern : under(pattern, subroute));
   return { kind: 'both', codec, ...(contract && specOf(contract)), ...facts, route, run: run as HandlerSpec['run'] };
 }

@@ -216,6 +216,9 @@ function verifyWait(wait: GridOptions['waitForPeers'], others: number): GridSett
   if (wait === undefined || wait === false) return { count: 0, timeoutMs: undefined };
   if (wait === true) return { count: others, timeoutMs: undefined };
   if (typeof wait === 'number') return { count: whole('waitForPeers', wait, 0, others), timeoutMs: undefined };
+  if (typeof wait !== 'object' || wait === null || Array.isArray(wait)) {
+    throw wrong('waitForPeers', wait, `true, false, a whole number from 0 to ${others} or { count, timeoutMs }`);
+  }
   verifyKeys('waitForPeers', wait, ['count', 'timeoutMs']);
   return {
     count: wait.count === undefined ? others : whole('waitForPeers.count', wait.count, 0, others),

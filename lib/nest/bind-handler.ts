@@ -1,25 +1,34 @@
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
-import type { RequestContract, StreamContract } from '../calls/index.js';
+import { verifyOptionNames, type RequestContract, type StreamContract } from '../calls/index.js';
 import { gridTransport } from './grid-transport.js';
-import { extrasOf, type StreamHandlerOptions } from './handler-facts.js';
+import { extrasOf, OPTION_NAMES, type StreamHandlerOptions } from './handler-facts.js';
 
 interface BindOptions extends StreamHandlerOptions {
   readonly subroute?: string | readonly string[];
   readonly grid?: string;
 }
 
+const OF_STREAMS: readonly string[] = ['inCapacity', 'outCapacity', 'outBuffer'] satisfies (keyof StreamHandlerOptions)[];
+
+const NAMES: Readonly<Record<'request' | 'stream', readonly string[]>> = {
+  request: ['subroute', 'grid', ...OPTION_NAMES.filter((name) => !OF_STREAMS.includes(name))],
+  stream: ['subroute', 'grid', ...OPTION_NAMES],
+};
+
 /** `@MessagePattern` of a contract or an ID, bound to one grid; the method's first parameter is the payload. */
 export function bindHandler(
   kind: 'request' | 'stream',
   to: RequestContract | StreamContract | number,
-  { subroute, grid, ...facts }: BindOptions,
+  options: BindOptions,
 ): MethodDecorator {
+  const { subroute, grid, ...facts } = options;
   const contract = typeof to === 'number' ? undefined : to;
   const id = typeof to === 'number' ? to : to.id;
   const pattern = subroute === undefined ? id : { id, subroute };
   const message = MessagePattern(pattern, gridTransport(grid), extrasOf(facts, { kind, contract }));
   return (target, key, descriptor) => {
+    verifyOptionNames(`${target.constructor.name}.${String(key)}`, options, NAMES[kind]);
     message(target, key, descriptor);
     givePayload(target, key);
   };

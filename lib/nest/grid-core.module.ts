@@ -1,7 +1,7 @@
 import { Logger, Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { GridError } from '../errors/index.js';
-import type { GridOptions } from '../manager/index.js';
+import { kindOf, type GridOptions } from '../manager/index.js';
 import { GridLifecycle, lifecycleToken } from './grid-lifecycle.js';
 import type { GridModuleAsyncOptions, GridModuleOptions, GridOptionsFactory } from './grid-module-options.js';
 import { DEFAULT_GRID, getGridToken } from './grid-token.js';
@@ -13,18 +13,22 @@ import { Grid } from './grid.js';
  */
 @Module({})
 export class GridCoreModule {
-  static of({ isGlobal, ...options }: GridModuleOptions): DynamicModule {
+  static of(given: GridModuleOptions): DynamicModule {
+    const { isGlobal, ...options } = verified(given, 'forRoot: options is');
     const token = getGridToken(options.name);
     return core(options.name, isGlobal, { provide: token, useFactory: () => gridOf(options) }, {});
   }
 
-  static ofAsync(options: GridModuleAsyncOptions): DynamicModule {
+  static ofAsync(options: GridModuleAsyncOptions = {}): DynamicModule {
     const { name, isGlobal, imports = [] } = options;
-    const { inject, useFactory, providers } = factoryOf(options);
+    const { inject, useFactory, providers, source } = factoryOf(options);
     const grid: FactoryProvider<Grid> = {
       provide: getGridToken(name),
       inject,
-      useFactory: async (...args: unknown[]) => gridOf({ ...named(await useFactory(...args), name) }),
+      useFactory: async (...args: unknown[]) => {
+        const made = verified(await useFactory(...args), `forRootAsync: ${source} gave`);
+        return gridOf({ ...named(made, name) });
+      },
     };
     return core(name, isGlobal, grid, { imports, providers });
   }
@@ -70,17 +74,28 @@ function named(options: GridOptions, name: string | undefined): GridOptions {
 
 interface OptionsFactory extends Required<Pick<GridModuleAsyncOptions, 'inject' | 'useFactory'>> {
   readonly providers: Provider[];
+  /** What gives the options, for texts. */
+  readonly source: string;
+}
+
+/** @throws GridError INVALID_ARGUMENT for what is no object; what stands in it is verified by the grid. */
+function verified<T extends object>(options: T, where: string): T {
+  if (typeof options === 'object' && (options as T | null) !== null) return options;
+  const text = `${where} ${kindOf(options)}; it must be the options of a grid: { local, hosts, auth, … }`;
+  throw new GridError('INVALID_ARGUMENT', text);
 }
 
 function factoryOf({ inject = [], useFactory, useClass, useExisting }: GridModuleAsyncOptions): OptionsFactory {
   if ([useFactory, useClass, useExisting].filter((way) => way !== undefined).length !== 1) {
     throw new GridError('INVALID_ARGUMENT', 'forRootAsync: give exactly one of useFactory, useClass and useExisting');
   }
-  if (useFactory) return { inject, useFactory, providers: [] };
+  if (useFactory) return { inject, useFactory, providers: [], source: 'useFactory' };
   const maker = (useClass ?? useExisting)!;
-  return {
-    inject: [maker],
-    useFactory: (factory: GridOptionsFactory) => factory.createGridOptions(),
-    providers: useClass ? [useClass] : [],
+  const [way, source] = [useClass ? 'useClass' : 'useExisting', `${maker.name}.createGridOptions()`];
+  const ask = (factory: GridOptionsFactory): ReturnType<GridOptionsFactory['createGridOptions']> => {
+    if (typeof factory.createGridOptions === 'function') return factory.createGridOptions();
+    const text = `forRootAsync: ${way} is ${maker.name}, which has no method createGridOptions() to give the options`;
+    throw new GridError('INVALID_ARGUMENT', text);
   };
+  return { inject: [maker], useFactory: ask, providers: useClass ? [useClass] : [], source };
 }

@@ -1,5 +1,6 @@
 import { Module, type DynamicModule, type FactoryProvider, type OnModuleInit, type Provider } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
+import { GridError } from '../errors/index.js';
 import { GridClient } from './grid-client.js';
 import { GridCoreModule } from './grid-core.module.js';
 import type { GridClientDefinition, GridModuleAsyncOptions, GridModuleOptions } from './grid-module-options.js';
@@ -22,6 +23,10 @@ export class GridModule {
 
   /** Clients for hosts, each provided under its name. The start fails for an unknown host or grid. */
   static forFeature(definitions: readonly GridClientDefinition[]): DynamicModule {
+    if (!Array.isArray(definitions)) {
+      const text = 'forFeature: the clients must stand in a list: GridModule.forFeature([{ name, peer }])';
+      throw new GridError('INVALID_ARGUMENT', text);
+    }
     const clients = definitions.map(clientProvider);
     return { module: GridModule, providers: [...clients, checkOf(clients)], exports: clients };
   }

@@ -30,7 +30,7 @@ interface Marks {
 /** The key of the marks in the extras; a plain name, for Nest's inspector prints extras as JSON. */
 const MARKS = 'nestjs-grid';
 
-const OPTION_NAMES: readonly (keyof StreamHandlerOptions)[] = [
+export const OPTION_NAMES: readonly (keyof StreamHandlerOptions)[] = [
   'concurrency',
   'queue',
   'codec',

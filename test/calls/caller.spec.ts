@@ -60,6 +60,7 @@ describe('options of a call', () => {
   it('what is no time or no signal is INVALID_ARGUMENT', async () => {
     const signal = new AbortController() as never;
     const wrong: CallOptions[] = [{ timeoutMs: NaN }, { timeoutMs: -1 }, { timeoutMs: '5' as never }];
+    wrong.push({ deadline: Date.now() as never }, { deadline: null as never });
     wrong.push({ deadline: new Date(NaN) }, { signal }, { parent: { signal, deadline: undefined } });
     for (const options of wrong) {
       expect(await failure(line.caller.request(60, undefined, options))).toMatchObject({

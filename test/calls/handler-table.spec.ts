@@ -51,6 +51,23 @@ describe('registering', () => {
     expect(line.table.size).toBe(0);
   });
 
+  it.each<[string, object, string]>([
+    ['a number', { concurrency: 0 }, 'concurrency of handler 60 is 0; it must be an integer of at least 1'],
+    ['a codec', { codec: 'json' }, "codec of handler 60 is 'json'; it must be an object with encode and decode"],
+    ['half a codec', { codec: { encode: () => '' } }, 'codec of handler 60 is { encode: [Function: encode] }; it must be'],
+    ['a kind', { kind: 'req' }, "kind of handler 60 is 'req'; it must be one of request, stream, both, event"],
+    ['no function', { run: undefined }, 'the function of handler 60 is undefined; it must be a function of payload'],
+  ])('refuses %s that is none, naming the method', (_, wrong, text) => {
+    expect(() => line.handle(60, () => 1, wrong)).toThrow(text);
+    expect(() => line.handle(60, () => 1, { ...wrong, owner: 'Disk.info' })).toThrow(`Disk.info: ${text}`);
+    expect(line.table.size).toBe(0);
+  });
+
+  it('refuses an interceptor of handlers that is no function', () => {
+    const text = 'interceptHandlers: the interceptor is 5; it must be a function';
+    expect(() => line.table.intercept(5 as never)).toThrow(text);
+  });
+
   it('gives a function that removes; what runs goes on', async () => {
     const answer = signalled<string>();
     const remove = line.handle(60, () => answer.promise);

@@ -100,6 +100,11 @@ describe('options', () => {
     ['a logger that is none', { logger: console.log }, 'it must be an object with log, warn, error'],
     ['tls that is a string', { tls: 'key' }, "tls is a string; it must be Node's TLS options"],
     ['more peers than there are', { waitForPeers: 2 }, 'waitForPeers is 2; it must be a whole number from 0 to 1'],
+    [
+      'a wait of another kind',
+      { waitForPeers: 'all' },
+      "waitForPeers is 'all'; it must be true, false, a whole number from 0 to 1 or { count, timeoutMs }",
+    ],
     ['a wait without time', { waitForPeers: { timeoutMs: 0 } }, 'waitForPeers.timeoutMs is 0'],
     ['a negative drain', { drainTimeoutMs: -1 }, 'drainTimeoutMs is -1'],
     ['a port out of range', { listen: { port: 65_536 } }, 'listen.port is 65536'],

@@ -97,6 +97,39 @@ describe('forRootAsync', () => {
   });
 });
 
+describe('what is no set of options', () => {
+  class Optionless {}
+  const OPTIONS = 'it must be the options of a grid: { local, hosts, auth, … }';
+
+  test.each<[string, () => unknown, string]>([
+    ['forRoot()', () => GridModule.forRoot(undefined as never), `forRoot: options is undefined; ${OPTIONS}`],
+    [
+      'forRootAsync()',
+      () => GridModule.forRootAsync(undefined as never),
+      'forRootAsync: give exactly one of useFactory, useClass and useExisting',
+    ],
+    [
+      'forFeature of one',
+      () => GridModule.forFeature({ name: 'A', peer: 'http://a:1' } as never),
+      'forFeature: the clients must stand in a list: GridModule.forFeature([{ name, peer }])',
+    ],
+    [
+      'a factory that gives none',
+      () => make({ imports: [GridModule.forRootAsync({ useFactory: async () => undefined as never })] }),
+      `forRootAsync: useFactory gave undefined; ${OPTIONS}`,
+    ],
+    [
+      'a class without the method',
+      () => make({ imports: [GridModule.forRootAsync({ useClass: Optionless as never })] }),
+      'forRootAsync: useClass is Optionless, which has no method createGridOptions() to give the options',
+    ],
+  ])('%s', async (_, act, text) => {
+    const trying = async (): Promise<unknown> => await act();
+    const error = await trying().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'GridError', code: 'INVALID_ARGUMENT', message: expect.stringContaining(text) });
+  });
+});
+
 describe('visibility', () => {
   @Injectable()
   class User {

@@ -107,6 +107,46 @@ describe('handlers stop the start', () => {
     });
   });
 
+  test.each<[string, MethodDecorator, string]>([
+    [
+      'an unknown option',
+      GridRequest(60, { concurency: 1 } as object),
+      'unknown option concurency; known are subroute, grid, concurrency, queue, codec',
+    ],
+    ['an option of streams', GridRequest(60, { inCapacity: 1 } as object), 'unknown option inCapacity; known are'],
+    ['no options', GridStream(60, 'disk1' as never), "options is 'disk1'; it must be an object"],
+    ['a codec that is none', GridRequest(60, { codec: 'json' as never }), "codec of handler 60 is 'json'; it must be an"],
+    ['a limit of 0', MessagePattern(60, { concurrency: 0 }), 'concurrency of handler 60 is 0; it must be an integer'],
+  ])('%s names the method', async (_, decorator, text) => {
+    const starting = async (): Promise<unknown> => {
+      @Controller()
+      class Wrong {
+        @decorator
+        method(): void {}
+      }
+      return await startErrorOf(Wrong);
+    };
+    // what the decorator itself sees it throws
+    expect(await starting().catch((thrown: unknown) => thrown)).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining(`Wrong.method: ${text}`),
+    });
+  });
+
+  test('the extras of a plain decorator may hold what is another transport’s', async () => {
+    @Controller()
+    class Shared {
+      @MessagePattern(60, { durable: true })
+      method(): string {
+        return 'it runs';
+      }
+    }
+    const [local] = (await freeHosts(1)) as [string];
+    const { app, grid } = await startApp(local, [local], { metadata: { controllers: [Shared] } });
+    apps.push(app);
+    expect(await grid.peer(local).request(60)).toBe('it runs');
+  });
+
   const NO_CAPACITY = '@GridInput() needs an inCapacity, how many messages may be under way unread: { inCapacity: 16 }';
 
   test.each<[string, MethodDecorator, string]>([
