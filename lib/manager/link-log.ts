@@ -4,7 +4,7 @@ import { Window, type Clock } from '../time/index.js';
 import { inOneLine, LineBudget } from './line-budget.js';
 
 /** A peer that stays away is named this often. */
-const REPEAT_MS = 60 * 60 * 1_000;
+export const REPEAT_MS = 60 * 60 * 1_000;
 /** Lines about one peer in an hour, about its connection and about streams each: ten restarts are told in full. */
 const LINES_PER_HOUR = 20;
 
@@ -15,11 +15,12 @@ export function isRefusal(error: GridError): boolean {
 
 /**
  * What is logged of one peer. A peer that is down makes a constant number of lines however often it is dialed: one when
- * it is lost (or at the second failure where it never was there), one with the reason of a refusal, then one an hour;
- * and one when it is back. One that comes and goes all the time makes no more than `LINES_PER_HOUR`.
+ * it is lost (or, where it never was there, at the second failure of ours to dial, or when it has let the time pass in
+ * which it should have dialed), one with the reason of a refusal, then one an hour; and one when it is back. One that comes and goes all the time makes no more than `LINES_PER_HOUR`.
  */
 export class LinkLog {
   private failures = 0;
+  private wasConnected = false;
   /** When the last line about this outage was written (`clock.now()`). */
   private lastLineAt: number | undefined = undefined;
   private refusalTold = false;
@@ -63,7 +64,7 @@ export class LinkLog {
   /** A dial that led to nothing. */
   failed(error: GridError): void {
     this.failures++;
-    const dueAgain = this.lastLineAt !== undefined && this.clock.now() - this.lastLineAt >= REPEAT_MS;
+    const { dueAgain } = this;
     if (isRefusal(error)) {
       if (this.refusalTold && !dueAgain) return;
       this.refusalTold = true;
@@ -73,7 +74,17 @@ export class LinkLog {
     }
   }
 
+  /** The peer, which is the one that dials, has not done so for long. */
+  absent(local: string): void {
+    if (this.lastLineAt !== undefined && !this.dueAgain) return;
+    const again = this.wasConnected ? ' again' : '';
+    this.say(
+      `${this.peer} has not connected${again}; it is the one that dials: is it up, does its list hold ${local}?`,
+    );
+  }
+
   connected(): void {
+    this.wasConnected = true;
     // who reads at the level debug wants all of them
     if (this.lastLineAt === undefined) this.logger.debug?.(`connected to ${this.peer}`);
     else this.write('log', `connected to ${this.peer} again`);
@@ -97,6 +108,10 @@ export class LinkLog {
       `${which} is blocked both ways for ${forMs} ms: ${unreadHere} messages wait unread here, ${unreadThere} at the peer`,
     );
     if (line !== undefined) this.logger.warn(line);
+  }
+
+  private get dueAgain(): boolean {
+    return this.lastLineAt !== undefined && this.clock.now() - this.lastLineAt >= REPEAT_MS;
   }
 
   private say(text: string): void {

@@ -8,7 +8,7 @@ import { ConnectWaiters } from './connect-waiters.js';
 import type { GridEvent } from './grid-event.js';
 import type { GridIntervals } from './limits.js';
 import type { Link } from './link.js';
-import { isRefusal, type LinkLog } from './link-log.js';
+import { isRefusal, REPEAT_MS, type LinkLog } from './link-log.js';
 import type { PeerState, WaitOptions } from './peer-state.js';
 import { PeerStats } from './peer-stats.js';
 
@@ -26,13 +26,16 @@ export interface LinkPorts {
   readonly heldBytes: number;
 }
 
+/** A peer that should have dialed us so many times over is away, or does not know us: 30 s, a slow start takes less. */
+const MISSED_REDIALS = 30;
+
 /** What a link is about; leaving a phase cleans up what that phase owns (`enter`). */
 type Phase =
   | { readonly at: 'idle' }
   | { readonly at: 'dialing'; readonly abort: AbortController }
   | { readonly at: 'pausing'; readonly timer: Timer }
-  /** The acceptor's lot: the peer dials. */
-  | { readonly at: 'waiting' }
+  /** The acceptor's lot: the peer dials. After a time without it the log says so. */
+  | { readonly at: 'waiting'; readonly timer: Timer }
   | { readonly at: 'connected'; readonly connection: Connection }
   | { readonly at: 'closed' };
 
@@ -141,9 +144,17 @@ export class PeerLink implements Link {
 
   /** The dialer dials, at once or after a pause; the acceptor waits. */
   private seek(delayMs: number): void {
-    if (!this.dials) return this.enter({ at: 'waiting' });
+    if (!this.dials) return this.wait(MISSED_REDIALS * this.ports.intervals.redialMs);
     if (delayMs <= 0) return this.dial();
     this.enter({ at: 'pausing', timer: this.ports.clock.setTimer(delayMs, () => this.dial()) });
+  }
+
+  private wait(quietMs: number): void {
+    const tell = (): void => {
+      this.ports.log.absent(this.ports.local);
+      this.wait(REPEAT_MS);
+    };
+    this.enter({ at: 'waiting', timer: this.ports.clock.setTimer(quietMs, tell) });
   }
 
   private dial(): void {
@@ -189,7 +200,7 @@ export class PeerLink implements Link {
     this.phase = next;
     this.status.next(this.visible());
     if (left.at === 'dialing' && next.at !== 'connected') left.abort.abort();
-    if (left.at === 'pausing') left.timer.cancel();
+    if (left.at === 'pausing' || left.at === 'waiting') left.timer.cancel();
     if (left.at === 'connected' && !left.connection.closed) {
       if (next.at === 'connected') left.connection.close(CloseCode.Replaced, 'replaced by a newer connection');
       else left.connection.close(CloseCode.GoingAway, 'this host closes');

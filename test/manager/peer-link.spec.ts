@@ -339,6 +339,50 @@ describe('B50 the lines about a peer that is down', () => {
     link.close();
   });
 
+  const absent = `${PEER} has not connected; it is the one that dials: is it up, does its list hold ${LOCAL}?`;
+
+  it('of one that dials begin when it should have come long ago, with what to look for', () => {
+    const { clock, book, link } = linkOf({ dials: false });
+    link.start();
+    clock.advance(29_999);
+    expect(book.lines).toEqual([]);
+    clock.advance(1);
+    expect(book.lines).toEqual([absent]);
+    clock.advance(3_599_999);
+    expect(book.lines).toHaveLength(1);
+    clock.advance(1);
+    expect(book.lines).toEqual([absent, absent]);
+    const { fake, connection } = made();
+    link.adopt(connection);
+    expect(book.lines.slice(2)).toEqual([`connected to ${PEER} again`]);
+    expect(clock.timers).toBe(0);
+    fake.end(cut(), 1006);
+    clock.advance(3_600_000 + 30_000);
+    expect(book.lines.slice(3)).toEqual([
+      `lost the connection to ${PEER}: the socket was closed: 1006`,
+      absent.replace('connected;', 'connected again;'),
+    ]);
+    link.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  it('of one that dials are none where it comes in time, and none after a stop', () => {
+    const { clock, book, link } = linkOf({ dials: false });
+    link.start();
+    clock.advance(20_000);
+    link.adopt(made().connection);
+    clock.advance(100_000);
+    link.retire('shutting down');
+    link.close();
+    expect(clock.timers).toBe(0);
+    const stopped = linkOf({ dials: false });
+    stopped.link.start();
+    stopped.link.retire('shutting down');
+    expect(stopped.clock.timers).toBe(0);
+    stopped.clock.advance(100_000);
+    expect([...book.lines, ...stopped.book.lines]).toEqual([]);
+  });
+
   it('tell a refusal at once, with its reason, and not again', async () => {
     const { clock, book, link, fail, events } = linkOf();
     link.start();
@@ -419,12 +463,13 @@ describe('waiting for a connection', () => {
   it('ends with DEADLINE_EXCEEDED at its time', async () => {
     const { clock, link } = linkOf({ dials: false });
     link.start();
+    const { timers } = clock;
     const error = rejectionOf(link.waitForConnect({ timeoutMs: 100 }));
     clock.advance(99);
-    expect(clock.timers).toBe(1);
+    expect(clock.timers).toBe(timers + 1);
     clock.advance(1);
     expect(await error).toMatchObject({ code: 'DEADLINE_EXCEEDED', peer: PEER });
-    expect(clock.timers).toBe(0);
+    expect(clock.timers).toBe(timers);
     link.close();
   });
 
@@ -442,10 +487,11 @@ describe('waiting for a connection', () => {
   it('does not begin with a signal that is none', async () => {
     const { clock, link } = linkOf({ dials: false });
     link.start();
+    const { timers } = clock;
     const signal = new AbortController() as never;
     const error = await rejectionOf(link.waitForConnect({ signal, timeoutMs: 100 }));
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });
-    expect(clock.timers).toBe(0);
+    expect(clock.timers).toBe(timers);
     link.close();
   });
 
