@@ -155,7 +155,7 @@ const OF_HANDLERS: Readonly<Record<string, MetricOf<HandlerStats>>> = {
   ),
 };
 
-const HANDLER_LABELS = ['grid', 'handler', 'direction', 'kind'] as const;
+const HANDLER_LABELS = ['grid', 'handler', 'pattern', 'direction', 'kind'] as const;
 
 /** All metrics of one prefix in one registry, for as long as there is a grid in them. */
 class GridMetrics {
@@ -250,8 +250,9 @@ function handlersOf({ peers, self }: GridStats): HandlerStats[] {
   return [...peers, self].flatMap(({ handlers }) => handlers);
 }
 
-function handlerLabels({ name }: GridStats, { handler, direction, kind }: HandlerStats): Record<string, string> {
-  return { grid: name, handler: String(handler), direction, kind };
+function handlerLabels({ name }: GridStats, from: HandlerStats): Record<string, string> {
+  const { handler, pattern = '', direction, kind } = from;
+  return { grid: name, handler: String(handler), pattern, direction, kind };
 }
 
 /** Upper bounds in seconds: 1, 2 and 5 of each power of ten from 100 µs to 100 s, as near as the counts know them. */
@@ -268,7 +269,7 @@ interface Sample {
 function latencyOf(name: string, stats: GridStats): Sample[] {
   const byLabels = new Map<string, HandlerStats[]>();
   for (const handler of handlersOf(stats)) {
-    const key = Object.values(handlerLabels(stats, handler)).join(' ');
+    const key = JSON.stringify(handlerLabels(stats, handler));
     byLabels.set(key, [...(byLabels.get(key) ?? []), handler]);
   }
   return [...byLabels.values()].flatMap((same) => {

@@ -48,10 +48,12 @@ export class EventAnswer implements Answer {
   }
 
   for(peer: string): CallHandler {
+    const { route } = this.spec;
     const facts = contextFacts(peer, this.spec, this.ports.clock);
     return {
       inCapacity: 0,
       outCapacity: DEFAULT_OUT_CAPACITY,
+      ...(route.subroute !== undefined && { pattern: route.name }),
       ...(this.gate && { admit: admission(this.gate, this.spec) }),
       onRequest: (call: IncomingRequest) => this.accept(call, facts),
     };

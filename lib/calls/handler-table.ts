@@ -49,8 +49,8 @@ export class HandlerTable {
 
   /**
    * Registers a handler; the returned function removes it (calls that run go on).
-   * @throws GridError INVALID_ARGUMENT for a handler ID out of range or a wrong option, ALREADY_EXISTS for a second handler of one
-   * pattern, naming both. Events share a pattern with other events only.
+   * @throws GridError INVALID_ARGUMENT for a handler ID out of range or a wrong option, ALREADY_EXISTS for a second
+   * handler of one pattern, naming both. Events share a pattern with other events only.
    */
   add(spec: HandlerSpec): () => void {
     verify(spec);

@@ -24,11 +24,12 @@ export class MessageAnswer implements Answer, AnswerPorts {
   }
 
   for(peer: string): CallHandler {
-    const { kind, inCapacity = 0, outCapacity = DEFAULT_OUT_CAPACITY } = this.spec;
+    const { kind, inCapacity = 0, outCapacity = DEFAULT_OUT_CAPACITY, route } = this.spec;
     const facts = contextFacts(peer, this.spec, this.ports.clock);
     return {
       inCapacity,
       outCapacity,
+      ...(route.subroute !== undefined && { pattern: route.name }),
       ...(this.gate && { admit: admission(this.gate, this.spec) }),
       ...(kind !== 'stream' && { onRequest: (call: IncomingRequest) => this.acceptRequest(call, facts) }),
       ...(kind !== 'request' && { onStream: (call: HandlerStream) => this.acceptStream(call, facts) }),

@@ -13,6 +13,11 @@ import { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
 /** The calls of one handler with one peer, one way. */
 export interface HandlerStats {
   readonly handler: number;
+  /**
+   * What the handler was registered as, for calls to this host where its ID does not say that: `60/disk1`, `sum`.
+   * Undefined for an ID without a subroute, and for calls that this host made: those of one ID count together.
+   */
+  readonly pattern: string | undefined;
   readonly direction: CallDirection;
   readonly kind: CallKind;
   /** Calls that are not over. */
@@ -45,6 +50,9 @@ export interface PeerCounts {
   readonly handlers: readonly HandlerStats[];
 }
 
+/** So many patterns of handlers are counted apart with one peer, a kilobyte each; those after them by their ID. */
+const MAX_PATTERNS = 1_024;
+
 class HandlerCount implements CallObserver {
   open = 0;
   calls = 0;
@@ -57,6 +65,7 @@ class HandlerCount implements CallObserver {
     readonly handler: number,
     readonly direction: CallDirection,
     readonly kind: CallKind,
+    readonly pattern: string | undefined,
   ) {}
 
   opened(): void {
@@ -88,13 +97,28 @@ export class PeerStats implements ConnectionObserver {
   private readonly droppedBy: Partial<Record<DropKind, number>> = {};
   /** By handler ID, kind and direction. */
   private readonly handlers: (HandlerCount | undefined)[] = [];
+  /** The same for handlers that have a pattern, by that. */
+  private readonly patterns: (Map<string, HandlerCount> | undefined)[] = [];
+  private patternCount = 0;
 
   /** What cannot be counted goes to the log. */
   constructor(readonly streamBlocked: (stream: BlockedStream) => void) {}
 
-  callsOf(direction: CallDirection, kind: CallKind, handler: number): CallObserver {
+  callsOf(direction: CallDirection, kind: CallKind, handler: number, pattern?: string): CallObserver {
     const slot = handler * 4 + (kind === 'stream' ? 2 : 0) + (direction === 'incoming' ? 1 : 0);
-    return (this.handlers[slot] ??= new HandlerCount(handler, direction, kind));
+    if (pattern !== undefined) {
+      const byPattern = (this.patterns[slot] ??= new Map());
+      const known = byPattern.get(pattern);
+      if (known) return known;
+      // handlers that come and go under ever new names must not fill the memory
+      if (this.patternCount < MAX_PATTERNS) {
+        this.patternCount++;
+        const count = new HandlerCount(handler, direction, kind, pattern);
+        byPattern.set(pattern, count);
+        return count;
+      }
+    }
+    return (this.handlers[slot] ??= new HandlerCount(handler, direction, kind, undefined));
   }
 
   dropped(what: DropKind): void {
@@ -113,28 +137,40 @@ export class PeerStats implements ConnectionObserver {
 
   pinged(): void {}
 
+  /** Those of one slot next to each other. */
+  private all(): HandlerCount[] {
+    const slots = Math.max(this.handlers.length, this.patterns.length);
+    const bySlot = (slot: number): (HandlerCount | undefined)[] => [
+      this.handlers[slot],
+      ...(this.patterns[slot]?.values() ?? []),
+    ];
+    return Array.from({ length: slots }, (_, slot) => bySlot(slot))
+      .flat()
+      .filter((count) => count !== undefined);
+  }
+
   /** `flows`: the streams that are open now. */
   counts(flows: readonly StreamFlow[] = []): PeerCounts {
+    const flowsOf = new Map<CallObserver, StreamFlow[]>();
+    for (const flow of flows) {
+      const count = this.callsOf(flow.direction, 'stream', flow.handler, flow.pattern);
+      const same = flowsOf.get(count);
+      if (same) same.push(flow);
+      else flowsOf.set(count, [flow]);
+    }
     return {
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       framesIn: this.framesIn,
       framesOut: this.framesOut,
       dropped: { ...this.droppedBy },
-      handlers: this.handlers
-        .filter((count) => count !== undefined)
-        .map(({ errors, latency, ...count }) => ({
-          ...count,
-          errors: { ...errors },
-          latency: latency.summary(),
-          ...totalOf(count.kind === 'stream' ? flows.filter((flow) => isOf(flow, count)) : []),
-        })),
+      handlers: this.all().map((counted) => {
+        const { errors, latency, ...count } = counted;
+        const open = totalOf(flowsOf.get(counted) ?? []);
+        return { ...count, errors: { ...errors }, latency: latency.summary(), ...open };
+      }),
     };
   }
-}
-
-function isOf(flow: StreamFlow, { handler, direction }: Pick<HandlerCount, 'handler' | 'direction'>): boolean {
-  return flow.handler === handler && flow.direction === direction;
 }
 
 function totalOf(flows: readonly StreamFlow[]): Pick<HandlerStats, 'credits' | 'starved' | 'unread'> {

@@ -115,6 +115,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     return {
       direction: 'outgoing',
       handler,
+      pattern: undefined,
       credits: inputHalf?.credits ?? 0,
       starved: inputHalf?.starved ?? false,
       unread: output.available,

@@ -74,7 +74,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     // many streams that hold nothing are no crowd: the payloads of all other calls would be copied
     if (openingBytes > 0) ports.held.add(openingBytes);
     ports.handlerStarted('stream');
-    this.observer = ports.observer.callsOf('incoming', 'stream', this.handler);
+    this.observer = ports.observer.callsOf('incoming', 'stream', this.handler, callee.pattern);
     this.observer.opened();
   }
 
@@ -139,6 +139,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     return {
       direction: 'incoming',
       handler,
+      pattern: this.callee.pattern,
       credits: output.credits,
       starved: output.starved,
       unread: inputHalf?.available ?? 0,

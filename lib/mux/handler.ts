@@ -13,6 +13,8 @@ export interface CallHandler {
   readonly onStream?: (call: HandlerStream) => void;
   /** Asked before anything of the call runs; an error refuses it: the caller learns that the handler never ran. */
   readonly admit?: () => GridError | undefined;
+  /** What it was registered as, for statistics; undefined where its ID says that. */
+  readonly pattern?: string;
   /** Messages to the handler that may be unacknowledged; 0 = takes no input. */
   readonly inCapacity: number;
   /** Messages to the caller that may be unacknowledged; at least 1. */

@@ -73,7 +73,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
     this.openingBytes = heldBytesOf(opening);
     ports.held.add(this.openingBytes);
     ports.handlerStarted('request');
-    this.observer = ports.observer.callsOf('incoming', 'request', this.handler);
+    this.observer = ports.observer.callsOf('incoming', 'request', this.handler, callee.pattern);
     this.observer.opened();
     if (this.payload) this.observer.received(this.payload.length);
   }

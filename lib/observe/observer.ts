@@ -31,6 +31,8 @@ export interface BlockedStream {
 export interface StreamFlow {
   readonly direction: CallDirection;
   readonly handler: number;
+  /** As of `callsOf`. */
+  readonly pattern: string | undefined;
   /** Messages that this end may send before it gets a credit back. */
   readonly credits: number;
   /** This end cannot send: it waits for a credit. */
@@ -51,8 +53,11 @@ export interface CallObserver {
 
 /** What a mux tells of its calls. Must not throw and must be cheap: it runs on the hot path. */
 export interface MuxObserver {
-  /** Whom a call tells of itself: asked once for each call, which keeps it. */
-  callsOf(direction: CallDirection, kind: CallKind, handler: number): CallObserver;
+  /**
+   * Whom a call tells of itself: asked once for each call, which keeps it. `pattern`: what its handler was registered
+   * as, of a call of the peer whose handler ID does not say that.
+   */
+  callsOf(direction: CallDirection, kind: CallKind, handler: number, pattern?: string): CallObserver;
   dropped(what: DropKind): void;
   /** At most once per stream. */
   streamBlocked(stream: BlockedStream): void;

@@ -57,7 +57,7 @@ function only(samples: Map<string, number>, name: string): [string, number][] {
 
 const PEER = 'grid="default",peer="http://node-2:9000"';
 const outgoing = (handler: number, kind = 'request'): string =>
-  `grid="default",handler="${handler}",direction="outgoing",kind="${kind}"`;
+  `grid="default",handler="${handler}",pattern="",direction="outgoing",kind="${kind}"`;
 
 describe('what Prometheus sees of a grid', () => {
   test('each peer: state, open calls, queue, bytes, reconnects, ping', async () => {

@@ -236,6 +236,37 @@ describe('calls between two hosts', () => {
     expect(latency.maxMs).toBeGreaterThanOrEqual(latency.p50Ms);
   });
 
+  it('are told apart by pattern and subroute where the handler is', async () => {
+    const [a, b] = (await mesh(2, (grid) => {
+      for (const pattern of ['sum', 'max']) grid.handle(pattern, {}, () => pattern);
+      for (const subroute of ['disk1', 'disk2']) grid.handle(60, { subroute }, () => subroute);
+      grid.handle('told', { kind: 'event' }, () => undefined);
+    })) as [GridManager, GridManager];
+    const peer = a.peer(b.local);
+    await peer.request('sum');
+    await peer.request('max');
+    await peer.subroute('disk1').request(60);
+    await peer.subroute('disk2').request(60);
+    expect(await collect(peer.subroute('disk2').stream(60))).toEqual(['disk2']);
+    await peer.emit('told');
+    const counted = (grid: GridManager): unknown[] =>
+      grid.stats().peers[0]!.handlers.map(({ handler, pattern, kind, calls }) => [handler, pattern, kind, calls]);
+    expect(counted(b)).toEqual([
+      [60, '60/disk1', 'request', 1],
+      [60, '60/disk2', 'request', 1],
+      [60, '60/disk2', 'stream', 1],
+      [255, 'sum', 'request', 1],
+      [255, 'max', 'request', 1],
+      [255, 'told', 'request', 1],
+    ]);
+    // the caller may call any number of names, so that there they are not kept
+    expect(counted(a)).toEqual([
+      [60, undefined, 'request', 2],
+      [60, undefined, 'stream', 1],
+      [255, undefined, 'request', 3],
+    ]);
+  });
+
   it('are counted while they run: bytes, and of streams the credits and what waits unread', async () => {
     const [a, b] = (await mesh(2)) as [GridManager, GridManager];
     const capacities = { inCapacity: 3, outCapacity: 4 };

@@ -97,6 +97,45 @@ describe('the counts of a peer', () => {
   });
 });
 
+describe('the counts of handlers that have a pattern', () => {
+  it('are kept apart, the open streams too', () => {
+    const stats = new PeerStats(() => {});
+    stats.callsOf('incoming', 'request', 255, 'sum').ended(undefined, 1);
+    stats.callsOf('incoming', 'request', 60, '60/disk1').ended('ABORTED', 1);
+    stats.callsOf('incoming', 'request', 60, '60/disk2').ended(undefined, 1);
+    stats.callsOf('incoming', 'request', 60).ended(undefined, 1);
+    for (const pattern of ['60/disk1', '60/disk2']) stats.callsOf('incoming', 'stream', 60, pattern).opened();
+    const flow = { direction: 'incoming', handler: 60, credits: 3, starved: false, unread: 0 } as const;
+    const { handlers } = stats.counts([
+      { ...flow, pattern: '60/disk1' },
+      { ...flow, pattern: '60/disk2', credits: 4 },
+    ]);
+    const told = handlers.map(({ handler, pattern, kind, credits, errors }) => [handler, pattern, kind, credits, errors]);
+    expect(told).toEqual([
+      [60, undefined, 'request', 0, {}],
+      [60, '60/disk1', 'request', 0, { ABORTED: 1 }],
+      [60, '60/disk2', 'request', 0, {}],
+      [60, '60/disk1', 'stream', 3, {}],
+      [60, '60/disk2', 'stream', 4, {}],
+      [255, 'sum', 'request', 0, {}],
+    ]);
+  });
+
+  it('are no more than 1,024: names that come and go for ever fill no memory', () => {
+    const stats = new PeerStats(() => {});
+    for (let index = 0; index < 2_000; index++) {
+      stats.callsOf('incoming', 'request', 60, `60/${index}`).ended(undefined, 1);
+    }
+    stats.callsOf('incoming', 'request', 60, '60/0').ended(undefined, 1);
+    const { handlers } = stats.counts();
+    expect(handlers).toHaveLength(1_025);
+    expect(handlers.slice(0, 2)).toMatchObject([
+      { pattern: undefined, calls: 976 },
+      { pattern: '60/0', calls: 2 },
+    ]);
+  });
+});
+
 describe('refusals', () => {
   it('are counted by the minute', () => {
     const clock = new ManualClock();

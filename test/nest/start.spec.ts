@@ -151,7 +151,11 @@ describe('handlers stop the start', () => {
 
   test.each<[string, MethodDecorator, string]>([
     ['a request', GridRequest(60), '@GridInput() is for streams, and a request has no input: take it away, or make it'],
-    ['an event', EventPattern('told') as MethodDecorator, '@GridInput() is for streams, and an event has no input: take it away, or make it'],
+    [
+      'an event',
+      EventPattern('told') as MethodDecorator,
+      '@GridInput() is for streams, and an event has no input: take it away, or make it',
+    ],
     ['a stream that takes none', GridStream(60), NO_CAPACITY],
     ['a stream whose contract takes none', GridStream.untyped(defineStream({ id: 60, name: 'none' })), NO_CAPACITY],
     ['a plain handler that takes none', MessagePattern(60), NO_CAPACITY],
