@@ -147,6 +147,7 @@ describe('handlers stop the start', () => {
     expect(await grid.peer(local).request(60)).toBe('it runs');
   });
 
+  const NoInput = defineStream({ id: 60, name: 'none' });
   const NO_CAPACITY = '@GridInput() needs an inCapacity, how many messages may be under way unread: { inCapacity: 16 }';
 
   test.each<[string, MethodDecorator, string]>([
@@ -157,7 +158,7 @@ describe('handlers stop the start', () => {
       '@GridInput() is for streams, and an event has no input: take it away, or make it',
     ],
     ['a stream that takes none', GridStream(60), NO_CAPACITY],
-    ['a stream whose contract takes none', GridStream.untyped(defineStream({ id: 60, name: 'none' })), NO_CAPACITY],
+    ['a stream whose contract takes none', GridStream.untyped(NoInput), NO_CAPACITY],
     ['a plain handler that takes none', MessagePattern(60), NO_CAPACITY],
   ])('@GridInput() where there is never any: %s', async (_, decorator, text) => {
     class Base {

@@ -139,8 +139,9 @@ describe('without it', () => {
   }
 
   test('an interceptor that puts the generator into an object', async () => {
-    expect(await first(6)).toEqual({ data: {} });
-    expect(await first(6)).toEqual({ data: {} });
+    // the default codec refuses it, others write {}
+    for (let i = 0; i < 2; i++) await expect(first(6)).rejects.toThrow('Internal server error');
+    expect(bare.log.errors.splice(0)[0]).toContain('an async iterable inside of a value');
     expect(bare.log.warnings.splice(0)).toEqual([
       expect.stringMatching(/^handler Users.wrapped: .* has put it into an object/),
     ]);
