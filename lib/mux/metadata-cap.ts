@@ -48,6 +48,8 @@ export function oversizeMetadata(message: Message, mostBytes = METADATA_BYTES): 
   return new GridError('RESOURCE_EXHAUSTED', tooLarge(message.metadataBytes, mostBytes), { reason: 'limit' });
 }
 
+/** Names the option only where it decided: one below the protocol's own cap. */
 function tooLarge(bytes: number, mostBytes: number): string {
-  return `metadata of ${bytes} bytes is over the ${mostBytes} bytes that a message may carry (limits.metadataBytes)`;
+  const option = mostBytes < METADATA_BYTES ? ' (limits.metadataBytes)' : '';
+  return `metadata of ${bytes} bytes is over the ${mostBytes} bytes that a message may carry${option}`;
 }
