@@ -1,5 +1,6 @@
 import { toGridError } from '../errors/index.js';
 import {
+  CloseCode,
   decodeConnectRequest,
   encodeConnectResponse,
   Op,
@@ -7,7 +8,6 @@ import {
   type Abilities,
   type ConnectRequest,
 } from '../wire/index.js';
-import { CloseCode } from './close-code.js';
 import type { Connection } from './connection.js';
 import { abilitiesOf, dialectOf, Handshake, refusal } from './handshake.js';
 import type { FrameSocket } from './message-socket.js';

@@ -2,6 +2,7 @@ import { GridError, TEXT, toGridError } from '../errors/index.js';
 import { Mux } from '../mux/index.js';
 import { Rate, type Timer } from '../time/index.js';
 import {
+  CloseCode,
   closeCodeOf,
   CONNECTION_MUX_ID,
   decodeErrorText,
@@ -18,7 +19,6 @@ import {
   type Frame,
   type Message,
 } from '../wire/index.js';
-import { CloseCode } from './close-code.js';
 import { Heartbeat } from './heartbeat.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
 import { patienceWith } from './patience.js';

@@ -1,6 +1,5 @@
 import { toGridError } from '../errors/index.js';
-import { decodeConnectResponse, encodeConnectRequest, Op, violation, wireTimeOf } from '../wire/index.js';
-import { CloseCode } from './close-code.js';
+import { CloseCode, decodeConnectResponse, encodeConnectRequest, Op, violation, wireTimeOf } from '../wire/index.js';
 import type { Connection } from './connection.js';
 import { abilitiesOf, dialectOf, Handshake, refusal } from './handshake.js';
 import type { FrameSocket } from './message-socket.js';

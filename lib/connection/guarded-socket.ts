@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
 import { toGridError } from '../errors/index.js';
-import type { Frame } from '../wire/index.js';
-import { CloseCode } from './close-code.js';
+import { CloseCode, type Frame } from '../wire/index.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
 
 type Event = (listener: FrameListener) => void;

@@ -3,6 +3,7 @@ import { MESSAGE_OVERHEAD } from '../mux/index.js';
 import { AwakeTimer, type Timer } from '../time/index.js';
 import {
   activeExtensions,
+  CloseCode,
   closeCodeOf,
   CONNECTION_MUX_ID,
   decodeFrame,
@@ -18,7 +19,6 @@ import {
   type Frame,
   type Message,
 } from '../wire/index.js';
-import { CloseCode } from './close-code.js';
 import { Connection, type ConnectionFacts } from './connection.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
 import { patienceWith } from './patience.js';

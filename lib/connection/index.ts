@@ -1,5 +1,4 @@
 export { acceptHandshake, type AcceptFacts, type Admission } from './accept-handshake.js';
-export { CloseCode } from './close-code.js';
 export type { Connection } from './connection.js';
 export { dialHandshake, type DialFacts } from './dial-handshake.js';
 export { guardedSocket } from './guarded-socket.js';

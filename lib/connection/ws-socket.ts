@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
 import type { WebSocket } from 'ws';
-import type { Frame } from '../wire/index.js';
-import { CloseCode } from './close-code.js';
+import { CloseCode, type Frame } from '../wire/index.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
 import { WsBypass } from './ws-bypass.js';
 import { writeFrame, type WsStream } from './ws-frame.js';

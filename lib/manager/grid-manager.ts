@@ -17,9 +17,9 @@ import {
   type PayloadOf,
   type RequestContract,
 } from '../calls/index.js';
-import { CloseCode, type ConnectionPorts, type MessageSocket } from '../connection/index.js';
+import type { ConnectionPorts, MessageSocket } from '../connection/index.js';
 import { handled } from '../errors/index.js';
-import { EXTENSIONS } from '../wire/index.js';
+import { CloseCode, EXTENSIONS } from '../wire/index.js';
 import { Acceptor } from './acceptor.js';
 import { authOf } from './auth.js';
 import { DialTlsSource } from './dial-tls.js';

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
-import { CloseCode } from '../connection/index.js';
+import { CloseCode } from '../wire/index.js';
 
 /**
  * So much of a dialer is read before it is let in. Connect takes some hundred bytes; calls sent in haste have 64 KiB.

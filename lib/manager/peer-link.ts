@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer';
 import { BehaviorSubject } from 'rxjs';
-import { CloseCode, type Connection } from '../connection/index.js';
+import type { Connection } from '../connection/index.js';
 import { GridError, TEXT, toGridError } from '../errors/index.js';
 import { PeerLoad, type Mux } from '../mux/index.js';
 import type { Clock, Timer } from '../time/index.js';
+import { CloseCode } from '../wire/index.js';
 import { ConnectWaiters } from './connect-waiters.js';
 import type { GridEvent } from './grid-event.js';
 import type { GridIntervals } from './limits.js';

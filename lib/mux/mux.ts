@@ -1,7 +1,15 @@
 import { toGridError, type GridError } from '../errors/index.js';
 import type { MuxObserver, StreamFlow } from '../observe/index.js';
 import { DeadlineWheel, Rota, type Clock } from '../time/index.js';
-import { closeCodeOf, CONNECTION_MUX_ID, Op, violation, type Dialect, type Message } from '../wire/index.js';
+import {
+  CloseCode,
+  closeCodeOf,
+  CONNECTION_MUX_ID,
+  Op,
+  violation,
+  type Dialect,
+  type Message,
+} from '../wire/index.js';
 import type { BlockWatch } from './block-watch.js';
 import type { CallInit, StreamInit } from './call-init.js';
 import type { CallPorts } from './call-ports.js';
@@ -33,10 +41,6 @@ export interface MuxPorts {
   /** What the peer has under way, over all of its connections. Default: this one alone counts. */
   readonly load?: PeerLoad | undefined;
 }
-
-/** WebSocket close codes that a mux asks for. */
-const POLICY_VIOLATION = 1008;
-const INTERNAL_ERROR = 1011;
 
 /**
  * All calls of one connection, of both directions (wire spec §5, §6). It knows no socket: messages go out through the
@@ -146,7 +150,7 @@ export class Mux {
       this.deliver(message, cameAt);
     } catch (fault) {
       const error = toGridError(fault, 'INTERNAL');
-      this.abort(error, error.reason === undefined ? INTERNAL_ERROR : closeCodeOf(error));
+      this.abort(error, error.reason === undefined ? CloseCode.Internal : closeCodeOf(error));
     }
   }
 
@@ -199,7 +203,7 @@ export class Mux {
 
   private handleCancel(message: Message): void {
     const excess = this.theirs.cancel(message);
-    if (excess) this.abort(excess, POLICY_VIOLATION);
+    if (excess) this.abort(excess, CloseCode.Policy);
   }
 
   private checkOpen(): void {

@@ -1,9 +1,6 @@
 import type { MessageSocket, MessageSocketListener } from '../connection/index.js';
-import { joined } from '../wire/index.js';
+import { CloseCode, joined } from '../wire/index.js';
 import type { FaultyWire } from './faulty-wire.js';
-
-/** Close code of a socket that ended without a goodbye. */
-const ABNORMAL = 1006;
 
 /** The dialer's end of a connection, led over the two wires between its hosts. */
 export class FaultySocket implements MessageSocket {
@@ -45,7 +42,7 @@ export class FaultySocket implements MessageSocket {
     this.leave();
     this.inner.terminate();
     // not when the inner socket tells it: that would have to come over the wire
-    setImmediate(() => this.end(ABNORMAL, ''));
+    setImmediate(() => this.end(CloseCode.Abnormal, ''));
   }
 
   private end(code: number, reason: string): void {

@@ -1,13 +1,11 @@
 import type { MessageSocket, MessageSocketListener } from '../connection/index.js';
+import { CloseCode } from '../wire/index.js';
 
 /** What travels from one end to the other. */
 type Parcel =
   | { readonly kind: 'frame'; readonly frame: Uint8Array; readonly done: (error?: Error) => void }
   | { readonly kind: 'text' }
   | { readonly kind: 'close'; readonly code: number; readonly reason: string };
-
-/** Close code of a socket that ended without a goodbye. */
-const ABNORMAL = 1006;
 
 /**
  * One end of a pair of sockets in memory. What is sent arrives in order, in a later turn of the event loop; a write is
@@ -62,14 +60,14 @@ export class MemorySocket implements MessageSocket {
 
   terminate(): void {
     if (this.state === 'closed') return;
-    setImmediate(() => this.end(ABNORMAL, ''));
-    this.other.push({ kind: 'close', code: ABNORMAL, reason: '' });
+    setImmediate(() => this.end(CloseCode.Abnormal, ''));
+    this.other.push({ kind: 'close', code: CloseCode.Abnormal, reason: '' });
   }
 
   /** The link breaks: both ends are closed at once, what has not arrived never will. */
   cut(): void {
-    this.end(ABNORMAL, '');
-    this.other.end(ABNORMAL, '');
+    this.end(CloseCode.Abnormal, '');
+    this.other.end(CloseCode.Abnormal, '');
   }
 
   /** This end stops reading: nothing arrives, the other end's writes are not done, its goodbye is not heard. */
@@ -119,7 +117,7 @@ export class MemorySocket implements MessageSocket {
         return;
       }
       case 'text':
-        this.listener?.onViolation(1002, 'a text frame');
+        this.listener?.onViolation(CloseCode.Protocol, 'a text frame');
         return;
       case 'close':
         this.end(parcel.code, parcel.reason);

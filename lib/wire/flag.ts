@@ -1,4 +1,7 @@
-/** Bits of a message's flags (wire spec §2; METADATA and MANY: §11). The only place where these numbers stand. */
+/**
+ * Bits of a message's flags (wire spec §2; METADATA and MANY: §11). The only place where these numbers stand, but for
+ * assembly/frame.ts.
+ */
 export const Flag = Object.freeze({
   /** A CRC follows. */
   Crc: 0x01,

@@ -1,4 +1,5 @@
 export { decodeCapacity, encodeCapacity, type CapacityBody } from './capacity-body.js';
+export { CloseCode } from './close-code.js';
 export {
   decodeConnectRequest,
   decodeConnectResponse,

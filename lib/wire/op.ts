@@ -1,4 +1,4 @@
-/** What a message is for (wire spec §2). The only place where these numbers stand. */
+/** What a message is for (wire spec §2). The only place where these numbers stand, but for assembly/frame.ts. */
 export const Op = Object.freeze({
   Connect: 1,
   ConnectResponse: 2,

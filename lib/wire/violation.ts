@@ -1,4 +1,5 @@
 import { GridError } from '../errors/index.js';
+import { CloseCode } from './close-code.js';
 
 /** The peer sent bytes that the protocol does not allow. They end the connection (wire spec §2). */
 export function violation(text: string): GridError {
@@ -25,6 +26,6 @@ export function tooManyBytes(bytes: number, cap: number): GridError {
 }
 
 /** The WebSocket close code for an error that `decodeFrame` or a body's decoder threw. */
-export function closeCodeOf(error: GridError): 1002 | 1009 {
-  return error.code === 'OUT_OF_RANGE' ? 1009 : 1002;
+export function closeCodeOf(error: GridError): number {
+  return error.code === 'OUT_OF_RANGE' ? CloseCode.TooBig : CloseCode.Protocol;
 }

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { GridError, isDisconnected, TEXT } from '../../lib/errors/index.js';
-import { CloseCode, type Connection } from '../../lib/connection/index.js';
+import type { Connection } from '../../lib/connection/index.js';
 import { CREDIT_DELAY_MS } from '../../lib/mux/inbound.js';
 import type { HandlerStream, IncomingRequest, Outbound } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { CloseCode } from '../../lib/wire/index.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { connect, errorOf, handlers, LIMITS, ports, request, type PortsInit } from './grid-end.js';

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { CloseCode, type Connection } from '../../lib/connection/index.js';
+import type { Connection } from '../../lib/connection/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import type { GridEvent } from '../../lib/manager/index.js';
 import { INTERVALS } from '../../lib/manager/limits.js';
 import { LinkLog } from '../../lib/manager/link-log.js';
 import { PeerLink } from '../../lib/manager/peer-link.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { CloseCode } from '../../lib/wire/index.js';
 import { turn } from '../turn.js';
 import { LogBook } from './neighbourhood.js';
 import { rejectionOf } from './refusal.js';

@@ -1,10 +1,18 @@
 import { describe, expect, test } from '@jest/globals';
-import { CloseCode } from '../../lib/connection/close-code.js';
 import { MAX_HANDLER_ID, PATTERN_HANDLER_ID } from '../../lib/calls/pattern.js';
 import { failureOfText, refusalOfText, TEXT } from '../../lib/errors/index.js';
 import { INTERVALS } from '../../lib/manager/limits.js';
 import { MESSAGE_OVERHEAD } from '../../lib/mux/payload-cap.js';
-import { EXTENSIONS, Flag, LEAST_MAX, METADATA_BYTES, MOST_EXT, Op, SUBROUTE_BYTES } from '../../lib/wire/index.js';
+import {
+  CloseCode,
+  EXTENSIONS,
+  Flag,
+  LEAST_MAX,
+  METADATA_BYTES,
+  MOST_EXT,
+  Op,
+  SUBROUTE_BYTES,
+} from '../../lib/wire/index.js';
 import { plain, tableOf } from './markdown.js';
 import { readText, sourcesOf } from './sources.js';
 
@@ -76,7 +84,7 @@ describe('the numbers of docs/PROTOCOL.md are those of lib', () => {
 });
 
 describe('the numbers stand in one place', () => {
-  const NUMBER_FILES = ['lib/wire/op.ts', 'lib/wire/flag.ts', 'lib/connection/close-code.ts'];
+  const NUMBER_FILES = ['lib/wire/op.ts', 'lib/wire/flag.ts', 'lib/wire/close-code.ts'];
 
   test('no other file gives a name to an op or a flag by its number', () => {
     const literal = /\b(?:op|flags)\s*(?:[=!]==|&|\||:)\s*(?:0x[0-9a-f]+|[1-9]\d*)\b/;

@@ -2,7 +2,7 @@ import { hash } from './hash';
 import { ROW_BYTES, SCRATCH, TABLE, TABLE_ROWS } from './layout';
 import { binHeaderAt, next, uintAt, value } from './reader';
 
-// the numbers of op.ts and flag.ts that decide something here
+// those numbers of op.ts and flag.ts that decide something here, again: what is compiled to wasm cannot import them
 
 const PING: u32 = 3;
 const PONG: u32 = 4;

@@ -1,4 +1,4 @@
-/** WebSocket close codes that a connection is ended with. The only place where these numbers stand. */
+/** WebSocket close codes that a connection is ended with (wire spec §9). The only place where these numbers stand. */
 export const CloseCode = Object.freeze({
   /** A clean end. */
   Normal: 1000,
@@ -16,7 +16,10 @@ export const CloseCode = Object.freeze({
   TooBig: 1009,
   /** A fault of this host. */
   Internal: 1011,
-  /** The peer asks faster than it reads: more than twice `limits.queuedBytes` wait for it. */
+  /**
+   * No room here: more than twice `limits.queuedBytes` wait for a peer that asks faster than it reads, or too many
+   * handshakes are pending. Also for a socket that `incoming()` gets when the grid is closed.
+   */
   Overloaded: 1013,
   /** A newer connection from the same host took over (wire spec §9). */
   Replaced: 4001,
