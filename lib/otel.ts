@@ -17,7 +17,7 @@ import {
 import { finalize, tap, type Observable } from 'rxjs';
 import type { GridCall, HandlerEnd, IncomingCall, KindInterceptor, OutgoingCall, ParentCall } from './calls/index.js';
 import { toGridError, type GridCode, type GridError } from './errors/index.js';
-import type { GridManager } from './manager/index.js';
+import { portOf, type GridManager } from './manager/index.js';
 import { getGridToken, GridContext } from './nest/index.js';
 
 export interface GridTracing {
@@ -190,8 +190,8 @@ function attributesOf(pattern: string, event: 'send' | 'process' | undefined): A
 
 /** The other end of a call. */
 function address(role: 'server' | 'client', origin: string): Attributes {
-  const { hostname, port, protocol } = new URL(origin);
-  return { [`${role}.address`]: hostname, [`${role}.port`]: Number(port) || (/^(https|wss):$/.test(protocol) ? 443 : 80) };
+  const url = new URL(origin);
+  return { [`${role}.address`]: url.hostname, [`${role}.port`]: portOf(url) };
 }
 
 /** Ends the span of a call of ours. Whoever gives a call up has not failed. */

@@ -1,6 +1,6 @@
 import { GridError } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
-import { METADATA_BYTES, metadataSize, type Metadata } from '../wire/index.js';
+import { LONE_SURROGATE, METADATA_BYTES, metadataSize, type Metadata } from '../wire/index.js';
 import type { ParentCall } from './call-options.js';
 import type { HandlerSpec } from './handler-spec.js';
 
@@ -121,8 +121,6 @@ export class CallContext<In = unknown> implements ParentCall {
 }
 
 const NONE: Metadata = Object.freeze({});
-/** With the flag u a pair is one character, which is no surrogate. */
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Here and not at the answer: it is the handler's mistake, and the caller must get an answer all the same. */
 function checkResponseMetadata(metadata: Metadata, key: unknown, value: unknown): void {

@@ -4,6 +4,9 @@ import type { GridLogger } from '../observe/index.js';
 import type { HandlerSpec } from './handler-spec.js';
 import { UnsendableValue } from './outflow.js';
 
+/** What Nest's own transports answer for an error that nobody meant for the caller. */
+export const INTERNAL_TEXT = 'Internal server error';
+
 /** The error that a caller gets of what a handler threw. What is not meant for callers is logged and stays here. */
 export function failureOf(thrown: unknown, spec: HandlerSpec, logger: GridLogger): GridError {
   if (thrown instanceof UnsendableValue)
@@ -25,5 +28,5 @@ export function logText(thrown: unknown): string {
 
 function internal(thrown: unknown, what: string, logger: GridLogger): GridError {
   logger.error(`handler ${what}: ${logText(thrown)}`);
-  return new GridError('INTERNAL', 'Internal server error', { cause: thrown });
+  return new GridError('INTERNAL', INTERNAL_TEXT, { cause: thrown });
 }

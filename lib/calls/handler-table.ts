@@ -8,8 +8,7 @@ import { EventAnswer } from './event-answer.js';
 import type { HandlerKind, HandlerSpec } from './handler-spec.js';
 import type { HandlerInterceptor } from './intercept-handler.js';
 import { MessageAnswer } from './message-answer.js';
-import { shownOption } from './option-names.js';
-import { MAX_HANDLER_ID, PATTERN_HANDLER_ID } from './pattern.js';
+import { checkHandlerId, PATTERN_HANDLER_ID } from './pattern.js';
 
 export interface HandlerTablePorts {
   readonly clock: Clock;
@@ -124,13 +123,7 @@ export class HandlerTable {
 }
 
 function keyOf({ route: { handler, subroute, name } }: HandlerSpec): number | string {
-  const allowed = Number.isInteger(handler) && handler >= 1 && handler <= MAX_HANDLER_ID;
-  if (!allowed && !(handler === PATTERN_HANDLER_ID && subroute !== undefined)) {
-    throw new GridError(
-      'INVALID_ARGUMENT',
-      `${name}: handler ID ${handler} must be an integer from 1 to ${MAX_HANDLER_ID}`,
-    );
-  }
+  if (handler !== PATTERN_HANDLER_ID || subroute === undefined) checkHandlerId(handler, name);
   return subroute === undefined ? handler : subrouteKey(subrouteId(handler, subroute));
 }
 

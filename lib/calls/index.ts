@@ -22,7 +22,7 @@ export {
   type TakenOf,
 } from './contract.js';
 export type { GridCall } from './grid-call.js';
-export { logText } from './handler-failure.js';
+export { INTERNAL_TEXT, logText } from './handler-failure.js';
 export { HandlerTable, type HandlerTablePorts } from './handler-table.js';
 export { type HandlerFunction, type HandlerKind, type HandlerSpec } from './handler-spec.js';
 export { heardReadable } from './heard-readable.js';
@@ -38,7 +38,6 @@ export { msgpack, type MsgpackOptions } from './msgpack.js';
 export { shownOption, verifyOptionNames } from './option-names.js';
 export {
   joinSubroute,
-  MAX_HANDLER_ID,
   normalisedPattern,
   PATTERN_HANDLER_ID,
   resolvePattern,

@@ -56,10 +56,18 @@ export function joinSubroute(parts: string | readonly string[]): string {
   return list.join('/');
 }
 
+/**
+ * @param name For the text: whose ID it is, where the ID alone would not tell.
+ * @throws GridError INVALID_ARGUMENT for what is no handler ID that applications may use.
+ */
+export function checkHandlerId(id: number, name?: string): void {
+  if (Number.isInteger(id) && id >= 1 && id <= MAX_HANDLER_ID) return;
+  const whose = name === undefined ? '' : `${name}: `;
+  throw invalid(`${whose}handler ID ${id} must be an integer from 1 to ${MAX_HANDLER_ID}`);
+}
+
 function routeOf(id: number, subroute: string | undefined): Route {
-  if (!Number.isInteger(id) || id < 1 || id > MAX_HANDLER_ID) {
-    throw invalid(`handler ID ${id}: must be an integer from 1 to ${MAX_HANDLER_ID}`);
-  }
+  checkHandlerId(id);
   return { handler: id, subroute, name: subroute === undefined ? String(id) : `${id}/${subroute}` };
 }
 

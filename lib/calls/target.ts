@@ -1,8 +1,7 @@
-import { GridError } from '../errors/index.js';
 import { subrouteId } from '../wire/index.js';
 import type { Codec } from './codec.js';
 import { isContract, type Contract } from './contract.js';
-import { MAX_HANDLER_ID, resolvePattern, type Pattern } from './pattern.js';
+import { checkHandlerId, resolvePattern, type Pattern } from './pattern.js';
 
 /** What is called, in the words of the wire. */
 export interface Target {
@@ -54,12 +53,7 @@ export class Targets {
 
   private ofContract(contract: Contract): Target {
     const { id, name, codec } = contract;
-    if (!Number.isInteger(id) || id < 1 || id > MAX_HANDLER_ID) {
-      throw new GridError(
-        'INVALID_ARGUMENT',
-        `${name}: handler ID ${id} must be an integer from 1 to ${MAX_HANDLER_ID}`,
-      );
-    }
+    checkHandlerId(id, name);
     return { handler: id, subroute: this.idOf(id, this.prefix), name, contract, codec };
   }
 

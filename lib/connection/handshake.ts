@@ -21,6 +21,7 @@ import {
 } from '../wire/index.js';
 import { Connection, type ConnectionFacts } from './connection.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
+import { isSecure } from './origin.js';
 import { patienceWith } from './patience.js';
 import type { ConnectionPorts } from './ports.js';
 
@@ -163,17 +164,12 @@ export function abilitiesOf({ extensions, limits }: ConnectionPorts): Abilities 
 
 /** What both ends have agreed on, known the peer's abilities. `local` and `peer` are origins. */
 export function dialectOf(ports: ConnectionPorts, local: string, peer: string, theirs: Abilities): Dialect {
-  const crc = ports.crc === 'auto' ? !(isEncrypted(local) && isEncrypted(peer)) : ports.crc;
+  const crc = ports.crc === 'auto' ? !(isSecure(local) && isSecure(peer)) : ports.crc;
   return {
     baseFlags: crc ? Flag.Crc : 0,
     extensions: activeExtensions(ports.extensions, theirs.ext),
     peerMaxBytes: theirs.max ?? Infinity,
   };
-}
-
-/** "CRC, unless both hosts are `https://` or `wss://`" (wire spec §2). */
-function isEncrypted(origin: string): boolean {
-  return origin.startsWith('https://') || origin.startsWith('wss://');
 }
 
 /** The error of a refusal. Its text is free (wire spec §3), so only what it speaks of can tell the code. */

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { checkServerIdentity, TLSSocket } from 'node:tls';
 import { textOf } from '../errors/index.js';
 import type { Entry } from './acceptor.js';
+import { hostnameOf } from './hosts.js';
 import { isTooOld, OLDEST_TLS } from './tls-context.js';
 
 /** Why a connection is refused by its TLS, before anything that came over it counts; undefined where it is not. */
@@ -29,6 +30,6 @@ export function certifiedBy(socket: Socket): Entry['whyNotCertified'] {
   return (host) => {
     // Node would look at the common name then, which authorities for clients let their clients choose
     if (certificate.subjectaltname === undefined) return 'it has no subjectAltName';
-    return checkServerIdentity(new URL(host).hostname.replace(/^\[(.*)\]$/, '$1'), certificate)?.message;
+    return checkServerIdentity(hostnameOf(new URL(host)), certificate)?.message;
   };
 }

@@ -5,7 +5,7 @@ import { CloseCode } from '../wire/index.js';
 /**
  * So much of a dialer is read before it is let in. Connect takes some hundred bytes; calls sent in haste have 64 KiB.
  */
-const HANDSHAKE_BYTES = 128 * 1_024;
+const ALLOWED_BYTES = 128 * 1_024;
 /** What a piece from the network costs beside its bytes where `ws` keeps it, which is in fragments. */
 const PIECE_BYTES = 32;
 
@@ -19,9 +19,9 @@ export function allowHandshake(ws: WebSocket, wire: Duplex, onExcess: (reason: s
   const end = (): void => void wire.off('data', count);
   const count = (piece: Uint8Array): void => {
     bytes += piece.length + PIECE_BYTES;
-    if (bytes <= HANDSHAKE_BYTES) return;
+    if (bytes <= ALLOWED_BYTES) return;
     end();
-    const reason = `more than ${HANDSHAKE_BYTES} bytes before the end of the handshake`;
+    const reason = `more than ${ALLOWED_BYTES} bytes before the end of the handshake`;
     onExcess(reason);
     ws.close(CloseCode.TooBig, reason);
     // while the goodbye is on its way nothing more is read

@@ -1,3 +1,4 @@
+import { isSecure } from '../connection/index.js';
 import { GridError } from '../errors/index.js';
 
 /** More names than any grid that was ever run; what a typing slip in a range would pass. */
@@ -11,9 +12,14 @@ function refuse(text: string): GridError {
   return new GridError('INVALID_ARGUMENT', text);
 }
 
-/** True iff a connection between hosts of such names is encrypted (wire spec §2: no CRC between two of them). */
-export function isSecure(origin: string): boolean {
-  return origin.startsWith('https://') || origin.startsWith('wss://');
+/** The port that an origin stands for, written out or not. */
+export function portOf({ href, port }: URL): number {
+  return Number(port) || (isSecure(href) ? 443 : 80);
+}
+
+/** The host of an origin as sockets and certificates know it: an IPv6 address has no brackets there. */
+export function hostnameOf({ hostname }: URL): string {
+  return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
 /**
@@ -81,7 +87,7 @@ export function verifyOrigin(option: string, name: string): void {
   const bare = `${url.protocol}//${url.hostname}`;
   // hosts compare as exact strings, so a default port may be written out, but a name has one spelling otherwise
   const spellings = [url.port === '' ? bare : `${bare}:${url.port}`];
-  if (url.port === '') spellings.push(`${bare}:${isSecure(bare) ? 443 : 80}`);
+  if (url.port === '') spellings.push(`${bare}:${portOf(url)}`);
   if (!spellings.includes(name))
     throw refuse(`${option}: '${name}' is not spelled as an origin; write '${spellings[0]}'`);
 }

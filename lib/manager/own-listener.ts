@@ -3,7 +3,7 @@ import { createServer as createHttpsServer, type Server as HttpsServer, type Ser
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { GridError } from '../errors/index.js';
-import { isSecure } from './hosts.js';
+import { hostnameOf, portOf } from './hosts.js';
 import type { Inquiry } from './inquiry.js';
 import type { ListenOptions, ListenTls } from './options.js';
 import { OLDEST_TLS, secureContextOf } from './tls-context.js';
@@ -45,8 +45,8 @@ export class OwnListener {
     inquiry: Inquiry,
   ): Promise<OwnListener> {
     const url = new URL(local);
-    const host = listen.host ?? url.hostname.replace(/^\[(.*)\]$/, '$1');
-    const port = listen.port ?? (Number(url.port) || (isSecure(local) ? 443 : 80));
+    const host = listen.host ?? hostnameOf(url);
+    const port = listen.port ?? portOf(url);
     const patience = {
       headersTimeout: requestMs,
       requestTimeout: requestMs,

@@ -3,6 +3,7 @@ import { msgpack } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import { systemClock } from '../time/index.js';
+import { LEAST_MAX } from '../wire/index.js';
 import { verifyHosts, verifyOrigin } from './hosts.js';
 import { kindOf } from './kind-of.js';
 import { INTERVALS, LIMITS, type GridIntervals, type GridLimits } from './limits.js';
@@ -13,8 +14,6 @@ import { secureContextOf } from './tls-context.js';
 
 /** Room in a frame for what stands around a payload: fields, metadata, subroute, CRC. */
 const FRAME_OVERHEAD = 16 * 1_024;
-/** The smallest `Max` that the protocol knows (wire spec §11). */
-const SMALLEST_FRAME = 65_536;
 /** 2^31-1: as long as one timer can run. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -101,8 +100,8 @@ function numbers<K extends string>(
 function verifyLimits(given: Partial<GridLimits> | undefined): GridLimits {
   const limits = numbers('limits', given, LIMITS, 2 ** 31 - 1);
   whole('limits.metadataBytes', limits.metadataBytes, 1, LIMITS.metadataBytes);
-  if (limits.frameBytes < SMALLEST_FRAME)
-    throw wrong('limits.frameBytes', limits.frameBytes, `at least ${SMALLEST_FRAME}`);
+  // it is announced as `Max`
+  if (limits.frameBytes < LEAST_MAX) throw wrong('limits.frameBytes', limits.frameBytes, `at least ${LEAST_MAX}`);
   if (limits.frameBytes < limits.messageBytes + FRAME_OVERHEAD) {
     const least = limits.messageBytes + FRAME_OVERHEAD;
     throw wrong('limits.frameBytes', limits.frameBytes, `at least limits.messageBytes + ${FRAME_OVERHEAD} = ${least}`);

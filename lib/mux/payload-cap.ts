@@ -1,9 +1,12 @@
 import { GridError } from '../errors/index.js';
-import { METADATA_BYTES, type Dialect } from '../wire/index.js';
+import { MAX_FIXED_BYTES, METADATA_BYTES, type Dialect } from '../wire/index.js';
 import type { MuxLimits } from './limits.js';
 
-/** Greatest bytes that a message needs beside its payload: 7 fields, bin header, subroute id, CRC (spec §2). */
-export const MESSAGE_OVERHEAD = 1 + 9 + 5 + 5 + 2 + 2 + 2 + 5 + 32 + 4;
+/**
+ * "What may stand around a payload is reserved: 67 bytes" (spec §11). That is one more than what we write, whose op is
+ * one byte: it may be of two.
+ */
+export const MESSAGE_OVERHEAD = MAX_FIXED_BYTES + 1;
 
 /** Of `queuedBytes`, what one payload may have at most, and what answers may pass it by. */
 export const PAYLOAD_SHARE = 3 / 4;

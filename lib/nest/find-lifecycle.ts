@@ -1,6 +1,7 @@
 import type { ModulesContainer } from '@nestjs/core';
 import { GridError } from '../errors/index.js';
 import { lifecyclesOf, type GridLifecycle } from './grid-lifecycle.js';
+import { DEFAULT_GRID } from './grid-token.js';
 
 /**
  * The lifecycle of the grid of that name; without a name of the only one there is, or of the one without a name.
@@ -9,7 +10,7 @@ import { lifecyclesOf, type GridLifecycle } from './grid-lifecycle.js';
 export function findLifecycle(modules: ModulesContainer, name?: string): GridLifecycle {
   const found = new Map(lifecyclesOf(modules).map((lifecycle) => [lifecycle.grid.name, lifecycle]));
   const only = found.size === 1 ? [...found.values()][0] : undefined;
-  const lifecycle = name === undefined ? (found.get('default') ?? only) : found.get(name);
+  const lifecycle = name === undefined ? (found.get(DEFAULT_GRID) ?? only) : found.get(name);
   if (lifecycle) return lifecycle;
   const names = [...found.keys()].map((one) => `'${one}'`).join(', ');
   const wanted = name === undefined ? 'a grid' : `a grid named '${name}'`;

@@ -4,6 +4,7 @@ import type { NestMicroservice } from '@nestjs/microservices';
 import { errorMonitor, type EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
 import { GridError } from '../errors/index.js';
+import { portOf } from '../manager/index.js';
 import { copyEnhancers, globalEnhancersOf } from './global-enhancers.js';
 import { GridExceptionFilter } from './grid-exception.filter.js';
 import { GridStrategy } from './grid-strategy.js';
@@ -161,9 +162,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   private comparePorts(server: Server): void {
     const address = server.address();
     const { local, logger } = this.grid.options;
-    const url = new URL(local);
-    const port = Number(url.port) || (url.protocol === 'https:' || url.protocol === 'wss:' ? 443 : 80);
-    if (address === null || (typeof address === 'object' && address.port === port)) return;
+    if (address === null || (typeof address === 'object' && address.port === portOf(new URL(local)))) return;
     const actual = typeof address === 'object' ? `port ${address.port}` : address;
     logger.warn(`the app listens on ${actual}, but peers dial ${local}; right only if something forwards that port`);
   }

@@ -1,8 +1,9 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
+import { DEFAULTS } from '../manager/index.js';
 import { Grid } from './grid.js';
 
 /** Name of the grid where none is given. */
-export const DEFAULT_GRID = 'default';
+export const DEFAULT_GRID = DEFAULTS.name;
 
 /** The token under which a grid is provided: the class `Grid` itself for the one without a name. */
 export function getGridToken(name: string = DEFAULT_GRID): InjectionToken<Grid> {

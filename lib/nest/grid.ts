@@ -1,6 +1,6 @@
 import { throwError } from 'rxjs';
 import { GridError } from '../errors/index.js';
-import { GridManager, type GridOptions } from '../manager/index.js';
+import { DEFAULTS, GridManager, type GridOptions } from '../manager/index.js';
 import { GridClient } from './grid-client.js';
 
 /** The grid of a Nest app: `constructor(@InjectGrid() private readonly grid: Grid)`. */
@@ -39,13 +39,13 @@ export class Grid extends GridManager {
   notConnectedText(): string {
     return (
       `grid '${this.name}' is not connected: no peer is reached and no handler answers. Add ` +
-      `'${this.connectText()}' before app.listen(). An app without HTTP has gridMicroservice(${this.optionText()}) in ` +
-      'place of that, for one grid only: to have several make it an HTTP app, which needs no routes'
+      `'${this.connectText()}' before app.listen(). An app without HTTP has gridMicroservice(${this.optionText()}) ` +
+      'in place of that, for one grid only: to have several make it an HTTP app, which needs no routes'
     );
   }
 
   private optionText(): string {
-    return this.name === 'default' ? '' : `{ grid: '${this.name}' }`;
+    return this.name === DEFAULTS.name ? '' : `{ grid: '${this.name}' }`;
   }
 
   /** Until the app starts the grid calls fail at once, the first one loudly: most likely connectGrid is missing. */

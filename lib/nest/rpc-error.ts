@@ -1,11 +1,9 @@
 import { HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
-import { logText } from '../calls/index.js';
+import { INTERNAL_TEXT, logText } from '../calls/index.js';
 import { GridError, textOf, type GridCode } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 
-/** What Nest's own transports answer for an error that nobody meant for the caller. */
-const INTERNAL_TEXT = 'Internal server error';
 /** The text of the RpcException that Nest throws for a guard that said no. */
 const DENIED_TEXT = 'Forbidden resource';
 

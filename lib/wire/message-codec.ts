@@ -51,7 +51,10 @@ const UINT32 = 0xffff_ffff;
 
 const V1_FLAGS = Flag.Crc | Flag.Eof | Flag.Stateless | Flag.PayloadIsErr | Flag.PayloadIsZero | Flag.Subroute;
 
-/** array, muxId, seq, deadlineMs, handler, op, flags, payload header, subroute id, CRC */
+/**
+ * The most bytes beside payload and metadata: array, muxId, seq, deadlineMs, handler, op, flags, payload header,
+ * subroute id, CRC.
+ */
 export const MAX_FIXED_BYTES = 1 + MAX_UINT_BYTES + 5 + 5 + 2 + 1 + 2 + MAX_HEADER_BYTES + SUBROUTE_BYTES + CRC_BYTES;
 
 /** The smallest message: the array, six fields of one byte each, an empty payload of two. */

@@ -7,8 +7,8 @@ import { violation } from './violation.js';
 /** The most bytes of encoded metadata that a message may carry (wire spec §11, `meta`). */
 export const METADATA_BYTES = 8192;
 
-// with the flag u a pair is one character, which is no surrogate
-const LONE_SURROGATE = /\p{Surrogate}/u;
+/** What UTF-8 has no form for. With the flag u a pair is one character, which is no surrogate. */
+export const LONE_SURROGATE = /\p{Surrogate}/u;
 
 const NO_METADATA: Metadata = Object.freeze({});
 

@@ -84,7 +84,7 @@ describe('handlers stop the start', () => {
     }
     expect(await startErrorOf(Wrong)).toMatchObject({
       code: 'INVALID_ARGUMENT',
-      message: `Wrong.method: handler ID ${id}: must be an integer from 1 to 253`,
+      message: `Wrong.method: handler ID ${id} must be an integer from 1 to 253`,
     });
   });
 
