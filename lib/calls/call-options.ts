@@ -22,7 +22,10 @@ export interface CallOptions<Validate extends boolean = boolean> {
   readonly deadline?: Date;
   /** Cancels the call: CANCELLED, with the signal's reason as `cause`. */
   readonly signal?: AbortSignal;
-  /** Travels to the handler; over 8,192 bytes: INVALID_ARGUMENT, a peer that cannot carry it: FAILED_PRECONDITION. */
+  /**
+   * Travels to the handler; over `limits.metadataBytes` encoded: INVALID_ARGUMENT, a peer that cannot carry it:
+   * FAILED_PRECONDITION.
+   */
   readonly metadata?: Record<string, string>;
   /** The same for a trace (`traceparent` and the like): left out where it cannot travel, never a reason to fail. */
   readonly traceContext?: Record<string, string>;

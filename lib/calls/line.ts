@@ -13,7 +13,7 @@ class Link<T> implements Place<T> {
 
 /**
  * Things in the order in which they came, each of which may leave from where it stands. A Set in its place would keep
- * what has left alive for long where as many come as go: see `CallTable` of the mux.
+ * what has left alive for long where as many come as go: see `BlockTable` of the mux.
  */
 export class Line<T> {
   private first: Link<T> | undefined = undefined;

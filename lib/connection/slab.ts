@@ -3,6 +3,7 @@ import { BufferView, cutSlabs } from '../wire/index.js';
 /** Room for about eight frames. */
 const SLAB_BYTES = 256 * 1024;
 
+/** How many of them the codec's memory has room for beside the large ones: 6 MiB (see assembly/build.js). */
 const NEAR_COUNT = 24;
 
 /** Room for a message of 1 MiB with all that stands around it. */

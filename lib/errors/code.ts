@@ -31,7 +31,8 @@ export function isGridCode(word: unknown): word is GridCode {
  * - `not-connected`: no connection to the peer when the call was made; nothing was sent.
  * - `disconnected`: the connection ended while the call was open.
  * - `draining`: the peer (or this host) is shutting down and takes no new calls.
- * - `limit`: a cap of `limits` was passed; the text names it.
+ * - `limit`: a cap was passed, one of `limits`, of the handler (`concurrency`, `outBuffer`) or of the peer (`Max`); the
+ *   text names it.
  * - `protocol`: the peer broke a rule of the wire protocol.
  * - `closed`: this grid was closed.
  */

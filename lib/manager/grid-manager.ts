@@ -135,7 +135,7 @@ export class GridManager {
     options: HandleOptions,
     run: (payload: P, context: CallContext) => unknown,
   ): () => void;
-  // last, for the compiler explains the last overload: what is typed should say what is wrong
+  // this overload is last: the compiler's error is about the last one, and a contract's types are what it can explain
   handle<C extends Contract>(to: C, options: HandleOptions, run: ContractHandler<C>): () => void;
   handle(
     to: Pattern | Contract,

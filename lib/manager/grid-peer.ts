@@ -41,19 +41,16 @@ export class GridPeer {
    * One request, one answer. Without `timeoutMs` or `deadline` it ends after 60 s. Not connected: rejects at once with
    * UNAVAILABLE, reason `not-connected`, `notSent`.
    */
-  // oxlint-disable-next-line typescript/no-explicit-any -- API spec §3: untyped unless named, as in Nest's ClientProxy
+  // oxlint-disable-next-line typescript/no-explicit-any -- untyped unless named, as in Nest's ClientProxy
   request<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Promise<Res>;
-  // last, for the compiler explains the last overload: what is typed should say what is wrong
-  request<C extends RequestContract, V extends boolean = false>(
-    to: C,
-    ...args: PayloadArgs<PayloadOf<C>, CallOptions<V>>
-  ): Promise<GivenAnswer<C, V>>;
+  // this overload is last: the compiler's error is about the last one, and a contract's types are what it can explain
+  request<Req, Res>(to: RequestContract<Req, Res>, ...args: PayloadArgs<Req>): Promise<Res>;
   request(to: Pattern | RequestContract, payload?: unknown, options?: CallOptions): Promise<unknown> {
     return this.caller.request(to, payload, options);
   }
 
   /** A stream of messages, one way or both; it starts at once and has no deadline of its own. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- API spec §3, as above
+  // oxlint-disable-next-line typescript/no-explicit-any -- as above
   stream<Out = any, In = any>(to: Pattern, payload?: unknown, options?: StreamOptions<In>): GridCall<In, Out>;
   stream<C extends StreamContract, V extends boolean = false>(
     to: C,

@@ -44,7 +44,7 @@ export class Life {
     return new GridError('UNAVAILABLE', TEXT.draining, { reason: 'draining' });
   }
 
-  /** What a host gets that is not let in. */
+  /** Why no host is let in now, in words for the one that asks; undefined while they are. */
   closedBecause(): string | undefined {
     if (this.current === 'running') return undefined;
     return this.current === 'new' ? 'this host has not started yet' : 'this host is shutting down';

@@ -79,7 +79,7 @@ export const LIMITS: GridLimits = Object.freeze({
 export interface GridIntervals {
   /** Each side pings the connection this often: 10 s. It ends when the last pong is older than two of them. */
   readonly pingMs: number;
-  /** A write that has not finished for this long ends the connection: 4 s. */
+  /** A write that has not finished for this long ends the connection: 4 s, for each MiB where more is in flight. */
   readonly writeTimeoutMs: number;
   /** Deadline of a request whose caller gave none: 60 s. */
   readonly requestTimeoutMs: number;

@@ -9,7 +9,10 @@ export interface Link {
   readonly state: PeerState;
   /** The state now, and each that follows; completes when the grid is closed. */
   readonly status: Observable<PeerState>;
-  /** Where calls go now. @throws GridError UNAVAILABLE with `notSent`, reason `not-connected` or `closed`. */
+  /**
+   * Where calls go now.
+   * @throws GridError UNAVAILABLE with `notSent`, reason `not-connected`, `draining` or `closed`.
+   */
   line(): Mux;
   /** Resolves at once where the connection stands. */
   waitForConnect(options?: WaitOptions): Promise<void>;

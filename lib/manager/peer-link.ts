@@ -75,7 +75,11 @@ export class PeerLink implements Link {
     return this.phase.at === 'connected' ? this.phase.connection : undefined;
   }
 
-  /** Where calls to the peer go. Throws UNAVAILABLE: reason `not-connected`, or `draining` while the peer is. */
+  /**
+   * Where calls to the peer go.
+   * @throws GridError UNAVAILABLE with `notSent`: reason `not-connected`, `draining` while the peer does, `closed` once
+   * the grid is.
+   */
   line(): Mux {
     if (this.phase.at === 'connected') {
       if (this.phase.connection.peerDrains) throw this.drainingError();

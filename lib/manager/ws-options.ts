@@ -1,7 +1,7 @@
 /** The same on both ends. */
 export const WS_OPTIONS = Object.freeze({
   perMessageDeflate: false,
-  /** We send every frame whole, and so does the reference; more pieces are an attack on the receiver's memory. */
+  /** We send every frame whole, and so do Go peers; more pieces are an attack on the receiver's memory. */
   maxFragments: 64,
   /**
    * Pieces from the network that wait for the rest of their message, where `ws` reads itself: from the first fragment

@@ -9,7 +9,7 @@ export interface CallInit {
   readonly payload: Uint8Array | undefined;
   /** Milliseconds left for the call, at least 1; undefined where the caller gave none. */
   readonly timeoutMs: number | undefined;
-  /** Travels with the opening message; needs the extension `meta`. At most 8,192 bytes encoded. */
+  /** Travels with the opening message; needs the extension `meta`. At most `limits.metadataBytes` encoded. */
   readonly metadata?: Metadata | undefined;
   /** Travels beside the metadata; left out where the peer cannot carry it, or where both together are too large. */
   readonly traceContext?: Metadata | undefined;

@@ -21,11 +21,11 @@ export interface CallPorts {
   readonly intervals: MuxIntervals;
   readonly dialect: Dialect;
   readonly payloadCap: PayloadCap;
-  /** Of calls, both directions. */
+  /** When calls end that have a deadline, ours and the peer's. */
   readonly deadlines: DeadlineWheel;
-  /** Streams of both directions, either end's, that are looked at now and then. */
+  /** Streams, ours and the peer's, that are looked at now and then: whether both of their directions are blocked. */
   readonly blockWatches: Rota<BlockWatch>;
-  /** Directions of either, whose credits go back together. */
+  /** What streams receive, ours and the peer's, where credits wait to be given back together. */
   readonly owing: Rota<Inbound>;
 }
 

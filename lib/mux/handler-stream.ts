@@ -250,7 +250,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     else if (last) input.finish(CLEAN_END);
   }
 
-  /** The deadline of one that does not comes first (spec §8). */
+  /** False where the deadline ends the stream before silence would (spec §8). */
   private get needsPings(): boolean {
     return this.deadlineAt === undefined || this.deadlineAt - this.openedAt > this.ports.intervals.streamSilenceMs;
   }

@@ -1,6 +1,9 @@
 import type { Clock, Timer } from './clock.js';
 
-/** The part of the delay in which rounds follow each other; one that is later than that much again is put off by it. */
+/**
+ * A part of the delay: at least so often there is a round. One that comes late by more than this puts off what is due,
+ * by this much.
+ */
 const ROUND = 1 / 4;
 
 /** Something that takes its turn in a rota. It stands in one rota at most, and is its own link there. */

@@ -16,7 +16,7 @@ import { putTime, readTime, TIME_BYTES, type WireTime } from './wire-time.js';
 
 /** What either side may say of itself in the handshake (wire spec §11). */
 export interface Abilities {
-  /** Names of extensions, in any order. undefined: the peer knows none (a reference peer), or sent something odd. */
+  /** Names of extensions, in any order. undefined: the peer knows none (a Go peer), or sent something odd. */
   readonly ext?: readonly string[] | undefined;
   /** The largest WebSocket message in bytes that the sender accepts, at least 65,536. */
   readonly max?: number | undefined;

@@ -17,7 +17,7 @@ const NEEDS: Partial<Record<Extension, readonly Extension[]>> = {
   upgrade: ['capacity', 'cancel'],
 };
 
-/** The extensions of `ours` that are active when the peer listed `theirs` (undefined: a reference peer, none). */
+/** The extensions of `ours` that are active when the peer listed `theirs` (undefined, as of a Go peer: none). */
 export function activeExtensions(
   ours: readonly Extension[],
   theirs: readonly string[] | undefined,

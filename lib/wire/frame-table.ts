@@ -47,7 +47,6 @@ export function readTable(table: Uint32Array, count: number, frame: Frame): Mess
         reader.finish('a message');
       }
     }
-    // prettier-ignore
     const message =
       new ReceivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
     // most frames hold one message, and an array that `push` has made has room for seventeen

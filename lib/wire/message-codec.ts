@@ -157,7 +157,6 @@ export function decodeMessage(reader: MsgpackReader, rules: DecodeRules): Messag
     }
     reader.finish('a message');
   }
-  // prettier-ignore
   return new ReceivedMessage(muxId, seq, deadlineMs, handler, op, flags, payload, subroute, metadata, metadataBytes);
 }
 

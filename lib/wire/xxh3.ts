@@ -1,8 +1,9 @@
 import { SECRET32, SECRET_BYTES } from './xxh3-secret.js';
 
 /**
- * XXH3, 64 bit, seed 0, in plain 32-bit arithmetic: a 64-bit value is a pair (high, low) of int32. BigInt would be some
- * hundred times slower. A function that yields 64 bits returns the low half and leaves the high one in `high`.
+ * XXH3, 64 bit, seed 0, by https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md (the xxHash specification), in
+ * plain 32-bit arithmetic: a 64-bit value is a pair (high, low) of int32. BigInt would be some hundred times slower. A
+ * function that yields 64 bits returns the low half and leaves the high one in `high`.
  */
 
 // taken once: in a vm context (jest) each look at a global costs a hundred times more than the product
@@ -33,7 +34,6 @@ const PRIME_MX2_HIGH = 0x9fb21c65;
 const PRIME_MX2_LOW = 0x1e98df25;
 
 /** The start of the eight accumulators: low, high, low, high, … */
-// prettier-ignore
 const START = Int32Array.of(
   PRIME32_3, 0, PRIME64_1_LOW, PRIME64_1_HIGH,
   PRIME64_2_LOW, PRIME64_2_HIGH, PRIME64_3_LOW, PRIME64_3_HIGH,

@@ -3,7 +3,7 @@ import { defineRequest, defineStream, msgpack, type CallContext } from '../../li
 import { GridError } from '../../lib/errors/index.js';
 import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
-/** Cases of the reference's own suite, retold for values: requests and streams with codecs. */
+/** Cases of the Go peers' own suite, retold for values: requests and streams with codecs. */
 
 interface TestRequest {
   num: number;

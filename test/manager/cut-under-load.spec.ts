@@ -15,7 +15,7 @@ import { rejectionOf } from './refusal.js';
 
 const HANG_MS = volume(60_000, 120_000);
 const LONG_MS = 3_600_000;
-/** Two full queues of the reference are 131,070. */
+/** Two full queues of a Go peer are 131,070. */
 const COUNTS = FULL ? [100, 10_000, 131_070] : [100, 10_000];
 
 let two: Couple;

@@ -5,7 +5,7 @@ import { volume } from '../scale.js';
 import { nothingLeft } from './couple.js';
 import { allConnected, Neighbourhood } from './neighbourhood.js';
 
-/** What the reference measures on grids of every size, as a matter of function. */
+/** What Go peers measure on grids of every size, as a matter of function. */
 
 const INPUTS = 10;
 

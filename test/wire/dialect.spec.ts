@@ -5,7 +5,7 @@ const ALL: readonly Extension[] = ['meta', 'error', 'cancel', 'capacity', 'upgra
 
 describe('active extensions', () => {
   it.each<[string, readonly Extension[], readonly string[] | undefined, readonly Extension[]]>([
-    ['none with a reference peer', ALL, undefined, []],
+    ['none with a Go peer', ALL, undefined, []],
     ['none with a peer that has none', ALL, [], []],
     ['all that both have', ALL, ALL, ALL],
     ['without names that are unknown', ['cancel', 'drain'], ['x', 'drain', 'cancel'], ['cancel', 'drain']],

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
 /**
- * Pages of 64 KiB: the 393 KiB in front of the slabs, 24 slabs of 256 KiB and four of 1 MiB and 64 KiB (layout.ts,
+ * Pages of 64 KiB: the 392 KiB in front of the slabs, 24 slabs of 256 KiB and four of 1 MiB and 64 KiB (layout.ts,
  * lib/connection/slab.ts). The system gives memory to those that have been written to.
  */
 const PAGES = 171;

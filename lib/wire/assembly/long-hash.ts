@@ -16,7 +16,6 @@ import * as scalar from './stripes-scalar';
 import * as simd from './stripes-simd';
 
 /** What the accumulators are before the first stripe. */
-// prettier-ignore
 const FIRST_SUMS: usize = memory.data<u64>([
   PRIME32_3, PRIME64_1, PRIME64_2, PRIME64_3, PRIME64_4, PRIME32_2, PRIME64_5, PRIME32_1,
 ]);

@@ -1,5 +1,4 @@
 /** Where the 192 bytes of XXH3's own secret stand. */
-// prettier-ignore
 export const SECRET: usize = memory.data<u64>([
   0xbe4ba423396cfeb8, 0x1cad21f72c81017c, 0xdb979083e96dd4de, 0x1f67b3b7a4a44072,
   0x78e5c0cc4ee679cb, 0x2172ffcc7dd05a82, 0x8e2443f7744608b8, 0x4c263a81e69035e0,
