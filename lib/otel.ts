@@ -20,8 +20,9 @@ import { toGridError, type GridCode, type GridError } from './errors/index.js';
 import { portOf, type GridManager } from './manager/index.js';
 import { getGridToken, GridContext } from './nest/index.js';
 
+/** Options of `traceGrid()` and `GridTracingModule`. */
 export interface GridTracing {
-  /** Default: the global one; it may be registered later. */
+  /** Who makes the tracer. Default: the global one; it may be registered later. */
   readonly tracerProvider?: TracerProvider;
 }
 

@@ -6,6 +6,7 @@ import { GridError } from './errors/index.js';
 import type { GridManager, GridStats, HandlerStats, PeerState, PeerStatus } from './manager/index.js';
 import { getGridToken } from './nest/index.js';
 
+/** Options of `collectGridMetrics()` and `GridMetricsModule`. */
 export interface GridMetricsOptions {
   /** Where the metrics are registered. Default: prom-client's global registry. */
   readonly registry?: Registry;

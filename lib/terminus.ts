@@ -5,6 +5,7 @@ import { GridError, toGridError } from './errors/index.js';
 import type { GridManager, GridPeer, PeerState } from './manager/index.js';
 import { getGridToken } from './nest/index.js';
 
+/** Options of `isHealthy()`. */
 export interface GridHealthOptions {
   /**
    * Which peers must be there: all of them, any one, so many, or these. Default `any`: a host is not ill because
@@ -12,7 +13,8 @@ export interface GridHealthOptions {
    */
   readonly peers?: 'all' | 'any' | number | readonly string[];
   /**
-   * Asks each connected peer for a sign of life too; one that takes longer counts as away. Default: nobody is asked.
+   * Asks each connected peer for a sign of life too; one that takes longer, in milliseconds, counts as away. Default:
+   * nobody is asked.
    */
   readonly timeoutMs?: number;
   /** The name of the grid; default: the one without a name. */
@@ -22,7 +24,7 @@ export interface GridHealthOptions {
 /** What is known of one peer in a result. */
 export interface PeerHealth {
   readonly state: PeerState;
-  /** Round trip, with `timeoutMs`. */
+  /** Round trip in milliseconds, with `timeoutMs`. */
   readonly pingMs?: number;
   /** Why a connected peer counts as away. */
   readonly error?: string;

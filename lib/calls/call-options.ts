@@ -14,9 +14,12 @@ export interface ParentCall {
   getMetadata?(): Readonly<Record<string, string>>;
 }
 
-/** `Validate` is the type of `validate`, for who has to know whether the schemas were used. */
+/**
+ * What a caller may say of one call; all of it is optional. `Validate` is the type of `validate`, for who has to know
+ * whether the schemas were used.
+ */
 export interface CallOptions<Validate extends boolean = boolean> {
-  /** Milliseconds for the whole call, 1 to 2^32-1. Default: 60,000 for requests, none for streams. */
+  /** Milliseconds for the whole call, 1 to 2^32-1. Default: `intervals.requestTimeoutMs`, none for streams. */
   readonly timeoutMs?: number;
   /** The same as a point in time; the earlier of all that are given counts. */
   readonly deadline?: Date;
@@ -49,12 +52,13 @@ export interface CallOptions<Validate extends boolean = boolean> {
  */
 export type InputSource<In> = Iterable<In> | AsyncIterable<In> | Observable<In> | Readable;
 
+/** What a caller may say of one stream. */
 export interface StreamOptions<In = unknown, Validate extends boolean = boolean> extends CallOptions<Validate> {
   /** The caller's messages; without it they are given by `write()`. */
   readonly input?: InputSource<In>;
-  /** The handler's capacity for input; needed only towards peers that do not announce it. */
+  /** Messages to the handler that may be unacknowledged; needed only towards peers that do not announce it. */
   readonly inCapacity?: number;
-  /** The handler's capacity for output; needed only towards peers that do not announce it. */
+  /** Messages to the caller that may be unacknowledged; needed only towards peers that do not announce it. */
   readonly outCapacity?: number;
 }
 

@@ -47,11 +47,12 @@ export interface StreamContract<Req = unknown, In = unknown, Out = unknown> exte
   readonly [types]?: { readonly req: Req; readonly in: In; readonly out: Out };
 }
 
+/** What `defineRequest` and `defineStream` make. */
 export type Contract = RequestContract | StreamContract;
 
 /** The contracts that `ClientProxy.send` can call: it gives no input. */
 export type SendableContract = RequestContract | StreamContract<unknown, never>;
-/** What callers send. */
+/** What callers of such a contract send. */
 export type PayloadOf<C extends Contract> =
   C extends RequestContract<infer Req> ? Req : C extends StreamContract<infer Req> ? Req : never;
 /** What handlers get: what the schema makes of what was sent. */
@@ -127,6 +128,7 @@ type Into<S, Else> = S extends StandardSchema ? InputOf<S> : Else;
 export function defineRequest<Req = void, Res = unknown>(
   facts: RequestFacts & { readonly payload?: undefined; readonly result?: undefined },
 ): RequestContract<Req, Res>;
+/** The same, typed by a schema of the payload, which is checked, and one of the result, which is not. */
 export function defineRequest<
   P extends StandardSchema | undefined = undefined,
   R extends StandardSchema | undefined = undefined,
@@ -147,6 +149,7 @@ export function defineRequest(
 export function defineStream<Req = void, In = never, Out = unknown>(
   facts: StreamFacts<In> & { readonly payload?: undefined; readonly input?: undefined; readonly output?: undefined },
 ): StreamContract<Req, In, Out>;
+/** The same, typed by schemas; payload and input are checked by them. Without one of `input` it takes none. */
 export function defineStream<
   P extends StandardSchema | undefined = undefined,
   I extends StandardSchema | undefined = undefined,

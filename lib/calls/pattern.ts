@@ -9,13 +9,19 @@ import { GridError } from '../errors/index.js';
  */
 export type Pattern = number | string | RoutePattern | PatternObject;
 
+/** A handler ID with a subroute: several handlers of one ID, told apart by it. */
 export interface RoutePattern {
+  /** 1 to 253. */
   readonly id: number;
+  /** A string that is not empty, or several that are joined with `/`. */
   readonly subroute?: string | readonly string[];
   readonly kind?: never;
 }
 
-// `kind?: never`: a contract must not slip through as a pattern
+/**
+ * Any other object, as Nest's other transports take it: its keys are sorted, so that their order does not matter.
+ * `kind?: never`: a contract must not slip through as a pattern.
+ */
 export type PatternObject = (object | Readonly<Record<string, unknown>>) & { readonly kind?: never };
 
 /** Carries every pattern that is not a handler ID (wire spec §11). */

@@ -25,6 +25,7 @@ export interface MessageSocket {
   listen(listener: MessageSocketListener): void;
 }
 
+/** What a socket tells of what comes: its connection. Whoever writes a socket calls this, never inside `send`. */
 export interface MessageSocketListener {
   /** A whole binary message. The memory is the listener's from now on. */
   onFrame(frame: Uint8Array): void;

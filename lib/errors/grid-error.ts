@@ -31,12 +31,19 @@ export class GridError extends Error {
     Object.defineProperty(this.prototype, 'name', { value: 'GridError' });
   }
 
+  /** What went wrong, one of the closed list: the one thing to decide by. */
   readonly code: GridCode;
+  /** True iff the other host answered with this error, a refusal included. */
   readonly remote: boolean;
+  /** True iff the handler certainly never ran: a retry is safe. False: it may have run. */
   readonly notSent: boolean;
+  /** Origin of the other end; undefined where the error belongs to none. */
   readonly peer: string | undefined;
+  /** What was called, as the caller wrote it; undefined where the error belongs to no call. */
   readonly pattern: string | undefined;
+  /** The finer cause inside the code, where there is one. */
   readonly reason: GridReason | undefined;
+  /** What the application gave along, or what a schema refused. Crosses the wire as JSON, where there is room. */
   readonly details: unknown;
 
   constructor(code: GridCode, message: string, facts: GridErrorFacts = {}) {

@@ -163,12 +163,20 @@ export class GridManager {
     return this.handlers.intercept(interceptor);
   }
 
-  /** Sends an event to all other hosts (or to `peers`). Each host has its own outcome: one that is away fails alone. */
+  /**
+   * Sends an event to all other hosts (or to `peers`). Each host has its own outcome: one that is away fails alone.
+   * Rejects only with INVALID_ARGUMENT, and nothing is sent then: a host in `peers` that is not of the grid, a `signal`
+   * that is none.
+   */
   async broadcast(event: Pattern, payload?: unknown, options: FanOutOptions = {}): Promise<Settled<void>[]> {
     return await fanOut(this.called(options), options, (peer, each) => peer.emit(event, payload, each)).all();
   }
 
-  /** Makes one request to all other hosts (or to `peers`) at once; the outcomes come as they come. */
+  /**
+   * Makes one request to all other hosts (or to `peers`) at once; the outcomes come as they come.
+   * @throws GridError INVALID_ARGUMENT, and nothing is sent then: a host in `peers` that is not of the grid, a `signal`
+   * that is none. What else goes wrong is the outcome of a host.
+   */
   requestAll<Res = unknown>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
   requestAll<C extends RequestContract, V extends boolean = false>(
     to: C,
@@ -240,6 +248,10 @@ export class GridManager {
     this.renewal.secret();
   }
 
+  /**
+   * What was counted with each peer since the start, and what is open and waits: a copy, as of now. To ask costs that
+   * copy and nothing more.
+   */
   stats(): GridStats {
     return { local: this.local, name: this.name, ...this.roster.stats() };
   }

@@ -29,17 +29,19 @@ export class GridPeer {
     this.status = link.status.pipe(distinctUntilChanged());
   }
 
+  /** The host's name as it stands in the list: scheme, host and port. */
   get origin(): string {
     return this.link.peer;
   }
 
+  /** How it stands with the host now. */
   get state(): PeerState {
     return this.link.state;
   }
 
   /**
-   * One request, one answer. Without `timeoutMs` or `deadline` it ends after 60 s. Not connected: rejects at once with
-   * UNAVAILABLE, reason `not-connected`, `notSent`.
+   * One request, one answer. Without `timeoutMs` or `deadline` it ends after `intervals.requestTimeoutMs` (60 s). Not
+   * connected: rejects at once with UNAVAILABLE, reason `not-connected`, `notSent`. Never throws.
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- untyped unless named, as in Nest's ClientProxy
   request<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Promise<Res>;
@@ -60,12 +62,19 @@ export class GridPeer {
     return this.caller.stream(to, payload, options);
   }
 
-  /** Resolves when the peer has the event: before its handlers run. */
+  /**
+   * Resolves when the peer has the event: before its handlers run. Without `timeoutMs` or `deadline` it waits for that
+   * up to `intervals.requestTimeoutMs` (60 s). Rejects as `request` does; UNIMPLEMENTED where nobody listens.
+   */
   emit(event: Pattern, payload?: unknown, options?: CallOptions): Promise<void> {
     return this.caller.emit(event, payload, options);
   }
 
-  /** One answer or many, as Nest's `ClientProxy.send()` gives them. Cold: each subscription makes a call. */
+  /**
+   * One answer or many, as Nest's `ClientProxy.send()` gives them. Cold: each subscription makes a call, unsubscribing
+   * cancels it. Without `timeoutMs` or `deadline` the first sign of the handler must come within
+   * `intervals.requestTimeoutMs` (60 s); a stream of answers then has no deadline.
+   */
   send<Res = unknown>(to: Pattern, payload?: unknown, options?: CallOptions): Observable<Res> {
     return this.caller.send(to, payload, options) as Observable<Res>;
   }
@@ -97,7 +106,10 @@ export class GridPeer {
     return this.link.waitForConnect(options);
   }
 
-  /** Round trip of the connection in milliseconds. */
+  /**
+   * Measures a round trip of the connection, in milliseconds. Rejects with UNAVAILABLE where there is none, or when it
+   * ends first.
+   */
   ping(): Promise<number> {
     return this.link.ping();
   }

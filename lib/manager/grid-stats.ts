@@ -32,8 +32,11 @@ export interface PeerStatus extends PeerCounts, OpenCalls {
 
 /** What `grid.stats()` tells: a copy, as of now. */
 export interface GridStats {
+  /** This host's origin. */
   readonly local: string;
+  /** Name of the grid. */
   readonly name: string;
+  /** All other hosts, in the order of the list. */
   readonly peers: readonly PeerStatus[];
   /** Calls of this host to itself. */
   readonly self: PeerCounts & OpenCalls;

@@ -2,6 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { findLifecycle } from './find-lifecycle.js';
 
+/** Options of `connectGrid()`. */
 export interface ConnectGridOptions {
   /** Name of the grid. Default: the one without a name, or the only one. */
   readonly grid?: string;

@@ -17,6 +17,7 @@ import { GridRecord } from './grid-record.js';
 import type { Grid } from './grid.js';
 import { findLiveGrid, gridStarts, isGridMissing } from './live-grids.js';
 
+/** What a `GridClient` is made with, by hand or by Nest's `ClientsModule`. */
 export interface GridClientOptions {
   /**
    * The grid, what gives it, or its name. Without it the only grid of the process, found at the first use: for Nest's

@@ -25,6 +25,7 @@ export class GridContext extends BaseRpcContext<[]> implements ParentCall {
     return this.call.handlerId;
   }
 
+  /** The handler's subroute; of a pattern that is no handler ID its text; undefined where there is none. */
   get subroute(): string | undefined {
     return this.call.subroute;
   }
@@ -47,7 +48,10 @@ export class GridContext extends BaseRpcContext<[]> implements ParentCall {
     return this.call.deadline;
   }
 
-  /** The caller's messages; handlers take them by `@GridInput()`. Throws for a handler that takes no input. */
+  /**
+   * The caller's messages; handlers take them by `@GridInput()`.
+   * @throws GridError FAILED_PRECONDITION for a handler that takes no input.
+   */
   get input(): AsyncIterable<unknown> {
     return this.call.input;
   }
@@ -57,7 +61,10 @@ export class GridContext extends BaseRpcContext<[]> implements ParentCall {
     return this.call.getMetadata();
   }
 
-  /** Sent with the answer, where the peer can carry it. */
+  /**
+   * Sent with the answer or the end of the stream, where the connection can carry it.
+   * @throws GridError INTERNAL for what is no string, RESOURCE_EXHAUSTED past 8,192 bytes in all.
+   */
   setResponseMetadata(key: string, value: string): void {
     this.call.setResponseMetadata(key, value);
   }

@@ -2,6 +2,7 @@ import { ModulesContainer } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
 import { findLifecycle } from './find-lifecycle.js';
 
+/** Options of `gridMicroservice()`. */
 export interface GridMicroserviceOptions {
   /** Name of the grid. Default: the one without a name, or the only one. */
   readonly grid?: string;

@@ -1,6 +1,7 @@
 import type { DynamicModule, ForwardReference, InjectionToken, OptionalFactoryDependency, Type } from '@nestjs/common';
 import type { GridOptions } from '../manager/index.js';
 
+/** What `GridModule.forRoot()` takes: the options of the grid, and who sees it. */
 export interface GridModuleOptions extends GridOptions {
   /** True: every module sees the grid without an import. Default true. */
   readonly isGlobal?: boolean;

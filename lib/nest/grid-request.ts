@@ -3,6 +3,7 @@ import type { AnswerOf, RequestContract, TakenOf } from '../calls/index.js';
 import { bindHandler } from './bind-handler.js';
 import type { HandlerOptions } from './handler-facts.js';
 
+/** Options of `@GridRequest()`. */
 export interface GridRequestOptions extends HandlerOptions {
   /** Told apart from other handlers of the same ID; parts of an array are joined with `/`. */
   readonly subroute?: string | readonly string[];

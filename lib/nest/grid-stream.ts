@@ -3,6 +3,7 @@ import type { AnswerOf, StreamContract, TakenInputOf, TakenOf } from '../calls/i
 import { bindHandler } from './bind-handler.js';
 import type { StreamHandlerOptions } from './handler-facts.js';
 
+/** Options of `@GridStream()`. */
 export interface GridStreamOptions extends StreamHandlerOptions {
   /** Told apart from other handlers of the same ID; parts of an array are joined with `/`. */
   readonly subroute?: string | readonly string[];

@@ -10,6 +10,7 @@ export interface HandlerOptions {
   readonly codec?: Codec;
 }
 
+/** The same of a handler of streams. */
 export interface StreamHandlerOptions extends HandlerOptions {
   /** Messages to the handler that may be unacknowledged. Default: the contract's, else 0: the stream takes no input. */
   readonly inCapacity?: number;

@@ -19,7 +19,7 @@ export {
   type StreamDecorator,
   type StreamResult,
 } from './grid-stream.js';
-export { GridStrategy, type StrategyPorts } from './grid-strategy.js';
+export { GridStrategy, type GridServerEvents, type StrategyPorts } from './grid-strategy.js';
 export { GridSubroute } from './grid-subroute.js';
 export { getGridToken, InjectGrid, InjectGridClient } from './grid-token.js';
 export { GRID_TRANSPORT, gridTransport } from './grid-transport.js';

@@ -1,6 +1,8 @@
 import type { GridCode } from '../errors/index.js';
 
+/** Who made the call: this host, or the peer. */
 export type CallDirection = 'outgoing' | 'incoming';
+/** What a call is on the wire: one answer, or messages with credits. */
 export type CallKind = 'request' | 'stream';
 
 /**

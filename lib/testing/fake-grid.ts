@@ -23,6 +23,7 @@ interface PatternHandler {
   run(payload: unknown, context: CallContext): unknown;
 }
 
+/** Options of `fakeGrid()`. */
 export interface FakeGridOptions {
   /** This process's own origin. Default `http://localhost:1`. */
   readonly local?: string;

@@ -25,6 +25,7 @@ import { freeHosts } from './free-ports.js';
 import { ManualClock } from './manual-clock.js';
 import { TestWiring } from './test-wiring.js';
 
+/** Options of `GridTestingModule.create()`. */
 export interface GridTestingOptions {
   /** Number of hosts. Default 2. */
   readonly nodes?: number;
@@ -40,6 +41,7 @@ export interface GridTestingOptions {
    * logged.
    */
   readonly grid?: Partial<Omit<GridModuleOptions, 'local' | 'hosts' | 'dialer'>>;
+  /** How each app is connected to its grid. */
   readonly connect?: ConnectGridOptions;
   /** Makes the HTTP adapter of each app. Default: Express, by `@nestjs/platform-express`. */
   readonly adapter?: () => AbstractHttpAdapter;

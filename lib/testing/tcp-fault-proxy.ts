@@ -4,6 +4,7 @@ import { systemClock, type Clock } from '../time/index.js';
 import { reset, TcpPipe } from './tcp-pipe.js';
 import { TcpWay, type TcpBreak } from './tcp-way.js';
 
+/** Options of `TcpFaultProxy.before()`. */
 export interface TcpFaultProxyOptions {
   /** Where the proxy listens, on 127.0.0.1. Default: a free port. */
   readonly port?: number;

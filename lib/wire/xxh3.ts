@@ -1,9 +1,9 @@
 import { SECRET32, SECRET_BYTES } from './xxh3-secret.js';
 
 /**
- * XXH3, 64 bit, seed 0, by https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md (the xxHash specification), in
- * plain 32-bit arithmetic: a 64-bit value is a pair (high, low) of int32. BigInt would be some hundred times slower. A
- * function that yields 64 bits returns the low half and leaves the high one in `high`.
+ * XXH3, 64 bit, seed 0, by the xxHash specification (https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md)
+ * in plain 32-bit arithmetic: a 64-bit value is a pair (high, low) of int32. BigInt would be some hundred times slower.
+ * A function that yields 64 bits returns the low half and leaves the high one in `high`.
  */
 
 // taken once: in a vm context (jest) each look at a global costs a hundred times more than the product
