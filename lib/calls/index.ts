@@ -23,7 +23,7 @@ export {
 } from './contract.js';
 export type { GridCall } from './grid-call.js';
 export { INTERNAL_TEXT, logText } from './handler-failure.js';
-export { HandlerTable, type HandlerTablePorts } from './handler-table.js';
+export { HandlerTable } from './handler-table.js';
 export { type HandlerFunction, type HandlerKind, type HandlerSpec } from './handler-spec.js';
 export { heardReadable } from './heard-readable.js';
 export type { HandlerEnd, HandlerInterceptor, IncomingCall } from './intercept-handler.js';
@@ -39,7 +39,6 @@ export { shownOption, verifyOptionNames } from './option-names.js';
 export {
   joinSubroute,
   normalisedPattern,
-  PATTERN_HANDLER_ID,
   resolvePattern,
   type Pattern,
   type PatternObject,

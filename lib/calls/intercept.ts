@@ -46,7 +46,7 @@ export function verifyInterceptor(interceptor: unknown): void {
 }
 
 /** What the three kinds of result are. */
-export interface ResultOf {
+interface ResultOf {
   request: Promise<unknown>;
   stream: GridCall;
   send: Observable<unknown>;

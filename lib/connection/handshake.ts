@@ -182,6 +182,6 @@ function tooLarge(bytes: number): GridError {
   return new GridError('OUT_OF_RANGE', `a frame of ${bytes} bytes in the handshake`, { reason: 'limit' });
 }
 
-export function unconnected(text: string): GridError {
+function unconnected(text: string): GridError {
   return new GridError('UNAVAILABLE', text, { reason: 'not-connected', notSent: true });
 }

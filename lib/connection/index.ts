@@ -1,6 +1,6 @@
-export { acceptHandshake, type AcceptFacts, type Admission } from './accept-handshake.js';
+export { acceptHandshake, type Admission } from './accept-handshake.js';
 export type { Connection } from './connection.js';
-export { dialHandshake, type DialFacts } from './dial-handshake.js';
+export { dialHandshake } from './dial-handshake.js';
 export { guardedSocket } from './guarded-socket.js';
 export type { ConnectionIntervals, ConnectionLimits } from './limits.js';
 export type { FrameListener, FrameSocket, MessageSocket, MessageSocketListener } from './message-socket.js';

@@ -111,13 +111,13 @@ function keptValue(name: string, value: string): string {
   return words.filter((word) => !/^(upgrade|http2-settings)$/i.test(word)).join(', ');
 }
 
-const STATUS: Readonly<Record<number, string>> = {
+const STATUS = {
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'Not Found',
   429: 'Too Many Requests',
   503: 'Service Unavailable',
-};
+} as const satisfies Readonly<Record<number, string>>;
 
 /** Answers an upgrade request with a status and a reason in words, then closes. */
 export function answerUpgrade(socket: Duplex, status: keyof typeof STATUS, reason: string): void {

@@ -1,14 +1,13 @@
-export { wireDeadline, type CallInit, type StreamInit } from './call-init.js';
+export type { CallInit, StreamInit } from './call-init.js';
 export { CallerStream } from './caller-stream.js';
 export { CLEAN_END, type End } from './end.js';
 export type { CallHandler, HandlerDirectory } from './handler.js';
 export { Fifo } from './fifo.js';
-export { GRID_ERROR_KEY } from './error-metadata.js';
 export { HandlerStream } from './handler-stream.js';
 export { Inbound } from './inbound.js';
 export { IncomingRequest } from './incoming-request.js';
 export type { MuxIntervals, MuxLimits } from './limits.js';
-export { Mux, type MuxPorts } from './mux.js';
+export { Mux } from './mux.js';
 export { Outbound } from './outbound.js';
 export type { Outbox } from './outbox.js';
 export { encodeApart, intoOf, withInto, type EncodeInto, type PayloadEncoder } from './payload-encoder.js';

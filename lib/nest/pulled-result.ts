@@ -8,8 +8,8 @@ export function withPulled(result: unknown, replace: (iterable: AsyncIterable<un
   return result.pipe(map((value) => (isAsyncIterable(value) ? replace(value) : value)));
 }
 
-/** Runs one step of an iterator, `next` or (leaving) `return`, and sees how it ends. */
-export type Step = (go: () => PromiseLike<Result>, leaving: boolean) => Promise<Result>;
+/** Runs one step of an iterator, `next` or `return`, and sees how it ends. */
+type Step = (go: () => PromiseLike<Result>) => Promise<Result>;
 type Result = IteratorResult<unknown>;
 
 /**
@@ -21,14 +21,14 @@ export function stepped(iterable: AsyncIterable<unknown>, step: Step): AsyncIter
   return {
     [Symbol.asyncIterator](): AsyncIterator<unknown> {
       const iterator = iterable[Symbol.asyncIterator]();
-      const next = (): Promise<IteratorResult<unknown>> => step(() => iterator.next(), false);
+      const next = (): Promise<IteratorResult<unknown>> => step(() => iterator.next());
       if (!iterator.return) return { next };
       const leave = async (): Promise<IteratorResult<unknown>> => {
         const result = iterator.return!();
         readable?.destroy();
         return await result;
       };
-      return { next, return: () => step(leave, true) };
+      return { next, return: () => step(leave) };
     },
   };
 }

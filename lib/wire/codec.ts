@@ -3,7 +3,6 @@ import { WasmCodec } from './wasm-codec.js';
 
 /** Who does the work on bytes: plain TypeScript, or WebAssembly without and with SIMD. The result is the same. */
 export const CODEC_NAMES = ['plain', 'scalar', 'simd'] as const;
-export type CodecName = (typeof CODEC_NAMES)[number];
 
 /** Environment variable that names the one to use, for tests and to look for faults; unset: the fastest that runs. */
 export const CODEC_VARIABLE = 'NESTJS_GRID_CODEC';

@@ -1,4 +1,4 @@
-export { decodeCapacity, encodeCapacity, type CapacityBody } from './capacity-body.js';
+export { decodeCapacity, encodeCapacity } from './capacity-body.js';
 export { CloseCode } from './close-code.js';
 export {
   decodeConnectRequest,
@@ -30,8 +30,8 @@ export { CONNECTION_MUX_ID, type Message, type Metadata, type MuxId } from './me
 export { encodeMessage, headSize, MAX_FIXED_BYTES, maxEncodedSize, trailerSize } from './message-codec.js';
 export { LONE_SURROGATE, METADATA_BYTES, metadataSize } from './metadata.js';
 export { decodeMuxConnectError, encodeMuxConnectError } from './mux-connect-error.js';
-export { FIRST_OP, LAST_OP, Op, type OpName } from './op.js';
-export { decodePing, decodePong, encodePing, encodePong, type PingBody, type PongBody } from './ping-body.js';
+export { FIRST_OP, LAST_OP, Op } from './op.js';
+export { decodePing, decodePong, encodePing, encodePong, type PongBody } from './ping-body.js';
 export { parseJson } from './safe-json.js';
 export { joined, SplitFrame, type Frame } from './split-frame.js';
 export { SUBROUTE_BYTES, subrouteId, subrouteKey } from './subroute.js';

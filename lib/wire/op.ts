@@ -19,8 +19,7 @@ export const Op = Object.freeze({
   Merged: 17,
 } as const);
 
-export type OpName = keyof typeof Op;
-export type Op = (typeof Op)[OpName];
+export type Op = (typeof Op)[keyof typeof Op];
 
 export const FIRST_OP = Op.Connect;
 export const LAST_OP = Op.Merged;
