@@ -21,6 +21,7 @@ import {
   ZERO,
   type MessageParts,
 } from '../conformance/raw-codec.js';
+import { seeded } from '../random.js';
 import { MB, volume } from '../scale.js';
 import { frame, frameHead } from './raw-websocket.js';
 import { Siege, type Attacker } from './siege.js';
@@ -49,17 +50,6 @@ beforeAll(async () => {
   siege = await Siege.around((host) => ManagerHold.raise({ ...host, limits: { refusedPerMinute: 1_000_000 } }));
 }, 60_000);
 afterAll(() => siege?.end());
-
-/** Chance that can be repeated (mulberry32). */
-function chance(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** Frames of a session that uses each op and flag, without CRC: what is altered is read all the same. */
 function session(): Buffer[] {
@@ -180,7 +170,7 @@ it('mutated frames end their connection or are served, whatever they say', async
   const plain = plainConnections(name);
   const known = Object.fromEntries(plain.map(([what, frames]) => [what, hex(frames)]));
   const expected = Object.fromEntries(plain.map(([what, , end, served]) => [what, { ends: [end], served }]));
-  const odd = hex(oddMessages(5_000, chance(seed)));
+  const odd = hex(oddMessages(5_000, seeded(seed)));
   const order = { local, name, seed, count, connect: connect.toString('hex'), session: hex(session()), odd, known };
 
   const { NODE_OPTIONS: _jestOnly, ...env } = process.env;

@@ -1,6 +1,7 @@
 // Wire spec §2, §4: what a frame may look like, and what ends the connection.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Socket } from 'node:net';
+import { seeded } from '../random.js';
 import { CRC, crc, encode, EOF, MANY, merged, METADATA, op, type MessageParts, type Widths } from './raw-codec.js';
 import { array, bin, map, str, uint } from './raw-msgpack.js';
 import type { RawPeer } from './raw-peer.js';
@@ -267,17 +268,6 @@ test('a payload above the cap ends the connection with 1009', async () => {
 });
 
 describe('random frames', () => {
-  // mulberry32: the same frames on every run
-  function random(seed: number): () => number {
-    let state = seed;
-    return () => {
-      state = (state + 0x6d2b79f5) | 0;
-      let t = Math.imul(state ^ (state >>> 15), 1 | state);
-      t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-      return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-    };
-  }
-
   function randomFrame(next: () => number): Buffer {
     const int = (below: number): number => Math.floor(next() * below);
     if (int(3) === 0) return Buffer.from(Array.from({ length: int(60) }, () => int(256)));
@@ -299,7 +289,7 @@ describe('random frames', () => {
     const bystander = await stage.peer({ host: stage.dialers[1]! });
     const stream = await RawStream.opened(bystander, 65, '', { input: true });
     for (let round = 0; round < 400; round++) {
-      const next = random(round);
+      const next = seeded(round);
       const peer = await stage.peer();
       for (let i = 0; i < 12; i++) peer.sendFrame(randomFrame(next));
       peer.socket.terminate();
@@ -317,7 +307,7 @@ describe('random frames', () => {
 
   test('so does it before the Connect', async () => {
     for (let round = 0; round < 50; round++) {
-      const next = random(10_000 + round);
+      const next = seeded(10_000 + round);
       const peer = await stage.open();
       for (let i = 0; i < 4; i++) peer.sendFrame(randomFrame(next));
       peer.socket.terminate();

@@ -8,6 +8,7 @@ import { GridError } from '../../lib/errors/index.js';
 import type { CallHandler, CallerStream, Outbound } from '../../lib/mux/index.js';
 import { TcpFaultProxy } from '../../lib/testing/tcp-fault-proxy.js';
 import { systemClock } from '../../lib/time/index.js';
+import { seeded } from '../random.js';
 import { volume } from '../scale.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
@@ -24,17 +25,6 @@ interface CallRecord {
   readonly kind: (typeof KINDS)[number];
   ran: number;
   readonly outcomes: ('answered' | GridError)[];
-}
-
-/** mulberry32: the same links on every run. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 const records: CallRecord[] = [];
@@ -135,7 +125,7 @@ function call(connection: Connection, chance: () => number): void {
 }
 
 async function oneLink(seed: number): Promise<void> {
-  const chance = random(seed);
+  const chance = seeded(seed);
   const [dialer, acceptor] = await link();
   // both ends call, whoever dialed
   const ends = [dialer, acceptor] as const;

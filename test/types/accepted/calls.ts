@@ -20,6 +20,7 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient, opti
   peer.stream(Upload, { key: 'k' }, { input: from([Buffer.alloc(1)]) });
   const observed: Observable<number> = upload.toObservable();
   const sent: Observable<Entry> = client.send(Walk, { key: 'k' });
+  const ponged: Observable<string> = client.send(Ping);
   // without a contract anything goes, as everywhere in Nest
   const loose: number = await peer.request(60, { any: 'thing' });
   const looser: number = await peer.request<number>({ cmd: 'sum' }, [1, 2]);
@@ -45,5 +46,6 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient, opti
   }
   const observedText: Observable<string> = client.send(Until);
   const answers = [given, unchecked, changed, either, same, observedText];
-  return [answers, entry, pong, days, sizes, observed, sent, loose, looser, each, client.send('any', 1)];
+  const some = [client.send('any', 1), client.send({ cmd: 'any' })];
+  return [answers, entry, pong, days, sizes, observed, sent, ponged, loose, looser, each, some];
 }

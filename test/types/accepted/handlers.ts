@@ -81,7 +81,7 @@ export class Handlers {
     return { size: roles.length };
   }
 
-  @applyDecorators(GridRequest.untyped(Look, { subroute: 'composed' }))
+  @applyDecorators(GridRequest.untyped(Look, { subroute: 'both' }), GridStream.untyped(Walk, { subroute: 'both' }))
   composed(): Entry {
     return { size: 1 };
   }
