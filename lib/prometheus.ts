@@ -134,7 +134,7 @@ const OF_PEERS: Readonly<Record<string, MetricOf<PeerStatus>>> = {
   ),
   peer_reconnects_total: single('counter', 'Connections after the first one', ({ reconnects }) => reconnects),
   peer_bytes_total: bothWays('Bytes of all frames', ({ bytesIn, bytesOut }) => [bytesIn, bytesOut]),
-  peer_frames_total: bothWays('Frames, each of one or many messages', ({ framesIn, framesOut }) => [framesIn, framesOut]),
+  peer_frames_total: bothWays('Frames, each of one or many messages', (peer) => [peer.framesIn, peer.framesOut]),
   peer_dropped_messages_total: each('Messages ignored by a rule of the protocol', 'what', ({ dropped }) => dropped),
 };
 

@@ -54,7 +54,8 @@ for (const [id, held] of tests) {
   const { text, instead } = described(cases[id]);
   const failed = held.filter(({ passed }) => !passed).length;
   const kind = failed > 0 ? 'failed' : held.length > 0 ? 'passed' : instead === undefined ? 'missing' : 'reason';
-  const results = { failed: `${failed} FAILED`, passed: `${held.length} passed`, missing: 'MISSING', reason: 'no test' };
+  const passed = `${held.length} passed`;
+  const results = { failed: `${failed} FAILED`, passed, missing: 'MISSING', reason: 'no test' };
   counts[kind]++;
   console.log(`${id.padEnd(4)} ${results[kind].padEnd(10)} ${text}`);
   if (instead !== undefined) console.log(`${indent}here: ${instead}`);

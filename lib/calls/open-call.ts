@@ -291,6 +291,8 @@ export function inputSource(input: InputSource<unknown>): Source {
 function inputFailure(thrown: unknown): GridError {
   if (thrown instanceof UnsendableValue) return unsendable(thrown.thrown, 'a message of the input');
   // its reason, and that it was not sent, tell of the call that was the input
-  if (GridError.is(thrown)) return new GridError(thrown.code, thrown.message, { details: thrown.details, cause: thrown });
+  if (GridError.is(thrown)) {
+    return new GridError(thrown.code, thrown.message, { details: thrown.details, cause: thrown });
+  }
   return new GridError('CANCELLED', `the input failed: ${textOf(thrown)}`, { cause: thrown });
 }

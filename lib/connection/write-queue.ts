@@ -27,8 +27,8 @@ const LEAST_BATCH = 4;
 const BUSY_TURN = 96;
 
 /**
- * Bytes of a payload from which on the next one, which is mostly as long, is written where it will be sent. A shorter one
- * is copied in less time than it takes to foretell where that is.
+ * Bytes of a payload from which on the next one, which is mostly as long, is written where it will be sent. A shorter
+ * one is copied in less time than it takes to foretell where that is.
  */
 const LEAST_DRAFT = 1024;
 

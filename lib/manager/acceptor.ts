@@ -162,7 +162,8 @@ export class Acceptor {
 export function whySkewed(skewMs: number): string | undefined {
   if (Math.abs(skewMs) <= MOST_SKEW_MS) return undefined;
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
-  return `your clock is ${seconds} s ${skewMs > 0 ? 'ahead of' : 'behind'} ours; at most ${MOST_SKEW_MS / 1_000} s are allowed`;
+  const way = skewMs > 0 ? 'ahead of' : 'behind';
+  return `your clock is ${seconds} s ${way} ours; at most ${MOST_SKEW_MS / 1_000} s are allowed`;
 }
 
 /** What a stranger said, safe to repeat. */

@@ -26,7 +26,8 @@ export function authOf(auth: GridAuth, hosts: readonly string[], clock: Clock): 
   if (auth === 'none') return { token: undefined, ring: undefined };
   if ('sign' in auth) {
     // bound, so that who prints the grid does not print what the application keeps beside its functions
-    return { token: { sign: (claims) => auth.sign(claims), verify: (...shown) => auth.verify(...shown) }, ring: undefined };
+    const token: TokenAuth = { sign: (claims) => auth.sign(claims), verify: (...shown) => auth.verify(...shown) };
+    return { token, ring: undefined };
   }
   const ring = new SecretRing(auth.secret);
   return { token: secretAuth(ring, hosts, clock), ring };

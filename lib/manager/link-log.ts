@@ -104,9 +104,8 @@ export class LinkLog {
   /** Both ends of a stream wait for the other to read. Their own mistake: the link is well. */
   blocked({ direction, handler, forMs, unreadHere, unreadThere }: BlockedStream): void {
     const which = `stream ${handler} ${direction === 'outgoing' ? 'to' : 'from'} ${this.peer}`;
-    const line = this.streamBudget.spend(
-      `${which} is blocked both ways for ${forMs} ms: ${unreadHere} messages wait unread here, ${unreadThere} at the peer`,
-    );
+    const unread = `${unreadHere} messages wait unread here, ${unreadThere} at the peer`;
+    const line = this.streamBudget.spend(`${which} is blocked both ways for ${forMs} ms: ${unread}`);
     if (line !== undefined) this.logger.warn(line);
   }
 

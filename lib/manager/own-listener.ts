@@ -119,7 +119,8 @@ function whyNot(host: string, port: number, error: NodeJS.ErrnoException): strin
   if (error.code === 'EADDRINUSE') return `${where}: the port is taken`;
   if (error.code === 'EACCES') return `${where}: this process may not use the port`;
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') {
-    return `${where}: this machine has no such address; name the one to listen on with the option listen (${error.message})`;
+    const advice = 'name the one to listen on with the option listen';
+    return `${where}: this machine has no such address; ${advice} (${error.message})`;
   }
   return `${where}: ${error.message}`;
 }

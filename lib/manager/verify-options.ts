@@ -140,9 +140,8 @@ function verifyAuth(auth: unknown): GridSettings['auth'] {
 
 function verifyLocal(local: unknown): string {
   if (local === undefined || local === '') {
-    throw refuse(
-      `local is ${shown(local)}; is the environment variable set? It must be this process's origin, like http://node-1:9000`,
-    );
+    const advice = "is the environment variable set? It must be this process's origin, like http://node-1:9000";
+    throw refuse(`local is ${shown(local)}; ${advice}`);
   }
   if (typeof local !== 'string') throw wrong('local', local, "this process's origin, like http://node-1:9000");
   verifyOrigin('local', local);
@@ -185,7 +184,9 @@ function verifyTls(tls: unknown): boolean {
 
 function verifyAllowedOrigins(origins: unknown): readonly string[] {
   if (origins === undefined) return Object.freeze([]);
-  if (!Array.isArray(origins)) throw wrong('allowedOrigins', origins, "a list of origins, like ['https://app.example.com']");
+  if (!Array.isArray(origins)) {
+    throw wrong('allowedOrigins', origins, "a list of origins, like ['https://app.example.com']");
+  }
   for (const [index, origin] of origins.entries()) {
     const spelled = typeof origin === 'string' && URL.canParse(origin) ? new URL(origin).origin : undefined;
     if (spelled === origin && /^https?:/.test(spelled ?? '')) continue;

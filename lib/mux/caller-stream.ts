@@ -26,7 +26,8 @@ import { StreamDeadline } from './stream-deadline.js';
 
 const EMPTY = new Uint8Array(0);
 const NO_INPUT =
-  'the handler takes no input: its inCapacity is 0, or its host does not announce it and the call needs the option inCapacity';
+  'the handler takes no input: its inCapacity is 0, ' +
+  'or its host does not announce it and the call needs the option inCapacity';
 
 /** "when the last sign of life is older than 30 s", two intervals (wire spec §8). */
 const QUIET_TURNS = 2;

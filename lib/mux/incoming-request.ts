@@ -182,7 +182,11 @@ export class IncomingRequest implements IncomingCall, Deadline {
     this.conclude(error, payload, metadata);
   }
 
-  private conclude(error: GridError | undefined, payload: Uint8Array | undefined, metadata: Metadata | undefined): void {
+  private conclude(
+    error: GridError | undefined,
+    payload: Uint8Array | undefined,
+    metadata: Metadata | undefined,
+  ): void {
     const { state } = this;
     this.state = ENDED;
     this.ports.deadlines.remove(this);

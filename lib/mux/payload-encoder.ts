@@ -26,8 +26,8 @@ export function withInto<T>(encode: (value: T) => Uint8Array, into: EncodeInto):
 }
 
 /**
- * What `encode` does, into memory that is lent; undefined where it cannot. It belongs to the function, not to the codec:
- * who gives a codec another `encode`, or wraps one with all that it has, is asked by that.
+ * What `encode` does, into memory that is lent; undefined where it cannot. It belongs to the function, not to the
+ * codec: who gives a codec another `encode`, or wraps one with all that it has, is asked by that.
  */
 export function intoOf(codec: PayloadEncoder): EncodeInto | undefined {
   // one of the application may have none: it is told so when it is asked

@@ -21,7 +21,7 @@ export interface GridModuleAsyncOptions {
   readonly imports?: (Type | DynamicModule | Promise<DynamicModule> | ForwardReference)[];
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
   /** Its parameters are what `inject` names. */
-  // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own factories: what `inject` gives needs no types
+  // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own factories: what `inject` gives is not typed
   readonly useFactory?: (...args: any[]) => Promise<GridOptions> | GridOptions;
   readonly useClass?: Type<GridOptionsFactory>;
   readonly useExisting?: Type<GridOptionsFactory>;

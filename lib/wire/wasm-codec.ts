@@ -146,6 +146,7 @@ export class WasmCodec {
   private copyIn(bytes: Uint8Array, start: number, end: number): void {
     this.unmasked = undefined;
     const isWhole = start === 0 && end === bytes.length;
-    this.memory.set(isWhole ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start), this.scratch);
+    const part = isWhole ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start);
+    this.memory.set(part, this.scratch);
   }
 }

@@ -100,7 +100,7 @@ export const ARSENAL: Attack[] = [
   {
     name: 'requests to slow handlers',
     most: 140,
-    // 20,000 running requests take 4.5 KB each in the manager, 8.5 KB in the node, whose handler has a timer and a signal
+    // 20,000 running requests take 4.5 KB each in the manager, 8.5 KB in the node: its handler has a timer and a signal
     mostOfNode: 220,
     run: async (siege, name) => {
       const attacker = await siege.attacker(name);
@@ -139,7 +139,8 @@ export const ARSENAL: Attack[] = [
       await attacker.flood(calls, pair, 500);
       const before = attacker.count(op.Response);
       await attacker.send({ ...siege.calls.echo, muxId: 1n << 50n, payload: 'x' });
-      await until(async () => attacker.ws.ended || attacker.count(op.Response) > before, 'neither cut nor served', PATIENCE_MS);
+      const over = async (): Promise<boolean> => attacker.ws.ended || attacker.count(op.Response) > before;
+      await until(over, 'neither cut nor served', PATIENCE_MS);
       if (!attacker.ws.ended) {
         // a machine so slow that they were no more than a second's 10,000 at a time
         expect(calls / ((performance.now() - started) / 1_000)).toBeLessThan(2 * 10_000);
@@ -231,7 +232,9 @@ export const ARSENAL: Attack[] = [
       const streams = volume(300, 5_000);
       await attacker.flood(streams, (i) => [
         { ...deaf, muxId: i + 1 },
-        ...Array.from({ length: deafCapacity + 1 }, (_, n) => ({ op: op.MuxClientMsg, muxId: i + 1, seq: n + 1, payload })),
+        ...Array.from({ length: deafCapacity + 1 }, (_, n) => {
+          return { op: op.MuxClientMsg, muxId: i + 1, seq: n + 1, payload };
+        }),
       ]);
       await until(async () => attacker.count(op.DisconnectClientMux) === streams, 'they are not ended', PATIENCE_MS);
       await siege.quiet(name);
@@ -298,7 +301,8 @@ export const ARSENAL: Attack[] = [
     most: 60,
     run: async (siege, name) => {
       const piece = Buffer.concat([frameHead(1, { opcode: 0, fin: false }), Buffer.alloc(1)]);
-      const pieces = Buffer.concat([frameHead(1, { fin: false }), Buffer.alloc(1), ...Array<Buffer>(1_000).fill(piece)]);
+      const first = [frameHead(1, { fin: false }), Buffer.alloc(1)];
+      const pieces = Buffer.concat([...first, ...Array<Buffer>(1_000).fill(piece)]);
       for (let n = 0; n < volume(10, 500); n++) {
         const attacker = await siege.attacker(name);
         await attacker.ws.write(pieces);

@@ -90,7 +90,7 @@ describe('the upgrade is refused', () => {
 });
 
 describe('Connect is refused, after an upgrade with the right token', () => {
-  it.each([...WRONG.slice(0, -1), ['none', '']])('for %s, and nothing that came with it is served', async (_, token) => {
+  it.each([...WRONG.slice(0, -1), ['none', '']])('for %s; nothing that came with it is served', async (_, token) => {
     const { accepted, reason, frames } = await connected(token);
     expect([accepted, reason]).toEqual([false, 'the token is not valid: it is not the shared token']);
     expect(frames).toBe(1);

@@ -83,7 +83,7 @@ describe('before it is let in', () => {
   });
   afterAll(() => siege.end());
 
-  it('a dialer is closed with 1009 when it sends more than a handshake takes, however large a frame may be', async () => {
+  it('a dialer that sends more than a handshake takes is closed with 1009, however large a frame may be', async () => {
     const tooMuch = Buffer.alloc(MB);
     const pour = async (): Promise<void> => {
       const ws = await siege.open();

@@ -27,7 +27,7 @@ it('streams whose end never gets its credit count as open, though their handlers
   await siege.lift(`${streams} streams without the last credit`, 150 * MB);
 }, TEST_MS);
 
-it('payloads that slow handlers hold stop at heldBytes, and a small one does not keep the frame that brought it', async () => {
+it('payloads that slow handlers hold stop at heldBytes, and a small one does not keep its frame', async () => {
   siege = await Siege.lay({ limits: { heldBytes: 32 * MB } });
   const attacker = await siege.attacker();
   const ask = { op: op.Request, deadlineMs: 60_000, flags: EOF };

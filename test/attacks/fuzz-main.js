@@ -161,7 +161,10 @@ async function fuzz({ local, name, seed, count, connect, session, odd, known }) 
   collect();
   const heapGrown = heap() - heapBefore;
   const ends = {};
-  for (const [what, all] of Object.entries(known)) ends[what] = await endOf(grid, all.map((hex) => Buffer.from(hex, 'hex')));
+  for (const [what, all] of Object.entries(known)) {
+    const frames = all.map((hex) => Buffer.from(hex, 'hex'));
+    ends[what] = await endOf(grid, frames);
+  }
   const [peer] = grid.stats().peers;
   const { state, running, incoming } = peer;
   const told = {

@@ -174,7 +174,7 @@ it('mutated frames end their connection or are served, whatever they say', async
   const order = { local, name, seed, count, connect: connect.toString('hex'), session: hex(session()), odd, known };
 
   const { NODE_OPTIONS: _jestOnly, ...env } = process.env;
-  // newer versions of Node let the youngest objects take several times as much before they look which of them are garbage
+  // newer versions of Node let the youngest objects take several times as much before they look which are garbage
   const execArgv = ['--max-semi-space-size=16'];
   const child = fork(join(import.meta.dirname, 'fuzz-main.js'), { execArgv, env });
   try {
@@ -190,7 +190,8 @@ it('mutated frames end their connection or are served, whatever they say', async
     const mb = (bytes: number): string => (bytes / MB).toFixed(0);
     process.stdout.write(
       `fuzz: ${count} mutated frames on ${connections} connections: RSS ${mb(before)}, at most ${mb(peak)}, then ` +
-        `${mb(after)} MB, objects ${heapGrown > 0 ? '+' : ''}${mb(heapGrown)} MB; longest frame ${longestMs.toFixed(0)} ms; closed ${JSON.stringify(closes)}\n`,
+        `${mb(after)} MB, objects ${heapGrown > 0 ? '+' : ''}${mb(heapGrown)} MB; longest frame ` +
+        `${longestMs.toFixed(0)} ms; closed ${JSON.stringify(closes)}\n`,
     );
     // at any seed: each ended once, and by nothing else; 1011 would be a fault of ours, 1006 a socket that we gave up
     expect(Object.values(closes).reduce((sum, each) => sum + each)).toBe(connections);

@@ -75,8 +75,9 @@ describe.each([
   it('each stage at which a socket may stop is ended in time, and leaves nothing', async () => {
     await raise(3_000);
     const whole = upgradeRequest(bastion.origin, { route: ROUTE });
-    const silent = await Promise.all(['', 'GET /grid', whole.slice(0, -2)].map(() => dialTcp(bastion.origin)));
-    for (const [index, opening] of ['', 'GET /grid', whole.slice(0, -2)].entries()) silent[index]!.resume().write(opening);
+    const openings = ['', 'GET /grid', whole.slice(0, -2)];
+    const silent = await Promise.all(openings.map(() => dialTcp(bastion.origin)));
+    for (const [index, opening] of openings.entries()) silent[index]!.resume().write(opening);
     const dripping = await dialTcp(bastion.origin);
     const dripped = drip(dripping.resume(), Buffer.from(whole), 50);
     const upgraded = [await bastion.open(), await bastion.open()];

@@ -167,7 +167,7 @@ const REFUSALS: Refusal[] = [
 ];
 
 describe.each(REFUSALS.map((refusal) => ({ by: '', ...refusal })))('$limit$by', ({ limit, is, each, call, far }) => {
-  it('so many calls run; one more and many more are refused before they do, and a place that is free is given', async () => {
+  it('so many calls run; one more and many more are refused before they do, and a free place is given', async () => {
     bastion = await Bastion.raise({ limits: { [limit]: is } });
     const attacker = await bastion.attacker();
     const fit = is / each;
@@ -209,7 +209,8 @@ describe('handlers that heed nothing', () => {
   it('count until they end, over all connections of their caller', async () => {
     bastion = await Bastion.raise({ limits: { runningRequests: 5, openStreams: 3 } });
     bastion.grid.handle(70, {}, forget);
-    const calls = [...times(5, () => ({ ...ask, handler: 70 })), ...times(3, () => ({ op: op.ConnectMux, handler: 70, flags: EOF }))];
+    const streams = times(3, () => ({ op: op.ConnectMux, handler: 70, flags: EOF }));
+    const calls = [...times(5, () => ({ ...ask, handler: 70 })), ...streams];
     const first = await bastion.attacker();
     await first.flood(calls.length, (i) => ({ ...calls[i]!, muxId: i + 1 }));
     await until(async () => running() === 8, 'not all run');
@@ -311,7 +312,7 @@ describe('queuedBytes', () => {
     expect(bastion.lines).toEqual([]);
   });
 
-  it('past it and three quarters answers fail alone; at twice as much the connection ends with 1013, one line', async () => {
+  it('past it and three quarters answers fail alone; at twice as much the connection ends with 1013', async () => {
     bastion = await Bastion.raise({ limits: { queuedBytes: QUEUED }, intervals: { writeTimeoutMs: 60_000 } });
     const attacker = await bastion.attacker();
     attacker.ws.socket.pause();
@@ -361,7 +362,7 @@ describe('unreadBytes and unreadMessages', () => {
     expect(bastion.lines).toEqual([]);
   });
 
-  it.each([1, 50])('unreadMessages: %s past it ends our call of a handler whose capacity nobody knows', async (past) => {
+  it.each([1, 50])('unreadMessages: %s past it ends our call of a handler of unknown capacity', async (past) => {
     bastion = await Bastion.raise({ limits: { unreadMessages: 3 } });
     const attacker = await bastion.attacker(bastion.name, []);
     const items = bastion.peer.stream(65);

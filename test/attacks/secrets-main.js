@@ -1,5 +1,5 @@
-// Hosts of a grid that print all they can: every object, every error, every line. The secrets come by a message, so that
-// neither environment nor arguments hold them; what else turned out to be one (tokens) goes back the same way.
+// Hosts of a grid that print all they can: every object, every error, every line. The secrets come by a message, so
+// that neither environment nor arguments hold them; what else turned out to be one (tokens) goes back the same way.
 import 'reflect-metadata';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -262,7 +262,9 @@ begin('Nest');
   const place = await house();
   class App {}
   Module({
-    imports: [GridModule.forRoot({ local: place.origin, hosts: [place.origin], auth: { secret }, tls: { ...own, ca } })],
+    imports: [
+      GridModule.forRoot({ local: place.origin, hosts: [place.origin], auth: { secret }, tls: { ...own, ca } }),
+    ],
   })(App);
   const app = await NestFactory.create(App);
   closing.unshift(() => app.close());

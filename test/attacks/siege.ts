@@ -204,8 +204,8 @@ export class Siege {
     const mb = (bytes: number): string => (bytes / MB).toFixed(0);
     const ms = (value: number): string => `${value.toFixed(1)} ms`;
     process.stdout.write(
-      `attack: ${attack}: RSS ${mb(this.before)}, at most ${mb(peak)}, then ${mb(after)} MB; ${load.calls} calls of another peer, ` +
-        `p50 ${ms(load.p50)}, p99 ${ms(load.p99)}, longest ${ms(load.longest)}\n`,
+      `attack: ${attack}: RSS ${mb(this.before)}, at most ${mb(peak)}, then ${mb(after)} MB; ` +
+        `${load.calls} calls of another peer, p50 ${ms(load.p50)}, p99 ${ms(load.p99)}, longest ${ms(load.longest)}\n`,
     );
     expect(load.failures).toEqual([]);
     expect(load.calls).toBeGreaterThan(0);

@@ -51,7 +51,8 @@ export const CASES = {
     load: async () => (await import('./cases/long.js')).long,
   },
   frozen: {
-    title: 'a consumer that takes 100 messages and stops: how far ahead of it the source gets; capacity 64, outBuffer 1,024',
+    title:
+      'a consumer that takes 100 messages and stops: how far ahead of it the source gets; capacity 64, outBuffer 1,024',
     apis: ['raw', 'nest'],
     payload: 512,
     outstanding: [1],
@@ -59,7 +60,8 @@ export const CASES = {
     load: async () => (await import('./cases/frozen.js')).frozen,
   },
   idle: {
-    title: 'calls beside streams and peers on which nothing happens, against calls without them; memory of one of those',
+    title:
+      'calls beside streams and peers on which nothing happens, against calls without them; memory of one of those',
     apis: ['raw'],
     parts: ['256 streams', '100,000 streams', '1,000 peers'],
     once: ['100,000 streams', '1,000 peers'],

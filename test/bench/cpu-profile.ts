@@ -25,9 +25,11 @@ export class CpuProfile {
   async end(): Promise<void> {
     const { profile } = await this.session.post('Profiler.stop');
     const { case: name, api, part, payload, outstanding, round } = this.run;
-    const words = [name, part.replaceAll(/\W+/g, '-'), api, payload, outstanding, `round${round}`, `part${++this.parts}`, this.role];
+    const counts = [`round${round}`, `part${++this.parts}`];
+    const words = [name, part.replaceAll(/\W+/g, '-'), api, payload, outstanding, ...counts, this.role];
     mkdirSync(this.folder, { recursive: true });
     // at once: the process is ended as soon as the other side is done
-    writeFileSync(join(this.folder, `${words.filter((word) => word !== '').join('.')}.cpuprofile`), JSON.stringify(profile));
+    const file = `${words.filter((word) => word !== '').join('.')}.cpuprofile`;
+    writeFileSync(join(this.folder, file), JSON.stringify(profile));
   }
 }

@@ -17,8 +17,8 @@ describe('the flags of the benchmark', () => {
   });
 
   test('lists and numbers are read', () => {
-    const args = '--only unary,long --payload 64,1048576 --outstanding 2 --rounds 1 --seconds .5 --warm-up 2'.split(' ');
-    expect(readFlags(args)).toMatchObject({
+    const args = '--only unary,long --payload 64,1048576 --outstanding 2 --rounds 1 --seconds .5 --warm-up 2';
+    expect(readFlags(args.split(' '))).toMatchObject({
       only: ['unary', 'long'],
       payload: [64, 1_048_576],
       outstanding: [2],
@@ -91,7 +91,8 @@ describe('the order of the runs', () => {
   });
 
   test('cases with a size of their own keep it, and some run once', () => {
-    const runs = plan(readFlags('--only stream10,memory --payload 4096 --outstanding 16 --rounds 3'.split(' ')), NO_PEERS);
+    const args = '--only stream10,memory --payload 4096 --outstanding 16 --rounds 3'.split(' ');
+    const runs = plan(readFlags(args), NO_PEERS);
     expect(new Set(runs.map(({ payload }) => payload))).toEqual(new Set([512]));
     expect(runs.filter((run) => run.case === 'memory')).toHaveLength(1);
     expect(new Set(runs.filter((run) => run.case === 'stream10').map(({ outstanding }) => outstanding))).toEqual(

@@ -36,7 +36,7 @@ export function frameTable(name: string, profile: Profiler.Profile): Table {
 
 /** Microseconds by function and place, those two separated by a line break. */
 function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): Map<string, number> {
-  const frames = new Map(nodes.map(({ id, callFrame }) => [id, frameOf(callFrame)]));
+  const frames = new Map(nodes.map((node) => [node.id, frameOf(node)]));
   const times = new Map<string, number>();
   for (const [index, id] of samples.entries()) {
     const frame = frames.get(id);
@@ -45,7 +45,8 @@ function selfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): 
   return times;
 }
 
-function frameOf({ functionName, url, lineNumber }: Profiler.Profile['nodes'][number]['callFrame']): string | undefined {
+function frameOf({ callFrame }: Profiler.Profile['nodes'][number]): string | undefined {
+  const { functionName, url, lineNumber } = callFrame;
   if (url === '' && NO_WORK.has(functionName)) return undefined;
   const name = functionName || '(anonymous)';
   return url === '' ? `${name}\nnative` : `${name}\n${place(url)}:${lineNumber + 1}`;

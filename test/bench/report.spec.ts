@@ -94,7 +94,9 @@ describe('the tables', () => {
   test('hold each of our ways against a yard-stick that knows one only', () => {
     const ways = { raw: { Observable: 30, generator: 20 }, 'ws-batch': { '': 40 }, 'nest-tcp': { generator: 10 } };
     const runs = Object.entries(ways).flatMap(([api, rates]) =>
-      Object.entries(rates).map(([variant, rps]) => measured({ case: 'stream10', api: api as Run['api'] }, { variant, rps })),
+      Object.entries(rates).map(([variant, rps]) => {
+        return measured({ case: 'stream10', api: api as Run['api'] }, { variant, rps });
+      }),
     );
     const [streams] = tablesOf(runs);
     const ratios = ['of', 'x ws-batch', 'x nest-tcp'].map((name) => streams!.head.indexOf(name));
@@ -117,7 +119,8 @@ describe('the tables', () => {
 
 describe('the verdict', () => {
   test('judges what was measured and nothing else', () => {
-    const beside = measured({ case: 'stall' }, { variant: 'with a stalled stream', figures: { 'x rate': 0.95, 'x p99': 2 } });
+    const figures = { 'x rate': 0.95, 'x p99': 2 };
+    const beside = measured({ case: 'stall' }, { variant: 'with a stalled stream', figures });
     const verdict = verdictOf([beside])!;
     expect(verdict.title).toBe('Targets: 1 of 2 met, 1 not');
     expect(verdict.rows.map((row) => row[3])).toEqual(['met', 'NOT MET']);

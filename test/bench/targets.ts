@@ -34,7 +34,8 @@ function ratioTarget(
       const other = all.of({ ...selection, api: theirs }).spread(rate);
       if (!mine || !other) return undefined;
       const ratio = mine.median / other.median;
-      const measured = `${ratio.toFixed(2)} x (${thousands(mine.median)} against ${thousands(other.median)} per second)`;
+      const rates = `${thousands(mine.median)} against ${thousands(other.median)} per second`;
+      const measured = `${ratio.toFixed(2)} x (${rates})`;
       return { measured, met: ratio >= least * (1 - noise) };
     },
   };

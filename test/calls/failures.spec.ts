@@ -46,7 +46,7 @@ describe('a consumer that is blocked', () => {
     expect(items).toEqual(hundred);
   });
 
-  it('B03 P19 in the body of its loop is cancelled: the handler ends at once, the loop throws when it goes on', async () => {
+  it('B03 P19 in the body of its loop is cancelled: the handler ends at once, the loop throws later', async () => {
     line.handle(60, (payload) => payload);
     const ended = signalled();
     const produce = async function* (): AsyncGenerator<number> {
@@ -217,7 +217,7 @@ describe('B28 a connection that is cut while a call is made', () => {
   );
 });
 
-it(`B35 ${volume(5_000, 100_000)} requests with one signal and a deadline of an hour leave no listener and no timer`, async () => {
+it(`B35 ${volume(5_000, 100_000)} requests with one signal and hours to go leave no listener, no timer`, async () => {
   const { signal } = new AbortController();
   line.handle(60, (payload) => payload);
   const count = volume(50, 1_000);

@@ -219,7 +219,7 @@ describe('an event', () => {
     expect(line.table.runningEvents).toBe(0);
   });
 
-  it('where its Observable fails the generator that it gave is ended, and it runs until that has cleaned up', async () => {
+  it('where its Observable fails the generator that it gave is ended, and it runs until that is done', async () => {
     const cleaned = signalled();
     const generator = async function* (fail: () => void): AsyncGenerator<number> {
       try {
@@ -230,7 +230,9 @@ describe('an event', () => {
         await cleaned.promise;
       }
     };
-    const failing = new Observable((subscriber) => subscriber.next(generator(() => subscriber.error(new Error('mine')))));
+    const failing = new Observable((subscriber) => {
+      subscriber.next(generator(() => subscriber.error(new Error('mine'))));
+    });
     line.handle(60, () => failing, { kind: 'event' });
     await line.caller.emit(60);
     await line.pair.settle();

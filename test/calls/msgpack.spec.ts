@@ -182,7 +182,9 @@ describe('plain MessagePack', () => {
 
   it('a name that is cut off is refused, also where the whole one is known', () => {
     read('81a568656c6c6f01');
-    for (const bytes of ['81a568656c6c', '81a5', '81', '81bf68656c6c6f01']) expect(() => read(bytes)).toThrow(GridError);
+    for (const bytes of ['81a568656c6c', '81a5', '81', '81bf68656c6c6f01']) {
+      expect(() => read(bytes)).toThrow(GridError);
+    }
   });
 
   it('counts the properties that have a value, in the shortest header', () => {

@@ -258,7 +258,8 @@ export class Faults {
       return performance.now() > giveUpAt && 'nobody';
     }, `node ${node.number} does not tell whom it found`);
     if (found === 'nobody') {
-      this.ports.say(`node ${node.number} found nobody within ${FINDS_WITHIN_MS} ms with its clock off inside the window`);
+      const what = `found nobody within ${FINDS_WITHIN_MS} ms with its clock off inside the window`;
+      this.ports.say(`node ${node.number} ${what}`);
     }
   }
 }

@@ -195,7 +195,7 @@ test('2,000 requests at once are all answered, each with its own', async () => {
   expect(peer.inbox).toEqual([]);
 });
 
-test('B29 muxIds around 2^53 and 2^64 are exact: each answer and each item has the one that was asked with', async () => {
+test('B29 muxIds around 2^53 and 2^64 are exact: each answer and each item has that of its call', async () => {
   peer = await stage.peer();
   const bounds = [2n ** 31n, 2n ** 32n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 2n];
   const ids = bounds.flatMap((bound) => [bound - 1n, bound, bound + 1n]);

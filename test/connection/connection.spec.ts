@@ -52,7 +52,7 @@ describe.each(WIRES)('a connection $name', (wire) => {
     await until(() => acceptor.queuedMessages + dialer.queuedMessages === 0);
   });
 
-  it('answers that are given all at once fail one by one where they are too many, and the connection stays', async () => {
+  it('answers that are given all at once fail one by one where they are too many; the connection stays', async () => {
     const held: IncomingRequest[] = [];
     const handler = { onRequest: (call: IncomingRequest) => void held.push(call), inCapacity: 0, outCapacity: 1 };
     const limits = { queuedBytes: 400_000 };

@@ -29,7 +29,8 @@ describe('when a connection writes', () => {
       2 * ITEMS,
     );
     const others = handlers();
-    [caller] = await connect(sockets, ports(), ports({ handlers: { find: (id) => (id === 70 ? many : others.find(id)) } }));
+    const find = (id: number) => (id === 70 ? many : others.find(id));
+    [caller] = await connect(sockets, ports(), ports({ handlers: { find } }));
     answered = [];
     asked = [];
     for (const [socket, counts] of [[sockets[0], asked], [sockets[1], answered]] as const) {

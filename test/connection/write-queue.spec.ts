@@ -112,13 +112,13 @@ describe('the write queue', () => {
     { opened: 100_000, before: 1, frames: [1, 15] },
     // it answers more than it asks
     { opened: 3, before: 40, frames: [1, 15] },
-  ])('with $opened calls open and a turn of $before messages before, 16 go as $frames', async ({ opened, before, frames }) => {
+  ])('with $opened calls open, after a turn of $before, 16 go as $frames', async ({ opened, before, frames }) => {
     calls = opened;
     await turnOf(before);
     expect(await turnOf(16)).toEqual(frames);
   });
 
-  it('four messages or more leave when the frame was handled that led to them, fewer when the turn is over', async () => {
+  it('four messages or more leave when the frame was handled that led to them, fewer after the turn', async () => {
     for (let muxId = 1; muxId <= 5; muxId++) queue.send(data(muxId, 10));
     queue.frameHandled();
     expect(sent()).toEqual([[1], [2, 3, 4, 5]]);

@@ -47,7 +47,7 @@ function bitsOf(start: number, end: number, step: number): { byte: number; bit: 
   return bits;
 }
 
-it('H16 a bit of the upgrade or the handshake is flipped, either way: it is refused or harmless, and calls go on', async () => {
+it('H16 a bit of the upgrade or the handshake is flipped, either way: refused or harmless, calls go on', async () => {
   const { proxy } = cluster;
   const connection = await reconnected();
   for (const way of ['there', 'back'] as const) {

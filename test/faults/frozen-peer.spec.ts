@@ -93,7 +93,7 @@ it('all four are well: the latency to compare with', async () => {
   await whileTheOthersCall('all are well', async () => {});
 }, 60_000);
 
-it('B05 a frozen process fails its own calls within the ping window, delays no others, and is back without a restart', async () => {
+it('B05 a frozen process fails its own calls within the ping window, delays no others, and comes back', async () => {
   const { lines } = await target.tell('facts');
   await awayAndBack(
     'one is stopped',
@@ -141,7 +141,7 @@ it('a handler that never answers costs its caller its deadline, and nobody else 
   });
 }, 60_000);
 
-it('a handler that blocks its whole process, shorter than the window: its calls wait, no connection is lost', async () => {
+it('a handler blocks its whole process, shorter than the window: its calls wait, no connection is lost', async () => {
   const before = await Promise.all([...callers, target].map((host) => host.tell('facts')));
   await whileTheOthersCall('one blocks its process', async () => {
     for (let round = 0; round < 3; round++) {

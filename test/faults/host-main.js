@@ -195,8 +195,8 @@ const orders = {
     const one = async (id) => {
       const got = [];
       try {
-        const call =
-          id % 2 === 0 ? to.stream(61, { id, items, size }) : to.stream(62, { id }, { input: id % 4 === 1 ? input : [] });
+        const given = { input: id % 4 === 1 ? input : [] };
+        const call = id % 2 === 0 ? to.stream(61, { id, items, size }) : to.stream(62, { id }, given);
         await takeAll(call, got);
         if (id % 5 === 0 && (await to.request(60, id)) !== id) wrong.push({ id, text: 'another answer' });
       } catch (error) {

@@ -57,7 +57,7 @@ function chosen(found: Map<string, number[]>, count: number): [string, number][]
   );
 }
 
-it(`H11 B17 cut or reset at ${OFFSETS} offsets of a session: one end per call, that tells the truth, and it goes on`, async () => {
+it(`H11 B17 cut or reset at ${OFFSETS} offsets of a session: one true end per call, and it goes on`, async () => {
   cluster = await ProxiedCluster.start(1, { record: true });
   const { proxy, callers, target } = cluster;
   const [caller] = callers;

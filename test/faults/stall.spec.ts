@@ -97,7 +97,7 @@ describe('nothing arrives', () => {
   }, 60_000);
 });
 
-it('B04 a peer that reads nothing: the writes that do not finish end the connection, long before a ping would', async () => {
+it('B04 a peer reads nothing: writes that do not finish end the connection, long before a ping would', async () => {
   await cluster.end();
   cluster = await ProxiedCluster.start(1, { intervals: { writeTimeoutMs: 400 }, targetIntervals: {} });
   [caller] = cluster.callers as [HostProcess];

@@ -98,7 +98,7 @@ it('records who sent what, on which connection, whatever became of it', async ()
   expect(target.bytes.toString()).toBe('ooe');
 });
 
-it.each(['cut', 'reset'] as const)('%s after a byte: it arrives, the next does not, and both sides end', async (how) => {
+it.each(['cut', 'reset'] as const)('%s after a byte: it arrives, the next does not, both sides end', async (how) => {
   const { client, target } = await opened();
   proxy.there[how]({ afterBytes: 4 });
   expect(proxy.there.armed).toBe(1);
@@ -175,7 +175,7 @@ it('a stall both ways keeps the reset of one side from the other until it is hea
   await until(() => target.end !== undefined, 'then it is told');
 });
 
-it.each(['cut', 'reset'] as const)('%s ends also the side that does not know yet that the other is gone', async (how) => {
+it.each(['cut', 'reset'] as const)('%s ends the side too that does not know that the other is gone', async (how) => {
   const { client, target } = await opened();
   client.socket.write('x');
   await has(target, 1);

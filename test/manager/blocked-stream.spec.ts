@@ -8,7 +8,7 @@ import { LogBook } from './neighbourhood.js';
 const LOCAL = 'http://127.0.0.1:9000';
 const Echo = defineStream<void, string, string>({ id: 65, name: 'echo', inCapacity: 4, outCapacity: 2 });
 
-it('a caller that writes and does not read: past blockedStreamMs both ends of the stream are logged, once', async () => {
+it('a caller writes and does not read: past blockedStreamMs both ends of the stream are logged, once', async () => {
   const clock = new ManualClock();
   const logger = new LogBook();
   const intervals = { blockedStreamMs: 5_000 };

@@ -84,7 +84,7 @@ describe.each(COUNTS)('B10 a connection that is cut under %i calls', (count) => 
 });
 
 describe('B10 a shutdown under load', () => {
-  it('does not wait for a held reader, empties the queue, ends all calls and waits at once, and lets nobody in again', async () => {
+  it('does not wait for a held reader, empties the queue, ends all calls and waits, and lets nobody in', async () => {
     const { from, to, open } = await held();
     const peer = from.peer(to.local);
     const [socket] = two.houses[1].incoming;

@@ -26,7 +26,7 @@ async function grids(count: number, prepare: (grid: GridManager) => void = () =>
 }
 
 describe('before and after', () => {
-  it('B30 what a handler needs may be missing: it answers so, and is never unknown; twice is refused loudly', async () => {
+  it('B30 what a handler needs may be missing: it answers so, and is never unknown; twice is refused', async () => {
     const disk: { content?: string } = {};
     const [a, b] = (await grids(2, (grid) => {
       grid.handle(60, { kind: 'request', subroute: 'disk1' }, () => {

@@ -63,7 +63,7 @@ async function usable(): Promise<void> {
 }
 
 describe('with a full queue and a peer that does not read', () => {
-  it('B01 an ack for an unknown call, then a dead socket: every call ends as disconnected, and the host is back', async () => {
+  it('B01 an ack for an unknown call, then a dead socket: calls end as disconnected, the host is back', async () => {
     await connected();
     peer.socket.pause();
     const asked = await fill();

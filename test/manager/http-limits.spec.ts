@@ -24,7 +24,7 @@ afterEach(async () => {
   }
 });
 
-it('B14 time limits of the HTTP server end slow requests, and no connection that is idle for five times as long', async () => {
+it('B14 time limits of the HTTP server end slow requests, and no connection idle for five times as long', async () => {
   const hosts = (await freeHosts(2)) as [string, string];
   for (const local of hosts) {
     const server = createServer({ connectionsCheckingInterval: LIMIT_MS / 4 }, (_request, response) => response.end());

@@ -29,7 +29,7 @@ async function start(locals: readonly string[], hosts: readonly string[]): Promi
   return child;
 }
 
-it('B45 many hosts in two processes, started at random moments, are all connected with all soon after the last start', async () => {
+it('B45 many hosts in two processes, started at random, are all connected soon after the last start', async () => {
   const count = volume(16, 32);
   const lastMs = volume(500, 5_000);
   const hosts = await freeHosts(count);

@@ -34,7 +34,7 @@ function token(): Promise<string> {
 }
 
 describe('the Origin header', () => {
-  it.each([APP, 'null', '', 'http://127.0.0.1:1'])('%j is refused by default, though the token is right', async (origin) => {
+  it.each([APP, 'null', '', 'http://127.0.0.1:1'])('%j is refused by default, with the right token', async (origin) => {
     running();
     const answer = await RawDialer.refused(acceptor.origin, await token(), { headers: { origin } });
     expect(answer).toEqual({ status: 403, body: `the origin ${JSON.stringify(origin)} is not one of allowedOrigins` });

@@ -291,9 +291,8 @@ describe('accepting', () => {
     const { link, book } = linkOf({ dials: false });
     link.start();
     for (let id = 1; id <= 5; id++) link.adopt(made(id).connection);
-    expect(book.lines).toEqual([
-      `two processes call themselves ${PEER}: process ${uuid('01')} at 10.0.0.2 is replaced by process ${uuid('02')} at 10.0.0.2`,
-    ]);
+    const [first, second] = [uuid('01'), uuid('02')].map((id) => `process ${id} at 10.0.0.2`);
+    expect(book.lines).toEqual([`two processes call themselves ${PEER}: ${first} is replaced by ${second}`]);
     link.close();
   });
 });
@@ -429,7 +428,7 @@ describe('the lines about a peer that comes and goes all the time', () => {
     expect(book.lines.at(-1)).toBe(`lost the connection to ${PEER}: the socket was closed: 1006`);
   });
 
-  it('hold no line break and no command for a terminal, whatever the peer said, and no more than a part of it', async () => {
+  it('hold no line break, no command for a terminal and only a part of it, whatever the peer said', async () => {
     const { book, link, connect } = linkOf();
     link.start();
     const forged = `bye\r\n[Nest] 1 - LOG all is well\u001b[2J\u2028${'x'.repeat(1_000)}`;

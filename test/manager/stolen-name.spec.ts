@@ -74,9 +74,8 @@ describe('a name that two processes use', () => {
     expect(new Set(lines[0]!.match(UUID))).toHaveProperty('size', 2);
     // the loser knows, says so once, and waits its minute
     await until(() => first.log.lines.length > 0, 'a line of the loser');
-    expect(first.log.lines).toEqual([
-      `another process calls itself ${dialer.origin}: ${acceptor.origin} took its connection for ours; we wait 60000 ms`,
-    ]);
+    const taken = `${acceptor.origin} took its connection for ours; we wait 60000 ms`;
+    expect(first.log.lines).toEqual([`another process calls itself ${dialer.origin}: ${taken}`]);
     for (let n = 0; n < 100; n++) expect(await whoAnswers()).toBe('second');
     expect(first.grid.peers[0]!.state).toBe('disconnected');
     expect(first.grid.stats().peers[0]!.reconnects).toBe(0);

@@ -166,7 +166,7 @@ describe('B46 TLS', () => {
     socket.terminate();
   });
 
-  it('closes beside a stranger who does not begin with TLS, and not before its peer has heard that it leaves', async () => {
+  it('closes beside a stranger who does not begin with TLS, once its peer has heard that it leaves', async () => {
     // if the stranger's time counted, the test would not end
     const limits = { handshakeMs: 600_000 };
     const [a, b] = await ownPair(() => ({ limits, tls: { ca }, listen: { tls: own } }));
@@ -308,7 +308,7 @@ describe('mutual TLS', () => {
     expect(a.peer(b.local).state).toBe('connecting');
   });
 
-  it.each(wrong)('with %s the grid refuses where the listener only asks, and tells why', async (_, show, __, reason) => {
+  it.each(wrong)('with %s the grid refuses where the listener only asks, and says why', async (_, show, __, reason) => {
     const credentials = await show(await Authority.found('a foreign one'));
     const [a, b] = await pair((dials) => ({ tls: { ca, ...(dials ? credentials : own) } }), {
       ca,
@@ -362,7 +362,8 @@ describe('mutual TLS', () => {
     const prefix = `${local} refuses us: the certificate does not stand for ${other}: `;
     expect(bookOf(dialer).lines[0]!.slice(0, prefix.length)).toBe(prefix);
     expect(bookOf(dialer).lines[0]).toMatch(text);
-    expect(bookOf(acceptor).lines[0]).toMatch(/^refused a connection from 127\.0\.0\.1: the certificate does not stand/);
+    const refused = /^refused a connection from 127\.0\.0\.1: the certificate does not stand/;
+    expect(bookOf(acceptor).lines[0]).toMatch(refused);
   });
 });
 
@@ -449,7 +450,11 @@ describe('reloadTls()', () => {
       (files) => (files.dial = { ...files.dial, key: 'garbage' }),
       /result of tls\(\) cannot be used/,
     ],
-    ['a version too low', (files) => (files.listen = { ...files.listen, minVersion: 'TLSv1' }), /minVersion is 'TLSv1'/],
+    [
+      'a version too low',
+      (files) => (files.listen = { ...files.listen, minVersion: 'TLSv1' }),
+      /minVersion is 'TLSv1'/,
+    ],
     [
       'nothing',
       (files) => (files.dial = undefined as unknown as ConnectionOptions),

@@ -115,7 +115,8 @@ describe('a token over a socket', () => {
     const answer = await RawDialer.refused(acceptor.origin, token);
     expect(answer).toEqual({ status: 401, body: expect.stringContaining(text) });
     await refused;
-    expect(acceptor.log.matching(/refused a connection/)).toEqual([`refused a connection from 127.0.0.1: ${answer.body}`]);
+    const lines = [`refused a connection from 127.0.0.1: ${answer.body}`];
+    expect(acceptor.log.matching(/refused a connection/)).toEqual(lines);
     expect(grid.peers.map(({ state }) => state)).not.toContain('connected');
     if (token.length > 10) for (const part of token.split('.')) if (part) expect(answer.body).not.toContain(part);
   });
@@ -128,7 +129,8 @@ describe('a token over a socket', () => {
     expect(answer.accepted).toBe(false);
     expect(answer.rejectedReason).toContain(name === 'no token' ? 'not a signed JWT' : text);
     expect((await closed)[0]).toBe(1008);
-    expect(acceptor.log.matching(/refused a connection/)).toEqual([`refused a connection from 127.0.0.1: ${answer.rejectedReason}`]);
+    const lines = [`refused a connection from 127.0.0.1: ${answer.rejectedReason}`];
+    expect(acceptor.log.matching(/refused a connection/)).toEqual(lines);
     expect(grid.peers.map(({ state }) => state)).not.toContain('connected');
   });
 

@@ -14,11 +14,10 @@ beforeEach(async () => {
   server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () =>
-      response.end(
-        `${request.method} ${request.url} ${request.headers['x-kept'] ?? ''} ${Buffer.concat(chunks).toString()}`.trim(),
-      ),
-    );
+    request.on('end', () => {
+      const kept = request.headers['x-kept'] ?? '';
+      response.end(`${request.method} ${request.url} ${kept} ${Buffer.concat(chunks).toString()}`.trim());
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

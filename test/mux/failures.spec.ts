@@ -72,7 +72,7 @@ async function settled(
 }
 
 describe('what hung', () => {
-  it('B01 an ack for an unknown call, with a full queue, delays no end: all calls fail at once when the link is cut', async () => {
+  it('B01 an ack for an unknown call, with a full queue, delays no end: a cut fails all calls at once', async () => {
     await settled({ handlersB: { 67: stream(() => {}, 1) } }, async (pair) => {
       pair.aToB.hold();
       const calls = Array.from({ length: 1000 }, () => pair.a.openStream(opening(67)));
@@ -105,7 +105,7 @@ describe('what hung', () => {
     });
   });
 
-  it('B03 P19 a consumer that does not read, cancelled: the handler ends, others go on, and the rest is followed by the error', async () => {
+  it('B03 P19 a consumer that does not read is cancelled: its handler ends, no other, the error is last', async () => {
     let handler: HandlerStream | undefined;
     const push = (call: HandlerStream): void => {
       handler = call;
@@ -130,7 +130,7 @@ describe('what hung', () => {
     });
   });
 
-  it('B06 1,000 streams opened to a side whose writing stands still: it goes on reading, and acknowledges each before its data', async () => {
+  it('B06 1,000 streams to a side that cannot write: it reads on, and acknowledges each before its data', async () => {
     const one = (call: HandlerStream): void => {
       call.output.send(bytes('x'));
       call.output.end();
@@ -164,7 +164,7 @@ describe('what hung', () => {
     });
   });
 
-  it('B12 pings go on while consumer and producer are blocked; a silent peer ends the stream at both ends', async () => {
+  it('B12 pings go on while consumer and producer are blocked; silence ends the stream at both ends', async () => {
     let handler: HandlerStream | undefined;
     const options = {
       intervals: { streamPingMs: 100, streamSilenceMs: 400 },
@@ -223,7 +223,7 @@ describe('what was lost or wrong', () => {
 });
 
 describe('what broke the protocol', () => {
-  it('B23 an unknown handler and an unknown subroute are told at once, by request and by stream, and nothing else suffers', async () => {
+  it('B23 an unknown handler and an unknown subroute are told at once, by request and by stream', async () => {
     await settled({ handlersB: { 60: echo } }, async (pair) => {
       const routed = pair.a.openStream({ ...opening(60), subroute: new Uint8Array(32).fill(1) });
       const unknown = pair.a.openStream(opening(99));
@@ -277,7 +277,7 @@ describe('what broke the protocol', () => {
     });
   });
 
-  it(`B27 ${volume(1_000, 10_000)} streams that end at random phases of a ping of 5 ms leave no timer and no word`, async () => {
+  it(`B27 ${volume(1_000, 10_000)} streams that end at random phases of pings leave no timer, no word`, async () => {
     const random = seeded(27);
     const handlers: HandlerStream[] = [];
     const dropped: string[] = [];
@@ -365,7 +365,7 @@ describe('what broke the protocol', () => {
 });
 
 describe('handlers that misbehave', () => {
-  it(`B32 a handler that fails while its call ends otherwise: one of the two errors, once, ${volume(500, 10_000)} times`, async () => {
+  it(`B32 a handler fails while its call ends otherwise: one of two errors, ${volume(500, 10_000)} times`, async () => {
     const mine = new GridError('ABORTED', 'mine');
     const others = ['link', 'cancel', 'deadline'] as const;
     for (let round = 0; round < volume(500, 10_000); round++) {
@@ -437,7 +437,7 @@ describe('handlers that misbehave', () => {
     });
   });
 
-  it(`B35 ${volume(100_000, 1_000_000)} requests with a deadline of an hour leave neither timers nor entries nor memory`, async () => {
+  it(`B35 ${volume(100_000, 1_000_000)} requests with an hour to go leave no timer, entry or memory`, async () => {
     await settled({ handlersB: { 60: echo } }, async (pair, clock) => {
       let answered = 0;
       const rounds = volume(100, 1_000);

@@ -350,7 +350,8 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
 
   it('input that comes with its end is held within heldBytes like any other', () => {
     const calls: HandlerStream[] = [];
-    const solo = new SoloMux({ handlers: { 70: stream((call) => calls.push(call), 1) }, limits: { heldBytes: 60 + 64 } });
+    const handlers = { 70: stream((call) => calls.push(call), 1) };
+    const solo = new SoloMux({ handlers, limits: { heldBytes: 60 + 64 } });
     for (const muxId of [1, 2]) {
       solo.receive(Op.ConnectMux, muxId, { handler: 70 });
       solo.receive(Op.MuxClientMsg, muxId, { seq: 1, flags: EOF, payload: new Uint8Array(60) });
@@ -372,7 +373,9 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     const small = () => new Uint8Array(65_536).subarray(0, 1);
     const large = () => new Uint8Array(65_536).subarray(1);
     solo.receive(Op.ConnectMux, 5_000, { handler: 70, payload: small() });
-    for (let seq = 1; seq <= 66; seq++) solo.receive(Op.MuxClientMsg, 5_000, { seq, payload: seq < 66 ? small() : large() });
+    for (let seq = 1; seq <= 66; seq++) {
+      solo.receive(Op.MuxClientMsg, 5_000, { seq, payload: seq < 66 ? small() : large() });
+    }
     const items: (Uint8Array | undefined)[] = Array.from({ length: 66 }, () => streams[0]!.input.take());
     expect(items.filter((item) => memory(item) > 1)).toHaveLength(65);
     expect(memory(items[64])).toBe(1);

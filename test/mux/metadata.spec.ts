@@ -100,7 +100,8 @@ describe('errors with a code (spec §11, error)', () => {
 
   it('that UTF-8 has no form for is refused before it is sent; a trace is left out', async () => {
     const solo = new SoloMux();
-    const open = (more: object) => () => solo.mux.openRequest({ ...init(), ...more }, { onResponse() {}, onError() {} });
+    const deaf = { onResponse() {}, onError() {} };
+    const open = (more: object) => () => solo.mux.openRequest({ ...init(), ...more }, deaf);
     let thrown: unknown;
     try {
       open({ metadata: { key: '\ud800' } })();

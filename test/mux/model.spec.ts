@@ -105,7 +105,7 @@ function run(world: CallWorld, next: Step): void {
   }
 }
 
-it('every call ends exactly once, what arrives is a prefix of what was sent, and a clean end means that all of it arrived', () => {
+it('every call ends once, what arrives is a prefix of what was sent, and of a clean end all of it', () => {
   const met = { cleanEnds: 0, reconnects: 0, aborts: 0, answers: 0, codes: new Map<string, number>() };
   fc.assert(
     fc.property(

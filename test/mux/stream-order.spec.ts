@@ -46,7 +46,7 @@ async function readSlowly(inbound: Inbound, random: () => number): Promise<Read>
 describe('B16 a handler that returns at once', () => {
   const rounds = volume(32, 625);
 
-  it(`loses none of its items, whatever the capacity and however slow the consumer: ${rounds * SIZES.length ** 2} times`, async () => {
+  it(`loses no item, at any capacity and pace of the consumer: ${rounds * SIZES.length ** 2} times`, async () => {
     const random = seeded(16);
     const handlersB = Object.fromEntries(
       SIZES.flatMap((count) => {
@@ -110,7 +110,7 @@ describe('B22 the numbers of a call', () => {
     return next;
   }
 
-  it(`go up one by one in each direction, acks, data, credits and pings alike: ${volume(5_000, 100_000)} messages each way`, async () => {
+  it(`go up one by one each way, acks, data, credits and pings: ${volume(5_000, 100_000)} each way`, async () => {
     const count = volume(5_000, 100_000);
     const echo = (call: HandlerStream) => {
       const go = () => {

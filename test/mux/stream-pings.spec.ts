@@ -50,7 +50,7 @@ describe('B12 a stream that moves nothing', () => {
     ['P25', 'two ways', 'both blocked', { input: true, output: true }],
     ['P26', 'one way', 'idle', {}],
     ['P26', 'one way', 'its output blocked', { output: true }],
-  ] as const)('%s %s, %s: lives for 1 s of pings every 100 ms, then a cancel ends it', async (_id, kind, _how, blocked) => {
+  ] as const)('%s %s, %s: lives for 1 s of pings each 100 ms, a cancel ends it', async (_id, kind, _how, blocked) => {
     await running(kind);
     await pass(1_000, blocked);
     expect([call.over, handler.aborted]).toEqual([false, undefined]);

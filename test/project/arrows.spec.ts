@@ -103,7 +103,8 @@ describe('the arrows between the rooms of lib', () => {
     const b = { path: 'lib/x/b.ts', text: "export * from './c.js';\nexport const b = 1;" };
     const c = { path: 'lib/x/c.ts', text: "import { a } from '../a.js';\nexport const c = () => a;" };
     expect(circles([a, b, c])).toEqual(['lib/a.ts -> lib/x/b.ts -> lib/x/c.ts -> lib/a.ts']);
-    const typed = { path: 'lib/x/c.ts', text: "import { type a } from '../a.js';\nexport const c = (_: typeof a) => 1;" };
+    const text = "import { type a } from '../a.js';\nexport const c = (_: typeof a) => 1;";
+    const typed = { path: 'lib/x/c.ts', text };
     expect(circles([a, b, typed])).toEqual([]);
   });
 

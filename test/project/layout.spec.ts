@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
-import { loadsOf, manifest, readText, ROOT, sourcesOf, type SourceFile } from './sources.js';
+import { codeOf, loadsOf, manifest, readText, ROOT, sourcesOf, type SourceFile } from './sources.js';
 
 /** Everything that may stand at the top of the project; what git ignores is not counted. */
 const TOP_LEVEL = [
@@ -54,6 +54,11 @@ function silentFields({ path, text }: SourceFile): string[] {
   return found;
 }
 
+/** Lines over 120 characters, as `path:line`. */
+function longLines({ path, text }: SourceFile): string[] {
+  return text.split('\n').flatMap((line, index) => (line.length > 120 ? [`${path}:${index + 1}`] : []));
+}
+
 describe('the layout of the project', () => {
   test('the top level holds what is needed and nothing else', () => {
     const found = readdirSync(ROOT).filter((name) => !IGNORED.has(name) && !/\.(tgz|log)$/.test(name));
@@ -84,6 +89,13 @@ describe('the layout of the project', () => {
     expect(sourcesOf('lib').flatMap(silentFields)).toEqual([]);
   });
 
+  test('no line of code is longer than 120 characters', () => {
+    expect(longLines({ path: 'x.ts', text: `${'ü'.repeat(120)}\n${'x'.repeat(121)}` })).toEqual(['x.ts:2']);
+    const files = ['lib', 'sample', 'test', '.ci'].flatMap(codeOf);
+    expect(files.length).toBeGreaterThan(500);
+    expect(files.flatMap(longLines)).toEqual([]);
+  });
+
   test('no test is skipped, singled out or repeated until it passes', () => {
     const evasive =
       /\b(?:test|it|describe)\.(?:skip|only|todo)\b|\b(?:xit|xtest|xdescribe|fit|fdescribe)\(|retryTimes\(/;
@@ -98,7 +110,10 @@ describe('the layout of the project', () => {
     for (const name of ['build', 'start', 'test', 'lint', 'typecheck', 'bench', 'conformance', 'sample']) {
       expect(scripts).toHaveProperty(name);
     }
-    for (const [, built] of Object.values(scripts).flatMap((script) => [...script.matchAll(/exec node (?:--[\w-]+ )*([\w/.-]+)/g)])) {
+    const starts = Object.values(scripts).flatMap((script) => [
+      ...script.matchAll(/exec node (?:--[\w-]+ )*([\w/.-]+)/g),
+    ]);
+    for (const [, built] of starts) {
       const sources = ['/src/', '/'].map((folder) => built!.replace('/dist/', folder).replace(/js$/, 'ts'));
       // what takes files from outside of its folder is laid out from the top
       sources.push(built!.replace(/^.*\/dist\//, '').replace(/js$/, 'ts'));
@@ -141,7 +156,7 @@ describe('the layout of the project', () => {
     }
     const packages = Object.entries(lock.packages).filter(([path]) => path !== '');
     expect(packages.filter(([, entry]) => entry.resolved !== undefined)).toEqual([]);
-    // a registry may lack what is built for other systems, so their checksums may be unknown; but npm ci wants them named
+    // a registry may lack what is built for other systems: their checksums may be unknown, but npm ci wants them named
     expect(packages.filter(([, entry]) => entry.integrity === undefined && !(entry.optional && entry.os))).toEqual([]);
     for (const [path, { optionalDependencies = {} }] of packages) {
       for (const name of Object.keys(optionalDependencies)) {

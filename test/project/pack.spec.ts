@@ -118,7 +118,7 @@ describe('the packed tarball in an empty Nest app', () => {
     expect(JSON.parse(ran.stdout)).toEqual(['function', 'function', 'function', true, manifest().version]);
   });
 
-  test('without the packages of the integrations all else works, and each integration names what it misses', async () => {
+  test('without the packages of the integrations all else works, and each names what it misses', async () => {
     const missing = { otel: '@opentelemetry/api', prometheus: 'prom-client', terminus: '@nestjs/terminus' };
     for (const [subpath, name] of Object.entries(missing)) {
       expect(existsSync(join(folder, 'node_modules', name))).toBe(false);

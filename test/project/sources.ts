@@ -10,16 +10,20 @@ export interface SourceFile {
   readonly text: string;
 }
 
-/** AssemblyScript has the ending of TypeScript and is another language. */
-const OTHER = new Set(['dist', 'node_modules', 'assembly', 'generated']);
+const MADE = new Set(['dist', 'node_modules', 'generated']);
 
-/** Every TypeScript file below a folder of the project, build output left out. */
-export function sourcesOf(folder: string): SourceFile[] {
+/** All code below a folder of the project, in whichever of its languages; what is built or installed is left out. */
+export function codeOf(folder: string): SourceFile[] {
   return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && /\.(ts|mts|js|mjs)$/.test(entry.name))
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !file.split(sep).some((part) => OTHER.has(part)))
+    .filter((file) => !relative(ROOT, file).split(sep).some((part) => MADE.has(part)))
     .map((file) => ({ path: relative(ROOT, file).replaceAll(sep, '/'), text: readFileSync(file, 'utf8') }));
+}
+
+/** Every TypeScript file below a folder. AssemblyScript has its ending and is another language. */
+export function sourcesOf(folder: string): SourceFile[] {
+  return codeOf(folder).filter(({ path }) => path.endsWith('.ts') && !path.includes('/assembly/'));
 }
 
 /** What a file imports, re-exports and loads by `import()`, as written. */

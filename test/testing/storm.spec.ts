@@ -248,7 +248,7 @@ const EXAMPLES: [Round][] = [
   ],
 ];
 
-test('calls in a storm of faults: each ends once, right or with an error that tells the truth, and nothing is left', async () => {
+test('calls in a storm of faults: each ends once, right or with a true error, and nothing is left', async () => {
   // what failed can be repeated by its seed; smaller storms of real time would only be other ones
   const settings = { numRuns: ROUNDS, examples: EXAMPLES, endOnFailure: true };
   await fc.assert(fc.asyncProperty(round, weather), settings);

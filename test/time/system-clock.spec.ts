@@ -106,7 +106,7 @@ describe('a timer of the system clock', () => {
     expect(fired).toEqual(['a@200']);
   });
 
-  it('is made by the globals that stand now: what is left of real ones is no use to fake ones, nor the other way', async () => {
+  it('is made by the globals of now: what is left of real ones is no use to fake ones, nor the other way', async () => {
     const warnings = jest.spyOn(console, 'warn');
     const running = setTimer(60_000, note('fake'));
     setTimer(1, note('fake')).cancel();

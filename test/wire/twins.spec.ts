@@ -173,8 +173,8 @@ describe('the frame decoder in WebAssembly and its plain twin', () => {
   });
 
   it('agree on lengths that lie', () => {
-    const lies = ['c400', 'c4ff', 'c50000', 'c5ffff', 'c600000000', 'c6ffffffff', 'c680000000', 'c67fffffff', 'c6', 'c5ff'];
-    for (const payload of lies) {
+    const lies = ['c400', 'c4ff', 'c50000', 'c5ffff', 'c600000000', 'c6ffffffff', 'c680000000', 'c67fffffff'];
+    for (const payload of [...lies, 'c6', 'c5ff']) {
       for (const rest of ['', '00', 'c40161']) {
         compare(hexBytes(`97 01 00 00 00 0e 00 ${payload}${rest}`));
         compare(hexBytes(`97 00 01 00 00 11 00 c400 ${payload} 97 01 00 00 00 0e 00 c400${rest}`));
@@ -186,10 +186,10 @@ describe('the frame decoder in WebAssembly and its plain twin', () => {
   });
 
   it('agree on integers of every width in every field', () => {
-    const widths = ['05', 'cc05', 'cd0005', 'ce00000005', 'cf0000000000000005', 'd005', 'd10005', 'd200000005', 'ff', 'c0'];
+    const widths = ['05', 'cc05', 'cd0005', 'ce00000005', 'cf0000000000000005', 'd005', 'd10005', 'd200000005'];
     const large = ['ccff', 'cd0100', 'ceffffffff', 'cf0000000100000000', 'cf001fffffffffffff', 'cf0020000000000000'];
     for (let field = 0; field < 6; field++) {
-      for (const value of [...widths, ...large]) {
+      for (const value of [...widths, ...large, 'ff', 'c0']) {
         const fields = ['01', '00', '00', '00', '0e', '02'];
         fields[field] = value;
         compare(hexBytes(`97 ${fields.join(' ')} c40161`));
@@ -199,9 +199,10 @@ describe('the frame decoder in WebAssembly and its plain twin', () => {
   });
 
   it('agree on random bytes, alone, as a tail, and written into a frame', () => {
-    const bytes = fc.uint8Array({ maxLength: 300 });
+    const junks = fc.uint8Array({ maxLength: 300 });
+    const parts = [junks, fc.nat(18), fc.nat(255), fc.nat(1), anyMessage, fc.nat()] as const;
     fc.assert(
-      fc.property(bytes, fc.nat(18), fc.nat(255), fc.nat(1), anyMessage, fc.nat(), (junk, op, flags, muxId, message, at) => {
+      fc.property(...parts, (junk, op, flags, muxId, message, at) => {
         compare(junk);
         compare(Uint8Array.of(0x97, muxId, 0, 0, 0, op, ...(flags < 128 ? [flags] : [0xcc, flags]), 0xc4, 0, ...junk));
         const bare = bytesOf({ ...message, flags: message.flags & ~Flag.Crc });

@@ -33,7 +33,11 @@ class BenchController {
 }
 
 /** An app with these controllers, its grid running. */
-export async function startApp(meeting: Meeting, local: number, controllers: Type[] = [BenchController]): Promise<Grid> {
+export async function startApp(
+  meeting: Meeting,
+  local: number,
+  controllers: Type[] = [BenchController],
+): Promise<Grid> {
   @Module({ controllers })
   class BenchModule {}
 

@@ -23,7 +23,9 @@ function requestStream({ data }, credits, responder) {
   let sent = 0;
   let free = 0;
   const request = (more) => {
-    for (free += more; free > 0 && sent < count; free--) responder.onNext({ data: itemPayload(sent++) }, sent === count);
+    for (free += more; free > 0 && sent < count; free--) {
+      responder.onNext({ data: itemPayload(sent++) }, sent === count);
+    }
   };
   // it is not ready to be answered before this returns
   queueMicrotask(() => request(credits));
