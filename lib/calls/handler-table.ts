@@ -8,6 +8,7 @@ import { EventAnswer } from './event-answer.js';
 import type { HandlerKind, HandlerSpec } from './handler-spec.js';
 import type { HandlerInterceptor } from './intercept-handler.js';
 import { MessageAnswer } from './message-answer.js';
+import { shownOption } from './option-names.js';
 import { checkHandlerId, PATTERN_HANDLER_ID } from './pattern.js';
 
 export interface HandlerTablePorts {

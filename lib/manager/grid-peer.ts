@@ -46,7 +46,10 @@ export class GridPeer {
   // oxlint-disable-next-line typescript/no-explicit-any -- untyped unless named, as in Nest's ClientProxy
   request<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Promise<Res>;
   // this overload is last: the compiler's error is about the last one, and a contract's types are what it can explain
-  request<Req, Res>(to: RequestContract<Req, Res>, ...args: PayloadArgs<Req>): Promise<Res>;
+  request<C extends RequestContract, V extends boolean = false>(
+    to: C,
+    ...args: PayloadArgs<PayloadOf<C>, CallOptions<V>>
+  ): Promise<GivenAnswer<C, V>>;
   request(to: Pattern | RequestContract, payload?: unknown, options?: CallOptions): Promise<unknown> {
     return this.caller.request(to, payload, options);
   }

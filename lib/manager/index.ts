@@ -9,6 +9,7 @@ export { expandHosts, portOf } from './hosts.js';
 export type { LatencyBucket, LatencySummary } from './latency-histogram.js';
 export type { Link } from './link.js';
 export { LocalLink } from './local-link.js';
+export { kindOf } from './kind-of.js';
 export { LIMITS, type GridIntervals, type GridLimits } from './limits.js';
 export type { Dialer, DialTls, GridOptions, GridSettings, ListenOptions, ListenTls } from './options.js';
 export type { PeerState, WaitOptions } from './peer-state.js';
