@@ -3,6 +3,7 @@ import { acceptHandshake, type Admission, type ConnectionPorts, type FrameSocket
 import { GridError, textOf, toGridError } from '../errors/index.js';
 import { silentObserver, type ConnectionObserver } from '../observe/index.js';
 import { unixMs, type ConnectRequest } from '../wire/index.js';
+import { claim } from './claim.js';
 import type { GridEvent } from './grid-event.js';
 import { HandshakePlaces } from './handshake-places.js';
 import { inOneLine } from './line-budget.js';
@@ -12,7 +13,6 @@ import type { Refusals } from './refusals.js';
 import { MOST_SKEW_MS, type TokenAuth } from './token.js';
 
 /** So much of what a stranger claims is repeated in a text. */
-const CLAIM_CHARS = 200;
 /** Why a pending handshake is ended before its time. */
 const OTHERS_WAIT = 'the place is needed: more handshakes than pendingHandshakes';
 
@@ -67,7 +67,7 @@ export class Acceptor {
     return release && { remoteAddress, refusalKey, whyNotCertified, signal: eviction.signal, release };
   }
 
-  /** The handshake of one open socket. Never rejects: what fails is told to the peer, and logged once per address. */
+  /** The handshake of one open socket. Never rejects: what fails is told to the peer, and logged, see `Refusals`. */
   async accept(socket: FrameSocket, entry: Entry): Promise<void> {
     const { settings, handlers, connection } = this.ports;
     let link: PeerLink | undefined;
@@ -141,7 +141,7 @@ export class Acceptor {
     return this.ports.closedBecause();
   }
 
-  /** Counts a refusal, tells of it, and logs it once per address. */
+  /** Counts a refusal, tells of it, and logs it, see `Refusals`. */
   refuse(entry: Pick<Entry, 'remoteAddress' | 'refusalKey'>, reason: string, claimedHost: string): void {
     this.ports.refusals.count(entry.refusalKey);
     this.tellRefused(entry.remoteAddress, reason, claimedHost);
@@ -150,8 +150,10 @@ export class Acceptor {
   /** The same for a refusal that others made and that does not count: it may have been no host of a grid at all. */
   tellRefused(remoteAddress: string | undefined, reason: string, claimedHost = ''): void {
     const { refusals, settings, tell, link } = this.ports;
-    if (refusals.worthLogging(remoteAddress ?? '')) {
-      settings.logger.warn(`refused a connection from ${remoteAddress ?? 'an unknown address'}: ${inOneLine(reason)}`);
+    if (refusals.worthLogging(remoteAddress ?? '', reason)) {
+      // an address of version 4 where both versions are listened to
+      const address = remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
+      settings.logger.warn(`refused a connection from ${address}: ${inOneLine(reason)}`);
     }
     const peer = link(claimedHost) ? claimedHost : undefined;
     tell({ type: 'refused', direction: 'incoming', peer, remoteAddress, reason });
@@ -164,9 +166,4 @@ export function whySkewed(skewMs: number): string | undefined {
   const seconds = Math.round(Math.abs(skewMs) / 1_000);
   const way = skewMs > 0 ? 'ahead of' : 'behind';
   return `your clock is ${seconds} s ${way} ours; at most ${MOST_SKEW_MS / 1_000} s are allowed`;
-}
-
-/** What a stranger said, safe to repeat. */
-export function claim(text: string): string {
-  return JSON.stringify(text.length > CLAIM_CHARS ? `${text.slice(0, CLAIM_CHARS)}…` : text);
 }

@@ -14,6 +14,8 @@ export class ConnectWaiters {
   constructor(
     private readonly clock: Clock,
     private readonly peer: string,
+    /** Why there is none yet, as far as it is known. */
+    private readonly fault: () => GridError | undefined = () => undefined,
   ) {}
 
   wait({ signal, timeoutMs }: WaitOptions): Promise<void> {
@@ -31,8 +33,10 @@ export class ConnectWaiters {
         },
       };
       const tooLate = (): void => {
-        const text = `${TEXT.deadline}: no connection to ${this.peer} within ${timeoutMs} ms`;
-        waiter.settle(new GridError('DEADLINE_EXCEEDED', text, { peer: this.peer, reason: 'not-connected' }));
+        const cause = this.fault();
+        const why = cause === undefined ? '' : `: ${cause.message}`;
+        const text = `${TEXT.deadline}: no connection to ${this.peer} within ${timeoutMs} ms${why}`;
+        waiter.settle(new GridError('DEADLINE_EXCEEDED', text, { peer: this.peer, reason: 'not-connected', cause }));
       };
       const timer = timeoutMs === undefined ? undefined : this.clock.setTimer(timeoutMs, tooLate);
       signal?.addEventListener('abort', abort, { once: true });

@@ -2,6 +2,7 @@ import type { GridError } from '../errors/index.js';
 import type { BlockedStream, GridLogger } from '../observe/index.js';
 import { Window, type Clock } from '../time/index.js';
 import { inOneLine, LineBudget } from './line-budget.js';
+import { sortOf } from './refusals.js';
 
 /** A peer that stays away is named this often. */
 export const REPEAT_MS = 60 * 60 * 1_000;
@@ -16,14 +17,16 @@ export function isRefusal(error: GridError): boolean {
 /**
  * What is logged of one peer. A peer that is down makes a constant number of lines however often it is dialed: one when
  * it is lost (or, where it never was there, at the second failure of ours to dial, or when it has let the time pass in
- * which it should have dialed), one with the reason of a refusal, then one an hour; and one when it is back. One that comes and goes all the time makes no more than `LINES_PER_HOUR`.
+ * which it should have dialed), one with each reason of a refusal, then one an hour; and one when it is back. One that
+ * comes and goes all the time makes no more than `LINES_PER_HOUR`.
  */
 export class LinkLog {
   private failures = 0;
   private wasConnected = false;
   /** When the last line about this outage was written (`clock.now()`). */
   private lastLineAt: number | undefined = undefined;
-  private refusalTold = false;
+  /** The sort of the refusal that was told last. */
+  private refusal: string | undefined = undefined;
   private leaving = false;
   private stolenTold = false;
   /** Of lines about a connection of ours that another process took. */
@@ -66,8 +69,9 @@ export class LinkLog {
     this.failures++;
     const { dueAgain } = this;
     if (isRefusal(error)) {
-      if (this.refusalTold && !dueAgain) return;
-      this.refusalTold = true;
+      const sort = sortOf(error.message);
+      if (this.refusal === sort && !dueAgain) return;
+      this.refusal = sort;
       this.say(`${this.peer} refuses us: ${inOneLine(error.message)}`);
     } else if (dueAgain || (this.lastLineAt === undefined && this.failures === 2)) {
       this.say(`cannot reach ${this.peer}: ${inOneLine(error.message)} (${this.failures} attempts; it is tried on)`);
@@ -91,7 +95,7 @@ export class LinkLog {
     this.failures = 0;
     this.leaving = false;
     this.lastLineAt = undefined;
-    this.refusalTold = false;
+    this.refusal = undefined;
   }
 
   /** Another process uses the name of the peer while the first one is still connected. Told once. */

@@ -50,6 +50,8 @@ export class PeerLink implements Link {
   reconnects = 0;
   private phase: Phase = { at: 'idle' };
   private dialStartedAt = -Infinity;
+  /** Why there is no connection: of the last dial, or of the one that was lost. */
+  private fault: GridError | undefined = undefined;
   /** No further connection is wanted: the grid drains. */
   private retired = false;
   /** ID of the peer's process, known since the first connection. */
@@ -64,7 +66,7 @@ export class PeerLink implements Link {
   ) {
     this.stats = new PeerStats((stream) => ports.log.blocked(stream));
     this.load = new PeerLoad(ports.heldBytes);
-    this.waiters = new ConnectWaiters(ports.clock, peer);
+    this.waiters = new ConnectWaiters(ports.clock, peer, () => this.fault);
   }
 
   get state(): PeerState {
@@ -89,6 +91,7 @@ export class PeerLink implements Link {
       peer: this.peer,
       reason: this.phase.at === 'closed' ? 'closed' : 'not-connected',
       notSent: true,
+      cause: this.fault,
     });
   }
 
@@ -123,6 +126,7 @@ export class PeerLink implements Link {
       this.ports.tell({ type: 'draining', peer: this.peer, reason });
     };
     connection.onClosed = (error, code) => this.lose(connection, error, code);
+    this.fault = undefined;
     this.enter({ at: 'connected', connection });
     this.ports.log.connected();
     if (restarted) this.ports.tell({ type: 'restarted', peer: this.peer });
@@ -174,6 +178,7 @@ export class PeerLink implements Link {
       (foreign: unknown) => {
         if (abort.signal.aborted) return;
         const error = toGridError(foreign, 'UNAVAILABLE');
+        this.fault = error;
         this.ports.log.failed(error);
         if (isRefusal(error))
           this.ports.tell({ type: 'refused', direction: 'outgoing', peer: this.peer, reason: error.message });
@@ -191,6 +196,7 @@ export class PeerLink implements Link {
   private lose(connection: Connection, error: GridError, code: number): void {
     if (this.phase.at !== 'connected' || this.phase.connection !== connection) return;
     if (this.retired) return this.close();
+    this.fault = error;
     // the acceptor tells with 4001 that another process goes by our name; fighting over it would cut both for ever
     const replaced = this.dials && code === CloseCode.Replaced;
     if (replaced) this.ports.log.replaced(this.ports.local, this.ports.intervals.replacedMs);

@@ -1,8 +1,11 @@
 import { Window, type Clock } from '../time/index.js';
 
 const MINUTE_MS = 60_000;
-/** Addresses and claimed hosts that are counted in one minute, and addresses whose refusal was logged. */
+const HOUR_MS = 60 * MINUTE_MS;
+/** Addresses and claimed hosts that are counted in one minute. */
 const MOST_KEYS = 1_000;
+/** Refusals that are logged in one hour. */
+const MOST_LINES = 100;
 
 /**
  * Counts refusals by address and claimed host, so that who is refused again and again costs little. Past `MOST_KEYS`
@@ -12,6 +15,7 @@ const MOST_KEYS = 1_000;
 export class Refusals {
   private readonly minute: Window;
   private readonly counts = new Map<string, number>();
+  private readonly hour: Window;
   private readonly logged = new Set<string>();
 
   constructor(
@@ -19,6 +23,7 @@ export class Refusals {
     private readonly perMinute: number,
   ) {
     this.minute = new Window(clock, MINUTE_MS);
+    this.hour = new Window(clock, HOUR_MS);
   }
 
   /** True iff no more of it is looked at in this minute. */
@@ -33,14 +38,21 @@ export class Refusals {
     if (known !== undefined || this.counts.size < MOST_KEYS) this.counts.set(key, (known ?? 0) + 1);
   }
 
-  /** True once per address: the refusal is worth a line. */
-  worthLogging(address: string): boolean {
-    if (this.logged.has(address) || this.logged.size >= MOST_KEYS) return false;
-    this.logged.add(address);
+  /** True once an hour per address and sort of reason, whatever a stranger says in it: the refusal is worth a line. */
+  worthLogging(address: string, reason: string): boolean {
+    if (this.hour.turned()) this.logged.clear();
+    const key = `${address} ${sortOf(reason)}`;
+    if (this.logged.has(key) || this.logged.size >= MOST_LINES) return false;
+    this.logged.add(key);
     return true;
   }
 
   private turn(): void {
     if (this.minute.turned()) this.counts.clear();
   }
+}
+
+/** A reason without what differs from one time to the next: numbers, and what a stranger said. */
+export function sortOf(reason: string): string {
+  return reason.replaceAll(/"(?:[^"\\]|\\.)*"?|\d+/g, '');
 }

@@ -3,6 +3,7 @@ import { SignJWT } from 'jose/jwt/sign';
 import { jwtVerify } from 'jose/jwt/verify';
 import { GridError, textOf } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
+import { claim } from './claim.js';
 import { SecretRing } from './secret-ring.js';
 
 const ALGORITHM = 'HS256';
@@ -84,7 +85,12 @@ function whyRefused(failure: unknown, claims: TokenClaims): string {
   if (failure instanceof errors.JOSEAlgNotAllowed) return `it is not signed with ${ALGORITHM}`;
   if (failure instanceof errors.JWTClaimValidationFailed) {
     if (failure.claim === 'aud') return `it is not made for ${claims.to}`;
-    if (failure.claim === 'iss') return `it is not made by ${claims.from ?? 'a host of the list'}`;
+    if (failure.claim === 'iss') {
+      if (claims.from !== undefined) return `it is not made by ${claims.from}`;
+      // its signature is right: a host of ours that has another name there, or is not in the list here
+      const { iss } = failure.payload;
+      return `it is not made by a host of the list${typeof iss === 'string' ? `, but by ${claim(iss)}` : ''}`;
+    }
     return `its claim "${failure.claim}" is missing or wrong`;
   }
   if (failure instanceof errors.JOSEError) return 'it is not a signed JWT';

@@ -9,7 +9,8 @@ interface BindOptions extends StreamHandlerOptions {
   readonly grid?: string;
 }
 
-const OF_STREAMS: readonly string[] = ['inCapacity', 'outCapacity', 'outBuffer'] satisfies (keyof StreamHandlerOptions)[];
+const CAPACITIES = ['inCapacity', 'outCapacity', 'outBuffer'] as const satisfies (keyof StreamHandlerOptions)[];
+const OF_STREAMS: readonly string[] = CAPACITIES;
 
 const NAMES: Readonly<Record<'request' | 'stream', readonly string[]>> = {
   request: ['subroute', 'grid', ...OPTION_NAMES.filter((name) => !OF_STREAMS.includes(name))],

@@ -4,7 +4,7 @@ import { ContextUtils } from '@nestjs/core/helpers/context-utils.js';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
 import { RpcParamtype } from '@nestjs/microservices/enums/rpc-paramtype.enum.js';
 import type { GridContext } from './grid-context.js';
-import type { HandlerOwner } from './handler-owners.js';
+import { isMarked, type HandlerOwner } from './handler-owners.js';
 
 /** Calls a handler's method with the parameters that it declared, and nothing around it. */
 export type DirectCall = (payload: unknown, context: GridContext) => unknown;
@@ -28,9 +28,7 @@ export function directCallOf(owner: HandlerOwner, config: ApplicationConfig): Di
   const { controller, method, callback, alone } = owner;
   if (!alone || !controller.isDependencyTreeStatic() || hasGlobalEnhancers(config)) return undefined;
   const { instance } = controller;
-  // two classes where a decorator wrapped the one that was written: releases of Nest differ in which of them they ask
-  const marked = [callback, instance.constructor, controller.metatype ?? instance.constructor];
-  if (ENHANCERS.some((key) => marked.some((target) => Reflect.getMetadata(key, target)))) return undefined;
+  if (ENHANCERS.some((key) => isMarked(owner, key))) return undefined;
   const parameters = parametersOf(instance, method);
   if (!parameters) return undefined;
   if (parameters.length === 1 && parameters[0] === 'payload') return (payload) => callback.call(instance, payload);

@@ -25,10 +25,10 @@ export function verifyInput(
   const takesNone = kind === 'request' || kind === 'event';
   if ((!takesNone && inCapacity > 0) || !declaresInput(controller.instance, method)) return;
   const text = takesNone
-    ? `@GridInput() is for streams, and ${kind === 'event' ? 'an event' : 'a request'} has no input: take it away, or ` +
-      'make it a @GridStream with an inCapacity'
-    : '@GridInput() needs an inCapacity, how many messages may be under way unread: { inCapacity: 16 } in the options ' +
-      'of the handler, or inCapacity in its contract';
+    ? `@GridInput() is for streams, and ${kind === 'event' ? 'an event' : 'a request'} has no input: ` +
+      'take it away, or make it a @GridStream with an inCapacity'
+    : '@GridInput() needs an inCapacity, how many messages may be under way unread: ' +
+      '{ inCapacity: 16 } in the options of the handler, or inCapacity in its contract';
   throw new GridError('INVALID_ARGUMENT', `${name}: ${text}`);
 }
 

@@ -54,6 +54,14 @@ export class HandlerOwners {
   }
 }
 
+/** Whether a decorator has left that metadata at the method or its class. */
+export function isMarked({ controller, callback }: HandlerOwner, key: string): boolean {
+  const { instance, metatype } = controller;
+  // two classes where a decorator wrapped the one that was written: releases of Nest differ in which of them they ask
+  const targets = [callback, instance.constructor, metatype ?? instance.constructor];
+  return targets.some((target) => Boolean(Reflect.getMetadata(key, target)));
+}
+
 interface ControllerMethod extends Pick<HandlerOwner, 'controller' | 'module' | 'method'> {
   /** Has the metadata of its decorators. */
   readonly declared: Method;

@@ -1,10 +1,9 @@
 import { INTERCEPTORS_METADATA } from '@nestjs/common/constants.js';
 import type { ApplicationConfig } from '@nestjs/core';
-import { getClassRef } from '@nestjs/core/helpers/class-ref-registry.js';
 import { isObservable, tap } from 'rxjs';
 import { isAsyncIterable } from '../calls/index.js';
 import type { GridLogger } from '../observe/index.js';
-import type { HandlerOwner } from './handler-owners.js';
+import { isMarked, type HandlerOwner } from './handler-owners.js';
 
 /**
  * Tells once per handler that its interceptors see a generator or Readable as one value, as Nest has it: one that
@@ -22,13 +21,9 @@ export class UnseenValues {
 
   /** Undefined for a handler without interceptors. */
   static of(owner: HandlerOwner, config: ApplicationConfig, logger: GridLogger): UnseenValues | undefined {
-    const { controller, callback, name } = owner;
-    const metadata = [getClassRef(controller.instance), callback].map(
-      (target) => Reflect.getMetadata(INTERCEPTORS_METADATA, target) as unknown,
-    );
     const globals = [...config.getGlobalInterceptors(), ...config.getGlobalRequestInterceptors()];
-    if (globals.length === 0 && metadata.every((own) => own === undefined)) return undefined;
-    return new UnseenValues(name, logger);
+    if (globals.length === 0 && !isMarked(owner, INTERCEPTORS_METADATA)) return undefined;
+    return new UnseenValues(owner.name, logger);
   }
 
   /** A generator or Readable has come through the interceptors. */
@@ -37,8 +32,8 @@ export class UnseenValues {
     this.told = true;
     this.logger.warn(
       `handler ${this.handler}: its interceptors see the generator or Readable that it gives as one value, not the ` +
-        `values in it${more}: a serializer, for one, removes nothing from them. Give an Observable, or map the values ` +
-        `inside the generator`,
+        `values in it${more}: a serializer, for one, removes nothing from them. Give an Observable, or map the ` +
+        `values inside the generator`,
     );
   }
 

@@ -54,7 +54,7 @@ describe('registering', () => {
   it.each<[string, object, string]>([
     ['a number', { concurrency: 0 }, 'concurrency of handler 60 is 0; it must be an integer of at least 1'],
     ['a codec', { codec: 'json' }, "codec of handler 60 is 'json'; it must be an object with encode and decode"],
-    ['half a codec', { codec: { encode: () => '' } }, 'codec of handler 60 is { encode: [Function: encode] }; it must be'],
+    ['half a codec', { codec: { encode: () => '' } }, 'codec of handler 60 is { encode: [Function: encode] }; it must'],
     ['a kind', { kind: 'req' }, "kind of handler 60 is 'req'; it must be one of request, stream, both, event"],
     ['no function', { run: undefined }, 'the function of handler 60 is undefined; it must be a function of payload'],
   ])('refuses %s that is none, naming the method', (_, wrong, text) => {

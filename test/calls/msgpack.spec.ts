@@ -134,7 +134,8 @@ describe('plain MessagePack', () => {
 
   it('writes no text beyond the memory that it is lent, whatever its characters', () => {
     const into = intoOf(plain)!;
-    for (const text of ['a', 'ü', '€'].flatMap((character) => [10, 40, 300].map((count) => character.repeat(count)))) {
+    const texts = ['a', 'ü', '€'].flatMap((character) => [10, 40, 300].map((count) => character.repeat(count)));
+    for (const text of texts) {
       const whole = Buffer.from(plain.encode([text, 1]));
       for (let room = 0; room < whole.length + 8; room++) {
         const memory = Buffer.alloc(3 + room + 16, 0xee);

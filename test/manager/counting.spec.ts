@@ -110,7 +110,7 @@ describe('the counts of handlers that have a pattern', () => {
       { ...flow, pattern: '60/disk1' },
       { ...flow, pattern: '60/disk2', credits: 4 },
     ]);
-    const told = handlers.map(({ handler, pattern, kind, credits, errors }) => [handler, pattern, kind, credits, errors]);
+    const told = handlers.map((one) => [one.handler, one.pattern, one.kind, one.credits, one.errors]);
     expect(told).toEqual([
       [60, undefined, 'request', 0, {}],
       [60, '60/disk1', 'request', 0, { ABORTED: 1 }],
@@ -163,12 +163,18 @@ describe('refusals', () => {
     expect(refusals.tooMany('10.0.1.1')).toBe(false);
   });
 
-  it('are worth one line for an address, and so many lines in all', () => {
-    const refusals = new Refusals(new ManualClock(), 2);
-    expect(refusals.worthLogging('a')).toBe(true);
-    expect(refusals.worthLogging('a')).toBe(false);
-    let lines = 0;
-    for (let i = 0; i < 5_000; i++) if (refusals.worthLogging(`10.0.0.${i}`)) lines++;
-    expect(lines).toBe(999);
+  it('are worth one line an hour for an address and a sort of reason, and so many lines in all', () => {
+    const clock = new ManualClock();
+    const refusals = new Refusals(clock, 2);
+    expect(refusals.worthLogging('a', 'its clock is 301 s ahead')).toBe(true);
+    expect(refusals.worthLogging('a', 'its clock is 302 s ahead')).toBe(false);
+    expect(refusals.worthLogging('a', 'host "x" is not in the list')).toBe(true);
+    expect(refusals.worthLogging('a', 'host "y \\" \\\\" is not in the list')).toBe(false);
+    expect(refusals.worthLogging('b', 'host "x" is not in the list')).toBe(true);
+    let lines = 3;
+    for (let i = 0; i < 5_000; i++) if (refusals.worthLogging(`10.0.0.${i}`, 'no')) lines++;
+    expect(lines).toBe(100);
+    clock.advance(60 * 60_000);
+    expect(refusals.worthLogging('a', 'host "x" is not in the list')).toBe(true);
   });
 });

@@ -9,7 +9,7 @@ import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { CloseCode } from '../../lib/wire/index.js';
 import { turn } from '../turn.js';
 import { LogBook } from './neighbourhood.js';
-import { rejectionOf } from './refusal.js';
+import { rejectionOf, thrownBy } from './refusal.js';
 
 const PEER = 'http://b:9000';
 const LOCAL = 'http://self:9000';
@@ -392,6 +392,29 @@ describe('B50 the lines about a peer that is down', () => {
     }
     expect(book.lines).toEqual([`${PEER} refuses us: the token is not valid 0`]);
     expect(events).toHaveLength(50);
+    // what else is wrong with us once that is mended
+    for (let i = 0; i < 5; i++) {
+      await fail(new GridError('FAILED_PRECONDITION', `your clock is ${400 + i} s ahead`, { remote: true }));
+      clock.advance(1_500);
+    }
+    expect(book.lines.slice(1)).toEqual([`${PEER} refuses us: your clock is 400 s ahead`]);
+    link.close();
+  });
+
+  it('who waits for it in vain learns why, and so does who calls', async () => {
+    const { clock, link, fail } = linkOf();
+    link.start();
+    const waiting = link.waitForConnect({ timeoutMs: 100 });
+    const why = new GridError('UNAUTHENTICATED', 'the token is not valid', { remote: true });
+    await fail(why);
+    clock.advance(100);
+    await expect(waiting).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: `context deadline exceeded: no connection to ${PEER} within 100 ms: the token is not valid`,
+      cause: why,
+    });
+    const thrown = thrownBy(() => link.line());
+    expect(thrown).toMatchObject({ code: 'UNAVAILABLE', message: 'remote disconnected', cause: why });
     link.close();
   });
 });

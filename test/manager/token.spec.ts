@@ -58,6 +58,12 @@ describe('tokens by a shared secret', () => {
     expect(error.message).toBe('it was not signed with our secret');
   });
 
+  it('say whose they are where that is no host of the list', async () => {
+    const token = forge({ alg: 'HS256' }, { ...claims, iss: 'http://x"y:1' }, OLD);
+    const error = await rejectionOf(Promise.resolve(auth.verify(token, { from: undefined, to: B })));
+    expect(error.message).toBe('it is not made by a host of the list, but by "http://x\\"y:1"');
+  });
+
   it('expire after fifteen minutes', async () => {
     const later = new ManualClock();
     const timed = secretAuth([OLD], HOSTS, later);

@@ -126,7 +126,8 @@ describe('what is no set of options', () => {
   ])('%s', async (_, act, text) => {
     const trying = async (): Promise<unknown> => await act();
     const error = await trying().catch((thrown: unknown) => thrown);
-    expect(error).toMatchObject({ name: 'GridError', code: 'INVALID_ARGUMENT', message: expect.stringContaining(text) });
+    const message: unknown = expect.stringContaining(text);
+    expect(error).toMatchObject({ name: 'GridError', code: 'INVALID_ARGUMENT', message });
   });
 });
 

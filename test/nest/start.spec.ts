@@ -115,7 +115,7 @@ describe('handlers stop the start', () => {
     ],
     ['an option of streams', GridRequest(60, { inCapacity: 1 } as object), 'unknown option inCapacity; known are'],
     ['no options', GridStream(60, 'disk1' as never), "options is 'disk1'; it must be an object"],
-    ['a codec that is none', GridRequest(60, { codec: 'json' as never }), "codec of handler 60 is 'json'; it must be an"],
+    ['a codec that is none', GridRequest(60, { codec: 'json' as never }), "codec of handler 60 is 'json'; it must be"],
     ['a limit of 0', MessagePattern(60, { concurrency: 0 }), 'concurrency of handler 60 is 0; it must be an integer'],
   ])('%s names the method', async (_, decorator, text) => {
     const starting = async (): Promise<unknown> => {
