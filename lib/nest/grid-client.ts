@@ -74,7 +74,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
       next: (now) => {
         if (now === state) listener();
       },
-      error: (error: unknown) => this.logger.error(`on('${state}') of ${this.options.peer}: ${String(error)}`),
+      error: (error: unknown) => this.logger.error(`listener for ${state} of ${this.options.peer}: ${String(error)}`),
     });
   }
 

@@ -243,7 +243,7 @@ describe('clients', () => {
     for (const grid of ['a', 'b']) await connectGrid(app, { grid });
     await app.init();
     expect(log.errors).toEqual([
-      expect.stringMatching(/on\('connected'\) of http:\/\/a:1: .*name one by options\.grid/),
+      expect.stringMatching(/listener for connected of http:\/\/a:1: .*name one by options\.grid/),
     ]);
   });
 
