@@ -43,7 +43,7 @@ export class UnseenValues {
     this.looked = true;
     return result.pipe(
       tap((value) => {
-        if (holdsIterable(value)) this.found(', and one of them has put it into an object, which is sent without it');
+        if (holdsIterable(value)) this.found(', and one of them has put it into an object, where it cannot be sent');
       }),
     );
   }
