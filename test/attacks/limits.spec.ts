@@ -448,7 +448,8 @@ describe('refusedPerMinute', () => {
     await bastion.open({ authorization: `Bearer ${token}` });
     clock.advance(60_000);
     await expect(bastion.open(wrong)).rejects.toThrow('401');
-    expect(bastion.lines).toHaveLength(1);
+    // a minute is also long enough to miss the hosts of the list that nobody plays here
+    expect(bastion.lines.filter((line) => !line.includes('has not connected'))).toHaveLength(1);
   });
 });
 
