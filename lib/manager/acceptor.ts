@@ -150,7 +150,7 @@ export class Acceptor {
   /** The same for a refusal that others made and that does not count: it may have been no host of a grid at all. */
   tellRefused(remoteAddress: string | undefined, reason: string, claimedHost = ''): void {
     const { refusals, settings, tell, link } = this.ports;
-    if (refusals.worthLogging(remoteAddress ?? '', reason)) {
+    if (refusals.worthLogging(remoteAddress ?? '')) {
       // an address of version 4 where both versions are listened to
       const address = remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
       settings.logger.warn(`refused a connection from ${address}: ${inOneLine(reason)}`);

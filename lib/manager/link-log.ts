@@ -2,7 +2,6 @@ import type { GridError } from '../errors/index.js';
 import type { BlockedStream, GridLogger } from '../observe/index.js';
 import { Window, type Clock } from '../time/index.js';
 import { inOneLine, LineBudget } from './line-budget.js';
-import { sortOf } from './refusals.js';
 
 /** A peer that stays away is named this often. */
 export const REPEAT_MS = 60 * 60 * 1_000;
@@ -69,7 +68,8 @@ export class LinkLog {
     this.failures++;
     const { dueAgain } = this;
     if (isRefusal(error)) {
-      const sort = sortOf(error.message);
+      // the same one, whatever numbers are in it
+      const sort = error.message.replaceAll(/\d+/g, '');
       if (this.refusal === sort && !dueAgain) return;
       this.refusal = sort;
       this.say(`${this.peer} refuses us: ${inOneLine(error.message)}`);

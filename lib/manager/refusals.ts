@@ -38,21 +38,15 @@ export class Refusals {
     if (known !== undefined || this.counts.size < MOST_KEYS) this.counts.set(key, (known ?? 0) + 1);
   }
 
-  /** True once an hour per address and sort of reason, whatever a stranger says in it: the refusal is worth a line. */
-  worthLogging(address: string, reason: string): boolean {
+  /** True once an hour per address (wire spec §3): the refusal is worth a line. */
+  worthLogging(address: string): boolean {
     if (this.hour.turned()) this.logged.clear();
-    const key = `${address} ${sortOf(reason)}`;
-    if (this.logged.has(key) || this.logged.size >= MOST_LINES) return false;
-    this.logged.add(key);
+    if (this.logged.has(address) || this.logged.size >= MOST_LINES) return false;
+    this.logged.add(address);
     return true;
   }
 
   private turn(): void {
     if (this.minute.turned()) this.counts.clear();
   }
-}
-
-/** A reason without what differs from one time to the next: numbers, and what a stranger said. */
-export function sortOf(reason: string): string {
-  return reason.replaceAll(/"(?:[^"\\]|\\.)*"?|\d+/g, '');
 }
