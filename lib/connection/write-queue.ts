@@ -222,8 +222,11 @@ export class WriteQueue implements Outbox {
     // a socket may be done with a frame before `send` returns: the loop that gave it goes on
     if (this.pumping) return;
     this.pumping = true;
-    this.blocked = this.handAll();
-    this.pumping = false;
+    try {
+      this.blocked = this.handAll();
+    } finally {
+      this.pumping = false;
+    }
   }
 
   /** True: frames are left that wait for the socket. */

@@ -238,10 +238,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     }
     const last = (flags & Flag.Eof) !== 0;
     // only an end has one, but no text of an error is a message
-    if (flags & Flag.PayloadIsErr) {
-      input.finish({ error: failureOfText(decodeErrorText(payload)) });
-      return;
-    }
+    if (flags & Flag.PayloadIsErr) return input.finish({ error: failureOfText(decodeErrorText(payload)) });
     // an item may be empty; an end may come without one
     const item = payload ?? (last ? undefined : EMPTY);
     if (item) this.observer.received(item.length);
