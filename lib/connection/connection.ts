@@ -1,6 +1,6 @@
 import { GridError, TEXT, toGridError } from '../errors/index.js';
 import { Mux } from '../mux/index.js';
-import { Rate, type Timer } from '../time/index.js';
+import { loopSleptMs, Rate, type Timer } from '../time/index.js';
 import {
   CloseCode,
   closeCodeOf,
@@ -84,7 +84,7 @@ export class Connection implements FrameListener {
     facts: ConnectionFacts,
     private readonly ports: ConnectionPorts,
   ) {
-    const { clock, observer, handlers, limits, intervals, accepting, load } = ports;
+    const { clock, observer, handlers, limits, intervals, accepting, load, sleptMs = loopSleptMs } = ports;
     const { dialect } = facts;
     this.peer = facts.peer;
     this.remoteId = facts.remoteId;
@@ -95,7 +95,7 @@ export class Connection implements FrameListener {
     this.rules = { extensions: dialect.extensions, messageBytes, frameMessages };
     const abort = (error: GridError, closeCode: number): void => this.abort(error, closeCode);
     const calls = (): number => this.mux.outgoing;
-    this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, calls, onFatal: abort });
+    this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, calls, sleptMs, onFatal: abort });
     const outbox = this.queue;
     this.mux = new Mux({ outbox, clock, handlers, observer, limits, intervals, dialect, abort, accepting, load });
     this.pingRate = new Rate(clock, limits.pingsPerSecond);

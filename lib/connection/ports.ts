@@ -22,4 +22,6 @@ export interface ConnectionPorts {
   readonly load?: PeerLoad | undefined;
   /** Refuses new incoming calls while it gives an error: draining. */
   readonly accepting?: () => GridError | undefined;
+  /** Milliseconds that the event loop has slept so far. Default: as Node tells it. */
+  readonly sleptMs?: () => number;
 }

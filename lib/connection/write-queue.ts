@@ -3,6 +3,7 @@ import { encodeApart, intoOf, PAYLOAD_SHARE, type Outbox, type PayloadEncoder } 
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { CloseCode, maxEncodedSize, type Message } from '../wire/index.js';
+import { FlushPolicy } from './flush-policy.js';
 import { Lane } from './lane.js';
 import type { ConnectionIntervals, ConnectionLimits } from './limits.js';
 import type { FrameSocket } from './message-socket.js';
@@ -11,20 +12,6 @@ import { StallWatch } from './stall-watch.js';
 
 /** Bytes handed to the socket and not yet written, past which frames wait here: there they can still be withdrawn. */
 const IN_FLIGHT_BYTES = 256 * 1024;
-
-/** The most messages that the second frame of a turn takes; each later one takes twice as many as the one before. */
-const FIRST_BATCH = 16;
-
-/**
- * The fewest. So many also leave when a received frame was handled; for fewer a system call costs more than it gains.
- */
-const LEAST_BATCH = 4;
-
-/**
- * Messages of a turn from which on it is a busy one: both ends have enough to do, and the next turn saves system calls
- * by full frames behind its first message.
- */
-const BUSY_TURN = 96;
 
 /**
  * Bytes of a payload from which on the next one, which is mostly as long, is written where it will be sent. A shorter
@@ -40,15 +27,18 @@ export interface WriteQueuePorts {
   readonly intervals: ConnectionIntervals;
   /** Calls of this end that are open. */
   readonly calls: () => number;
+  /** Milliseconds that the event loop has slept so far, 0: not known. */
+  readonly sleptMs: () => number;
   /** Writing cannot go on. Called once, never from inside `send`. */
   readonly onFatal: (error: GridError, closeCode: number) => void;
 }
 
 /**
- * Turns messages into frames in the order in which they come. The first message of a turn of the event loop is written
- * at once; those that follow in the same turn are merged into growing frames, the rest of them when the frame is
- * handled that led to them, or when the turn is over. While the socket has enough to write, frames fill up and wait,
- * and urgent messages overtake them: those that say what they come after, when all of that was handed over.
+ * Turns messages into frames in the order in which they come. Where the event loop has time to spare, the first message
+ * of its turn is written at once; those that follow in the same turn are merged into growing frames, the rest of them
+ * when the frame is handled that led to them, or when the turn is over. While the socket has enough to write, frames
+ * fill up and wait, and urgent messages overtake them: those that say what they come after, when all of that was handed
+ * over.
  */
 export class WriteQueue implements Outbox {
   private readonly bulk: Lane;
@@ -56,7 +46,6 @@ export class WriteQueue implements Outbox {
   private readonly urgent: Lane;
   /** Set from the first message of a turn until the turn is over. */
   private turn: NodeJS.Immediate | undefined = undefined;
-  private batch = FIRST_BATCH;
   /** Position of the last message that did not overtake when the turn began. */
   private turnFrom = 0;
   /** True while frames wait for the socket, not for the end of the turn. */
@@ -75,12 +64,14 @@ export class WriteQueue implements Outbox {
   private readonly waiters = new Set<() => void>();
   private resuming = false;
 
+  private readonly policy: FlushPolicy;
   private readonly stallWatch: StallWatch;
 
   constructor(private readonly ports: WriteQueuePorts) {
     const { clock, intervals, limits } = ports;
     this.bulk = new Lane(limits.frameMessages);
     this.urgent = new Lane(limits.frameMessages);
+    this.policy = new FlushPolicy(ports);
     this.stallWatch = new StallWatch({
       clock,
       timeoutMs: intervals.writeTimeoutMs,
@@ -133,9 +124,8 @@ export class WriteQueue implements Outbox {
       // before the write: what a socket that delivers at once leads to belongs to this turn
       this.turn = setImmediate(() => this.endTurn());
       this.turnFrom = this.lastPosition;
-      this.pump();
-    } else if (frame.count >= this.batch) {
-      this.batch *= 2;
+      if (this.policy.beginTurn()) this.pump();
+    } else if (this.policy.isBatch(frame.count)) {
       this.pump();
     }
     return position;
@@ -168,11 +158,11 @@ export class WriteQueue implements Outbox {
   }
 
   /**
-   * What a received frame led to at once is complete: an answer of many messages need not wait for the end of the turn,
-   * unless turns are busy. A few messages do: a peer that sends each in a frame of its own must not get as many.
+   * What a received frame led to at once is complete: an answer of many messages need not wait for the end of the turn.
+   * A few messages do: a peer that sends each in a frame of its own must not get as many.
    */
   frameHandled(): void {
-    if (this.batch !== Infinity && this.lastPosition - this.handedPosition >= LEAST_BATCH) this.pump();
+    if (this.policy.isAnswer(this.lastPosition - this.handedPosition)) this.pump();
   }
 
   /** Hands over what waits for the end of the turn. */
@@ -201,20 +191,8 @@ export class WriteQueue implements Outbox {
 
   private endTurn(): void {
     this.turn = undefined;
-    this.batch = this.batchAfter(this.lastPosition - this.turnFrom);
+    this.policy.endTurn(this.lastPosition - this.turnFrom);
     this.pump();
-  }
-
-  /**
-   * The batch of the turn that follows one of so many messages. Where few calls are open, all of their answers come in
-   * one turn, and all that follow them would go in one: each end would wait while the other works. So half of them go
-   * first.
-   */
-  private batchAfter(messages: number): number {
-    if (messages >= BUSY_TURN) return Infinity;
-    const calls = this.ports.calls();
-    if (calls === 0) return FIRST_BATCH;
-    return Math.min(FIRST_BATCH, Math.max(LEAST_BATCH, calls >> 1, messages >> 1));
   }
 
   /** Hands frames to the socket until it has enough. */

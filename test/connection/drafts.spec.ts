@@ -11,7 +11,7 @@ import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { Flag, Op, type Message, type Metadata } from '../../lib/wire/index.js';
 import { SUBROUTE } from '../wire/build.js';
-import { INTERVALS, LIMITS } from './grid-end.js';
+import { INTERVALS, LIMITS, sleepsOften } from './grid-end.js';
 import { message, messagesOf } from './raw-peer.js';
 
 const codec = msgpack();
@@ -60,6 +60,7 @@ describe('a payload that is encoded where it will be sent', () => {
       limits: { ...LIMITS, ...limits },
       intervals: INTERVALS,
       calls: () => 0,
+      sleptMs: sleepsOften(),
       onFatal: (error) => fatal.push(error),
     });
   };

@@ -59,6 +59,12 @@ export type PortsInit = Partial<Omit<ConnectionPorts, 'limits' | 'intervals'>> &
   intervals?: Partial<ConnectionIntervals>;
 };
 
+/** An event loop that has slept whenever it is asked. */
+export function sleepsOften(): () => number {
+  let sleptMs = 0;
+  return () => ++sleptMs;
+}
+
 export function ports(init: PortsInit = {}): ConnectionPorts {
   return {
     clock: new ManualClock(),
@@ -67,6 +73,7 @@ export function ports(init: PortsInit = {}): ConnectionPorts {
     extensions: EXTENSIONS,
     crc: 'auto',
     localId: randomBytes(16),
+    sleptMs: sleepsOften(),
     ...init,
     limits: { ...LIMITS, ...init.limits },
     intervals: { ...INTERVALS, ...init.intervals },

@@ -6,7 +6,7 @@ import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
 import { turn } from '../turn.js';
-import { INTERVALS, LIMITS } from './grid-end.js';
+import { INTERVALS, LIMITS, sleepsOften } from './grid-end.js';
 import { frameOf, message, messagesOf } from './raw-peer.js';
 
 /** Takes frames and lets the test say when they are written. */
@@ -48,6 +48,7 @@ describe('the write queue', () => {
   let queue: WriteQueue;
   let fatal: [GridError, number][];
   let calls: number;
+  let sleptMs: () => number;
 
   const open = (limits: Partial<typeof LIMITS> = {}): void => {
     queue = new WriteQueue({
@@ -57,6 +58,7 @@ describe('the write queue', () => {
       limits: { ...LIMITS, ...limits },
       intervals: INTERVALS,
       calls: () => calls,
+      sleptMs: () => sleptMs(),
       onFatal: (error, code) => fatal.push([error, code]),
     });
   };
@@ -73,6 +75,7 @@ describe('the write queue', () => {
     clock = new ManualClock();
     fatal = [];
     calls = 0;
+    sleptMs = sleepsOften();
     open();
   });
   afterEach(() => {
@@ -151,6 +154,83 @@ describe('the write queue', () => {
       await turn();
       socket.finish();
       expect(await turnOf(40)).toEqual([1, 16, 23]);
+    });
+  });
+
+  describe('while the event loop does not sleep and the peer has 8 calls or more', () => {
+    beforeEach(async () => {
+      calls = 8;
+      await turnOf(1);
+      sleptMs = () => 1;
+      await turnOf(1);
+      socket.frames.length = 0;
+    });
+
+    it('a turn travels in one frame when it is over', async () => {
+      for (let muxId = 1; muxId <= 40; muxId++) queue.send(data(muxId, 10));
+      queue.frameHandled();
+      expect(sent()).toEqual([]);
+      expect(queue.queuedMessages).toBe(40);
+      await turn();
+      expect(sent().map((frame) => frame.length)).toEqual([40]);
+    });
+
+    it('64 messages do not wait for its end, nor does a full frame', async () => {
+      expect(await turnOf(90)).toEqual([64, 26]);
+      socket.frames.length = 0;
+      for (let muxId = 1; muxId <= 5; muxId++) queue.send(data(muxId, 20_000));
+      expect(sent()).toEqual([[1], [2], [3], [4]]);
+      await turn();
+    });
+
+    it('what waits may be withdrawn, the first message too', async () => {
+      const first = queue.send(data(1, 10));
+      queue.send(data(2, 10));
+      expect(queue.withdraw(first)).toBe(true);
+      await turn();
+      expect(sent()).toEqual([[2]]);
+    });
+
+    it('with fewer calls a turn begins at once', async () => {
+      calls = 7;
+      expect(await turnOf(16)).toEqual([1, 4, 8, 3]);
+    });
+
+    it('behind a busy turn its first message leaves at once and full frames follow', async () => {
+      await turnOf(100);
+      expect(await turnOf(90)).toEqual([1, 89]);
+      expect(await turnOf(90)).toEqual([64, 26]);
+    });
+
+    it('a turn that follows a sleep begins at once, the next does not', async () => {
+      sleptMs = () => 1.001;
+      expect(await turnOf(16)).toEqual([1, 4, 8, 3]);
+      expect(await turnOf(16)).toEqual([16]);
+    });
+
+    it('behind a turn of a millisecond nobody waits for the end of the next one', async () => {
+      queue.send(data(1, 10));
+      clock.advance(1);
+      await turn();
+      socket.finish();
+      expect(await turnOf(16)).toEqual([1, 4, 8, 3]);
+      // that one was short
+      expect(await turnOf(16)).toEqual([16]);
+    });
+
+    it('a shorter one, and time between turns, change nothing', async () => {
+      queue.send(data(1, 10));
+      clock.advance(0.9);
+      await turn();
+      socket.finish();
+      clock.advance(60);
+      expect(await turnOf(16)).toEqual([16]);
+    });
+
+    it('where the system does not tell whether it slept, turns begin at once', async () => {
+      sleptMs = () => 0;
+      expect(await turnOf(16)).toEqual([1, 4, 8, 3]);
+      expect(await turnOf(16)).toEqual([1, 7, 8]);
     });
   });
 
