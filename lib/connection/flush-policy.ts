@@ -8,8 +8,9 @@ const FIRST_BATCH = 16;
  */
 const LEAST_BATCH = 4;
 
-/** So many calls of ours that the peer has are work for as long as a turn of ours takes. */
+/** So many calls of ours, or messages of our last turn, are work for the peer for as long as a turn of ours takes. */
 const CALLS_AT_PEER = 8;
+const MESSAGES_AT_PEER = 16;
 
 /** Messages that the first frame takes where nothing leaves at once. */
 const HELD_BATCH = 64;
@@ -33,8 +34,8 @@ export interface FlushPolicyPorts {
 
 /**
  * When the messages of a turn of the event loop leave. What leaves early lets the peer work meanwhile, and takes a
- * system call of its own. So where the loop has no time to spare, for it never sleeps, and the peer has calls of ours
- * to work on, everything leaves at the end of a turn, as long as turns are short.
+ * system call of its own. So where the loop has no time to spare, for it never sleeps, and the peer has enough to work
+ * on, everything leaves at the end of a turn, as long as turns are short.
  */
 export class FlushPolicy {
   /** So many messages are a frame that need not wait. Infinity: a full one. */
@@ -44,12 +45,14 @@ export class FlushPolicy {
   /** When the turn began, where it matters how long it takes. */
   private beganAt: number | undefined = undefined;
   private afterLongTurn = false;
+  /** Of the last turn. */
+  private lastMessages = 0;
 
   constructor(private readonly ports: FlushPolicyPorts) {}
 
   /** A turn begins. True: its first message leaves at once. */
   beginTurn(): boolean {
-    this.held = this.batch !== Infinity && this.ports.calls() >= CALLS_AT_PEER && this.isBusy();
+    this.held = this.batch !== Infinity && this.peerIsBusy() && this.loopIsBusy();
     if (this.held) this.batch = HELD_BATCH;
     return !this.held;
   }
@@ -68,13 +71,18 @@ export class FlushPolicy {
 
   /** The turn is over, and had so many messages. */
   endTurn(messages: number): void {
+    this.lastMessages = messages;
     if (this.beganAt !== undefined) this.afterLongTurn = this.ports.clock.now() - this.beganAt >= LONG_TURN_MS;
     this.beganAt = undefined;
     this.batch = this.batchAfter(messages);
   }
 
+  private peerIsBusy(): boolean {
+    return this.lastMessages >= MESSAGES_AT_PEER || this.ports.calls() >= CALLS_AT_PEER;
+  }
+
   /** True: the loop has not slept since the last time that this was asked, and its turns are short. */
-  private isBusy(): boolean {
+  private loopIsBusy(): boolean {
     const before = this.sleptMs;
     this.sleptMs = this.ports.sleptMs();
     if (this.sleptMs !== before || before === 0) return false;

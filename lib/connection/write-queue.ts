@@ -48,6 +48,9 @@ export class WriteQueue implements Outbox {
   private turn: NodeJS.Immediate | undefined = undefined;
   /** Position of the last message that did not overtake when the turn began. */
   private turnFrom = 0;
+  private corked = false;
+  /** Something waits for `uncork`. */
+  private leaving = false;
   /** True while frames wait for the socket, not for the end of the turn. */
   private blocked = false;
   private pumping = false;
@@ -124,11 +127,20 @@ export class WriteQueue implements Outbox {
       // before the write: what a socket that delivers at once leads to belongs to this turn
       this.turn = setImmediate(() => this.endTurn());
       this.turnFrom = this.lastPosition;
-      if (this.policy.beginTurn()) this.pump();
+      if (this.policy.beginTurn()) this.leave();
     } else if (this.policy.isBatch(frame.count)) {
-      this.pump();
+      this.leave();
     }
     return position;
+  }
+
+  cork(): void {
+    this.corked = true;
+  }
+
+  uncork(): void {
+    this.corked = false;
+    if (this.leaving) this.leave();
   }
 
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
@@ -193,6 +205,12 @@ export class WriteQueue implements Outbox {
     this.turn = undefined;
     this.policy.endTurn(this.lastPosition - this.turnFrom);
     this.pump();
+  }
+
+  /** Hands over what waits, or does when what belongs to it has come. */
+  private leave(): void {
+    this.leaving = this.corked;
+    if (!this.corked) this.pump();
   }
 
   /** Hands frames to the socket until it has enough. */

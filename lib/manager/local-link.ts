@@ -66,6 +66,10 @@ class LocalOutbox implements Outbox {
     return this.handed + this.waiting.length - 1;
   }
 
+  /** All of a turn travels together. */
+  cork(): void {}
+  uncork(): void {}
+
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
     return encodeApart(value, codec);
   }

@@ -3,6 +3,7 @@ import { Turn, type Rota } from '../time/index.js';
 import { CLEAN_END, type End } from './end.js';
 import { Fifo } from './fifo.js';
 import { ITEM_BYTES, unshared, type HeldBytes } from './held-bytes.js';
+import type { Outbox } from './outbox.js';
 
 /** Past so many that wait in one stream, small ones are copied out of the memory that they came in. */
 const SHARED_ITEMS = 64;
@@ -23,6 +24,8 @@ export interface InboundPorts {
   readonly owing: Rota<Inbound>;
   /** Gives one credit back to the peer. */
   readonly grant: () => void;
+  /** Where the credits go. */
+  readonly outbox: Pick<Outbox, 'cork' | 'uncork'>;
 }
 
 /**
@@ -113,7 +116,11 @@ export class Inbound extends Turn {
    * @internal
    */
   giveBack(): void {
+    const { outbox } = this.ports;
+    // the first one alone would wake the peer for a single message
+    outbox.cork();
     for (; this.owed > 0; this.owed--) this.ports.grant();
+    outbox.uncork();
   }
 
   /**

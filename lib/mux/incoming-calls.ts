@@ -122,6 +122,8 @@ export class IncomingCalls {
       call.receive(message);
       return;
     }
+    // credits that crossed the end of their stream
+    if (!call && message.op === Op.UnblockSrvMux) return;
     observer.dropped('unknown-call');
     if (message.op === Op.Ping) {
       emitter.pong(message, true);

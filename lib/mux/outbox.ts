@@ -13,6 +13,9 @@ export interface Outbox {
    * that position, 0 for nothing, and may overtake all later ones; `after` is returned then.
    */
   send(message: Message, after?: number): number;
+  /** What is sent from here on until `uncork` belongs together: nothing of it leaves alone. Not nested. */
+  cork(): void;
+  uncork(): void;
   /**
    * A value as a payload, written where the next message will have it if codec and outbox can: it need not be copied
    * then. It is good until the next `send` or `encode`: to be sent by that, or copied, or not used at all. No code of

@@ -76,8 +76,8 @@ export class OutgoingCalls {
       call.receive(message, cameAt);
       return;
     }
-    // the goodbye that follows the end of each stream
-    if (message.op === Op.DisconnectClientMux) return;
+    // the goodbye that follows the end of each stream, and credits that crossed it
+    if (message.op === Op.DisconnectClientMux || message.op === Op.UnblockClMux) return;
     this.ports.observer.dropped(message.op === Op.Response ? 'late-answer' : 'unknown-call');
     if (tellUnknown === undefined || message.flags & Flag.Eof) return;
     if (message.op === Op.Pong && decodePong(message.payload).notFound) return;

@@ -44,6 +44,9 @@ export class MemoryOutbox implements Outbox {
     return position;
   }
 
+  cork(): void {}
+  uncork(): void {}
+
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
     this.takeBack();
     const memory = Buffer.allocUnsafe(LENT_BYTES);

@@ -9,6 +9,8 @@ import { connect, errorOf, handlers, ports, request } from './grid-end.js';
 import { messagesOf } from './raw-peer.js';
 
 const ITEMS = 10;
+/** Of a stream whose credits go back together. */
+const CAPACITY = 64;
 
 describe('when a connection writes', () => {
   let sockets: [MemorySocket, MemorySocket];
@@ -28,8 +30,15 @@ describe('when a connection writes', () => {
       0,
       2 * ITEMS,
     );
+    const open = stream(
+      ({ output }) => {
+        for (let item = 0; item < CAPACITY; item++) output.send(bytes('item'));
+      },
+      0,
+      CAPACITY,
+    );
     const others = handlers();
-    const find = (id: number) => (id === 70 ? many : others.find(id));
+    const find = (id: number) => (id === 70 ? many : id === 71 ? open : others.find(id));
     [caller] = await connect(sockets, ports(), ports({ handlers: { find } }));
     answered = [];
     asked = [];
@@ -52,6 +61,18 @@ describe('when a connection writes', () => {
     // the acknowledgement, which wakes the caller; then the items, the end and the goodbye
     expect(answered).toEqual([1, ITEMS + 2, 'the frame was handled']);
     expect(call.output.available).toBe(ITEMS);
+  });
+
+  it('credits that go back together leave in one frame, at once', async () => {
+    const { output } = caller.mux.openStream(init(71));
+    await until(() => output.available === CAPACITY);
+    asked.length = 0;
+    for (let taken = 1; taken < CAPACITY / 2; taken++) output.take();
+    expect(asked).toEqual([]);
+    output.take();
+    expect(asked).toEqual([CAPACITY / 2]);
+    await turn();
+    expect(asked).toEqual([CAPACITY / 2]);
   });
 
   it('half as many messages as calls are open leave before the end of the turn', async () => {

@@ -157,7 +157,7 @@ describe('the write queue', () => {
     });
   });
 
-  describe('while the event loop does not sleep and the peer has 8 calls or more', () => {
+  describe('while the event loop does not sleep and the peer has enough to do', () => {
     beforeEach(async () => {
       calls = 8;
       await turnOf(1);
@@ -196,6 +196,13 @@ describe('the write queue', () => {
       expect(await turnOf(16)).toEqual([1, 4, 8, 3]);
     });
 
+    it('behind a turn of more than 16 messages no calls are needed', async () => {
+      calls = 0;
+      expect(await turnOf(17)).toEqual([1, 4, 8, 4]);
+      expect(await turnOf(16)).toEqual([16]);
+      expect(await turnOf(16)).toEqual([1, 15]);
+    });
+
     it('behind a busy turn its first message leaves at once and full frames follow', async () => {
       await turnOf(100);
       expect(await turnOf(90)).toEqual([1, 89]);
@@ -231,6 +238,44 @@ describe('the write queue', () => {
       sleptMs = () => 0;
       expect(await turnOf(16)).toEqual([1, 4, 8, 3]);
       expect(await turnOf(16)).toEqual([1, 7, 8]);
+    });
+  });
+
+  describe('what belongs together', () => {
+    it('leaves together, at once if it begins a turn', async () => {
+      queue.cork();
+      for (let muxId = 1; muxId <= 32; muxId++) queue.send(data(muxId, 10));
+      expect(sent()).toEqual([]);
+      queue.uncork();
+      expect(sent().map((frame) => frame.length)).toEqual([32]);
+      await turn();
+      expect(sent()).toHaveLength(1);
+    });
+
+    it('waits with the rest of a turn that it does not begin, but for a batch', async () => {
+      queue.send(data(1, 10));
+      for (const count of [15, 2]) {
+        queue.cork();
+        for (let muxId = 2; muxId <= 1 + count; muxId++) queue.send(data(muxId, 10));
+        queue.uncork();
+      }
+      expect(sent().map((frame) => frame.length)).toEqual([1, 17]);
+      queue.cork();
+      queue.send(data(19, 10));
+      queue.uncork();
+      expect(sent()).toHaveLength(2);
+      await turn();
+      expect(sent().map((frame) => frame.length)).toEqual([1, 17, 1]);
+    });
+
+    it('does not hold full frames, and a queue that was stopped meanwhile writes nothing', async () => {
+      queue.cork();
+      for (let muxId = 1; muxId <= 3; muxId++) queue.send(data(muxId, 20_000));
+      expect(sent()).toEqual([[1], [2]]);
+      queue.stop();
+      queue.uncork();
+      await turn();
+      expect(sent()).toHaveLength(2);
     });
   });
 

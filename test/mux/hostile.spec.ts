@@ -119,6 +119,20 @@ describe('B07 a peer that breaks the rules of one stream', () => {
     call.output.end();
   });
 
+  it('credits for a call that is over are ignored: no drop is counted, as each healthy stream may have some', () => {
+    const { solo, openStream } = withStream(1, 2);
+    const call = openStream(7);
+    call.output.end();
+    expect(solo.mux.incoming).toBe(0);
+    solo.take();
+    solo.receive(Op.UnblockSrvMux, 7, { seq: 1 });
+    solo.receive(Op.UnblockClMux, 999, { seq: 1 });
+    expect(solo.drops).toEqual([]);
+    solo.receive(Op.MuxClientMsg, 7, { seq: 2, payload: bytes('too late') });
+    expect(solo.drops).toEqual(['unknown-call']);
+    expect(brief(solo.take())).toEqual(['DisconnectClientMux#0']);
+  });
+
   it('a second opening of a muxId in use ends the connection', () => {
     const { solo, openStream } = withStream(0, 2);
     const call = openStream(7);

@@ -34,6 +34,8 @@ export class SoloMux {
     const self = this;
     const outbox: Outbox = {
       send: (message) => this.sent.push({ ...message, payload: message.payload && new Uint8Array(message.payload) }),
+      cork: () => {},
+      uncork: () => {},
       encode: encodeApart,
       withdraw: (position) => {
         if (position <= this.handed) return false;

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connectRaw, serveRaw } from '../apis/raw.js';
 import { Handler } from '../apis/sources.js';
 import type { BenchCase } from '../case.js';
@@ -11,6 +12,8 @@ const CALLS = 1_000_000;
 /** Before the base line: everything that is made once is there then. */
 const WARM_UP_CALLS = 100_000;
 const HOUR_MS = 3_600_000;
+/** So long after its last write a connection has no timer that watches it: a quarter of `writeTimeoutMs`, and more. */
+const REST_MS = 2_000;
 
 function timers(): number {
   return process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
@@ -40,12 +43,15 @@ export const memory: BenchCase = {
       };
       await Promise.all(Array.from({ length: run.outstanding }, worker));
     };
-    const left = async (): Promise<Record<'client' | 'server' | 'timers' | 'listeners', number>> => ({
-      client: (await heapBytes()) / 1024,
-      server: (await scene.ask('heap')) / 1024,
-      timers: timers() + (await scene.ask('timers')),
-      listeners: getEventListeners(signal, 'abort').length,
-    });
+    const left = async (): Promise<Record<'client' | 'server' | 'timers' | 'listeners', number>> => {
+      await delay(REST_MS);
+      return {
+        client: (await heapBytes()) / 1024,
+        server: (await scene.ask('heap')) / 1024,
+        timers: timers() + (await scene.ask('timers')),
+        listeners: getEventListeners(signal, 'abort').length,
+      };
+    };
 
     await calls(scaled(run, WARM_UP_CALLS));
     const base = await left();
