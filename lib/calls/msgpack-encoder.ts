@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { isObservable } from 'rxjs';
 import { MAX_DEPTH, StructuredExt } from './msgpack-format.js';
-import { MsgpackSlab, unfit } from './msgpack-slab.js';
+import { ValueWriter, unfit } from './value-writer.js';
 import { isAsyncIterable, isIterable, isThenable } from './result-kind.js';
 
 /** Bytes of an extension's header with a 32-bit length. */
@@ -13,7 +13,7 @@ type Properties = Readonly<Record<string, unknown>>;
 export class MsgpackEncoder {
   /** A value is being written: one of its getters may ask for another encoding meanwhile. */
   busy = false;
-  private readonly out = new MsgpackSlab();
+  private readonly out = new ValueWriter();
   private depth = 0;
 
   constructor(private readonly structured: boolean) {}
