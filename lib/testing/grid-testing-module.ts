@@ -1,19 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  Logger,
-  Module,
-  type INestApplication,
-  type ModuleMetadata,
-  type NestApplicationOptions,
-  type Type,
-} from '@nestjs/common';
-import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import { Logger, type INestApplication } from '@nestjs/common';
 import { GridError } from '../errors/index.js';
-import type { GridPeer, OpenCalls } from '../manager/index.js';
+import { DEFAULTS, type GridPeer, type OpenCalls } from '../manager/index.js';
 import {
   connectGrid,
   getGridToken,
-  GridModule,
   type ConnectGridOptions,
   type Grid,
   type GridModuleOptions,
@@ -24,9 +15,10 @@ import type { FaultyWire } from './faulty-wire.js';
 import { freeHosts } from './free-ports.js';
 import { ManualClock } from './manual-clock.js';
 import { TestWiring } from './test-wiring.js';
+import { testingApp, type TestingAppOptions } from './testing-app.js';
 
 /** Options of `GridTestingModule.create()`. */
-export interface GridTestingOptions {
+export interface GridTestingOptions extends TestingAppOptions {
   /** Number of hosts. Default 2. */
   readonly nodes?: number;
   /**
@@ -34,8 +26,6 @@ export interface GridTestingOptions {
    * Default `memory`.
    */
   readonly wire?: 'memory' | 'loopback';
-  /** What the root module of each app holds beside its grid: the same for all, or made per host. */
-  readonly metadata?: ModuleMetadata | ((index: number, origin: string) => ModuleMetadata);
   /**
    * Options of all grids that differ from the defaults; a `clock` is shared by all. Without a `logger` only errors are
    * logged.
@@ -43,8 +33,6 @@ export interface GridTestingOptions {
   readonly grid?: Partial<Omit<GridModuleOptions, 'local' | 'hosts' | 'dialer'>>;
   /** How each app is connected to its grid. */
   readonly connect?: ConnectGridOptions;
-  /** Makes the HTTP adapter of each app. Default: Express, by `@nestjs/platform-express`. */
-  readonly adapter?: () => AbstractHttpAdapter;
 }
 
 /** One host of a `GridTestingModule`. */
@@ -66,7 +54,7 @@ export class GridTestingModule {
   /** Makes and starts the apps; they are connected when it resolves. */
   static async create(options: GridTestingOptions = {}): Promise<GridTestingModule> {
     const { nodes: count = 2, wire = 'memory' } = options;
-    const name = options.grid?.name;
+    const name = options.grid?.name ?? DEFAULTS.name;
     const hosts = await hostsOf(count, wire);
     const nodes: GridTestingNode[] = [];
     const wiring = new TestWiring(wire, nodes, options.grid?.clock ?? systemClock);
@@ -78,8 +66,7 @@ export class GridTestingModule {
         const dialer = wiring.dialerOf(origin, auth);
         const logger = quietLogger();
         const grid = { logger, ...options.grid, auth, dialer, intervals, local: origin, hosts };
-        const module = rootModule(options, index, grid);
-        const app = await appOf(module, options);
+        const app = await testingApp(options, index, grid);
         await connectGrid(app, { grid: name, ...options.connect });
         nodes.push({ origin, app, grid: app.get<Grid>(getGridToken(name)) });
       }
@@ -185,18 +172,6 @@ const TURNS = 12;
 async function hostsOf(count: number, wire: 'memory' | 'loopback'): Promise<string[]> {
   if (wire === 'memory') return Array.from({ length: count }, (_, index) => `http://node-${index + 1}:9000`);
   return freeHosts(count);
-}
-
-function rootModule({ metadata = {} }: GridTestingOptions, index: number, grid: GridModuleOptions): Type {
-  const own = typeof metadata === 'function' ? metadata(index, grid.local!) : metadata;
-  class TestingRootModule {}
-  Module({ ...own, imports: [GridModule.forRoot(grid), ...(own.imports ?? [])] })(TestingRootModule);
-  return TestingRootModule;
-}
-
-function appOf(module: Type, { adapter }: GridTestingOptions): Promise<INestApplication> {
-  const settings: NestApplicationOptions = { logger: ['error', 'warn'], abortOnError: false };
-  return adapter ? NestFactory.create(module, adapter(), settings) : NestFactory.create(module, settings);
 }
 
 /** A connection that was just lost may not know it yet: only an answer proves that it stands. */

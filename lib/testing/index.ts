@@ -6,6 +6,7 @@ export { FakeGrid, fakeGrid, type FakeGridOptions, type FakeHandlers } from './f
 export type { FaultPoint, FaultyWire } from './faulty-wire.js';
 export { freeHosts, freePorts } from './free-ports.js';
 export { GridTestingModule, type GridTestingNode, type GridTestingOptions } from './grid-testing-module.js';
+export type { TestingAppBuilder } from './testing-app.js';
 export { ManualClock } from './manual-clock.js';
 export { MemorySocket, socketPair } from './socket-pair.js';
 export { TcpFaultProxy, type TcpFaultProxyOptions, type TcpRecord } from './tcp-fault-proxy.js';

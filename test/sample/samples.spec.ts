@@ -5,6 +5,7 @@ import { freePorts } from '../ports.js';
 import { run, type Finished } from '../project/process.js';
 import { ROOT } from '../project/sources.js';
 // the specs of the sample about testing are run as its readers would: by this project's jest
+import '../../sample/06-testing/src/app.module.spec.js';
 import '../../sample/06-testing/src/shop.spec.js';
 import '../../sample/06-testing/src/stock.controller.spec.js';
 

@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Controller } from '@nestjs/common';
+import { Controller, Injectable, Module } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { GridModule, GridRequest } from 'nestjs-grid';
 import { GridTestingModule, ManualClock } from 'nestjs-grid/testing';
 import { handled } from '../../lib/errors/index.js';
@@ -52,6 +53,68 @@ describe('GridTestingModule', () => {
       expect(await cluster.peer(0, 1).request(60, 'x')).toBe('locked x');
       await cluster.close();
     }
+  });
+
+  describe('modules with a grid of their own', () => {
+    @Injectable()
+    class Database {
+      name(): string {
+        throw new Error('a test must not get here');
+      }
+    }
+
+    @Controller()
+    class Named {
+      constructor(private readonly database: Database) {}
+
+      @MessagePattern(62)
+      name(): string {
+        return this.database.name();
+      }
+    }
+
+    const useFactory = (): never => {
+      throw new Error('the options of production were asked for');
+    };
+    const parts = { controllers: [Echo, Named], providers: [Database] };
+
+    @Module({ imports: [GridModule.forRootAsync({ useFactory })], ...parts })
+    class AppModule {}
+
+    @Module({ imports: [GridModule.forRootAsync({ name: 'locks', useFactory })], ...parts })
+    class LocksModule {}
+
+    test.each([
+      ['its only grid, Express', AppModule, {}],
+      ['a grid with a name, Fastify', LocksModule, { grid: { name: 'locks' }, adapter: () => new FastifyAdapter() }],
+    ])('%s: the grid is replaced, what the builder overrides too', async (_, module, options) => {
+      cluster = await GridTestingModule.create({
+        ...options,
+        app: (index, origin) =>
+          Test.createTestingModule({ imports: [module] })
+            .overrideProvider(Database)
+            .useValue({ name: () => `database ${index} of ${origin}` }),
+      });
+      expect(await cluster.peer(0, 1).request(62)).toBe('database 1 of http://node-2:9000');
+      expect(await cluster.peer(1, 0).request(60, 'x')).toBe('x');
+      cluster.assertIdle();
+    });
+
+    test('one whose grid has another name says which', async () => {
+      const app = (): TestingModuleBuilder =>
+        Test.createTestingModule({
+          imports: [GridModule.forRoot({ name: 'locks', local: 'http://o:1', hosts: ['http://o:1'], auth: 'none' })],
+        });
+      await expect(GridTestingModule.create({ app })).rejects.toMatchObject({
+        code: 'FAILED_PRECONDITION',
+        message: expect.stringContaining("there is not a grid named 'default' to connect; the app has 'locks'"),
+      });
+    });
+
+    test('metadata beside it is refused', async () => {
+      const app = (): TestingModuleBuilder => Test.createTestingModule({ imports: [AppModule] });
+      await expect(GridTestingModule.create({ app, metadata: {} })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+    });
   });
 
   test('metadata per host, another adapter, a manual clock', async () => {
