@@ -8,6 +8,7 @@ export class CallOpening implements CallInit {
   /** Set last: it is to be sent before any code of the application runs, and options may have such, as getters. */
   payload: Uint8Array | undefined = undefined;
   readonly handler: number;
+  readonly pattern: string | undefined;
   readonly subroute: Uint8Array | undefined;
   readonly metadata: Metadata | undefined;
   readonly traceContext: Metadata | undefined;
@@ -18,6 +19,7 @@ export class CallOpening implements CallInit {
     options: CallOptions | undefined,
   ) {
     this.handler = target.handler;
+    this.pattern = target.pattern;
     this.subroute = target.subroute;
     this.metadata = options && explicitMetadata(options);
     this.traceContext = options && traceContextOf(options);

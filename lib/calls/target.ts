@@ -1,13 +1,15 @@
 import { subrouteId } from '../wire/index.js';
 import type { Codec } from './codec.js';
 import { isContract, type Contract } from './contract.js';
-import { checkHandlerId, resolvePattern, type Pattern } from './pattern.js';
+import { checkHandlerId, resolvePattern, type Pattern, type Route } from './pattern.js';
 
 /** What is called, in the words of the wire. */
 export interface Target {
   readonly handler: number;
   /** The 32 bytes of the subroute id. */
   readonly subroute: Uint8Array | undefined;
+  /** Handler ID and subroute as text, the latter alone for what is no handler ID; undefined without a subroute. */
+  readonly pattern: string | undefined;
   /** For texts: as the caller wrote it. */
   readonly name: string;
   readonly contract: Contract | undefined;
@@ -47,18 +49,13 @@ export class Targets {
   }
 
   private ofPattern(pattern: Pattern): Target {
-    const { handler, subroute, name } = resolvePattern(pattern, this.prefix);
-    return { handler, subroute: this.idOf(handler, subroute), name, contract: undefined, codec: undefined };
+    return target(resolvePattern(pattern, this.prefix), undefined);
   }
 
   private ofContract(contract: Contract): Target {
-    const { id, name, codec } = contract;
+    const { id, name } = contract;
     checkHandlerId(id, name);
-    return { handler: id, subroute: this.idOf(id, this.prefix), name, contract, codec };
-  }
-
-  private idOf(handler: number, subroute: string | undefined): Uint8Array | undefined {
-    return subroute === undefined ? undefined : subrouteId(handler, subroute);
+    return target(resolvePattern(id, this.prefix), contract);
   }
 
   private remember(text: string, target: Target): Target {
@@ -66,4 +63,15 @@ export class Targets {
     this.byText.set(text, target);
     return target;
   }
+}
+
+function target({ handler, subroute, name }: Route, contract: Contract | undefined): Target {
+  return {
+    handler,
+    subroute: subroute === undefined ? undefined : subrouteId(handler, subroute),
+    pattern: subroute === undefined ? undefined : name,
+    name: contract === undefined ? name : contract.name,
+    contract,
+    codec: contract?.codec,
+  };
 }

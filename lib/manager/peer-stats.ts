@@ -14,8 +14,8 @@ import { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
 export interface HandlerStats {
   readonly handler: number;
   /**
-   * What the handler was registered as, for calls to this host where its ID does not say that: `60/disk1`, `sum`.
-   * Undefined for an ID without a subroute, and for calls that this host made: those of one ID count together.
+   * What the handler was registered as, or was called by, where its ID does not say that: `60/disk1`, `sum`. Undefined
+   * for an ID without a subroute, and past 1,024 patterns of one direction, which count by their ID then.
    */
   readonly pattern: string | undefined;
   readonly direction: CallDirection;
@@ -50,7 +50,7 @@ export interface PeerCounts {
   readonly handlers: readonly HandlerStats[];
 }
 
-/** So many patterns of handlers are counted apart with one peer, a kilobyte each; those after them by their ID. */
+/** So many patterns of each direction are counted apart with one peer, a kilobyte each; those after them by their ID. */
 const MAX_PATTERNS = 1_024;
 
 class HandlerCount implements CallObserver {
@@ -99,7 +99,7 @@ export class PeerStats implements ConnectionObserver {
   private readonly handlers: (HandlerCount | undefined)[] = [];
   /** The same for handlers that have a pattern, by that. */
   private readonly patterns: (Map<string, HandlerCount> | undefined)[] = [];
-  private patternCount = 0;
+  private readonly patternCounts: Record<CallDirection, number> = { incoming: 0, outgoing: 0 };
 
   /** What cannot be counted goes to the log. */
   constructor(readonly streamBlocked: (stream: BlockedStream) => void) {}
@@ -110,9 +110,9 @@ export class PeerStats implements ConnectionObserver {
       const byPattern = (this.patterns[slot] ??= new Map());
       const known = byPattern.get(pattern);
       if (known) return known;
-      // handlers that come and go under ever new names must not fill the memory
-      if (this.patternCount < MAX_PATTERNS) {
-        this.patternCount++;
+      // names that come and go must not fill the memory, nor take the place of those of the other direction
+      if (this.patternCounts[direction] < MAX_PATTERNS) {
+        this.patternCounts[direction]++;
         const count = new HandlerCount(handler, direction, kind, pattern);
         byPattern.set(pattern, count);
         return count;
@@ -153,10 +153,9 @@ export class PeerStats implements ConnectionObserver {
   counts(flows: readonly StreamFlow[] = []): PeerCounts {
     const flowsOf = new Map<CallObserver, StreamFlow[]>();
     for (const flow of flows) {
-      const count = this.callsOf(flow.direction, 'stream', flow.handler, flow.pattern);
-      const same = flowsOf.get(count);
+      const same = flowsOf.get(flow.observer);
       if (same) same.push(flow);
-      else flowsOf.set(count, [flow]);
+      else flowsOf.set(flow.observer, [flow]);
     }
     return {
       bytesIn: this.bytesIn,

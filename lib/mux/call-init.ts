@@ -4,6 +4,8 @@ import type { Metadata } from '../wire/index.js';
 export interface CallInit {
   /** Handler ID, 1 to 255. */
   readonly handler: number;
+  /** What is called, where the handler ID alone does not tell: for statistics. */
+  readonly pattern?: string | undefined;
   /** The 32 bytes of `subrouteId`. */
   readonly subroute: Uint8Array | undefined;
   readonly payload: Uint8Array | undefined;

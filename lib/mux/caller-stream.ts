@@ -60,6 +60,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     private readonly ports: OutgoingPorts,
     private readonly muxId: MuxId,
     readonly handler: number,
+    pattern: string | undefined,
     private readonly inCapacity: number,
     outCapacity: number | undefined,
     private readonly openedAt: number,
@@ -67,14 +68,15 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     super();
     this.sender = new CallerSender(ports, muxId, this);
     this.output = new Inbound(outCapacity ?? ports.limits.unreadMessages, this.sender);
-    this.observer = ports.observer.callsOf('outgoing', 'stream', handler);
+    this.observer = ports.observer.callsOf('outgoing', 'stream', handler, pattern);
     this.observer.opened();
   }
 
   /** @internal */
   static open(ports: OutgoingPorts, muxId: MuxId, init: StreamInit, metadata: Metadata | undefined): CallerStream {
-    const { handler, inCapacity = 0, outCapacity } = init;
-    const stream = new CallerStream(ports, muxId, handler, inCapacity, outCapacity, ports.clock.now());
+    const { handler, pattern, inCapacity = 0, outCapacity } = init;
+    const now = ports.clock.now();
+    const stream = new CallerStream(ports, muxId, handler, pattern, inCapacity, outCapacity, now);
     if (init.payload) stream.observer.sent(init.payload.length);
     const flags = (init.input ? 0 : Flag.Eof) | (init.payload?.length === 0 ? Flag.PayloadIsZero : 0);
     const deadlineMs = wireDeadline(init.timeoutMs);
@@ -94,11 +96,12 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     ports: OutgoingPorts,
     muxId: MuxId,
     handler: number,
+    pattern: string | undefined,
     timeoutMs: number | undefined,
     position: number,
     openedAt: number,
   ): CallerStream {
-    const stream = new CallerStream(ports, muxId, handler, 0, undefined, openedAt);
+    const stream = new CallerStream(ports, muxId, handler, pattern, 0, undefined, openedAt);
     stream.position = position;
     stream.sender.opened(position);
     stream.watchTime(timeoutMs);
@@ -112,11 +115,9 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
 
   /** For statistics. */
   get flow(): StreamFlow {
-    const { inputHalf, output, handler } = this;
+    const { inputHalf, output, observer } = this;
     return {
-      direction: 'outgoing',
-      handler,
-      pattern: undefined,
+      observer,
       credits: inputHalf?.credits ?? 0,
       starved: inputHalf?.starved ?? false,
       unread: output.available,

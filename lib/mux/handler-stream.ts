@@ -135,11 +135,9 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
 
   /** For statistics. */
   get flow(): StreamFlow {
-    const { inputHalf, output, handler } = this;
+    const { inputHalf, output, observer } = this;
     return {
-      direction: 'incoming',
-      handler,
-      pattern: this.callee.pattern,
+      observer,
       credits: output.credits,
       starved: output.starved,
       unread: inputHalf?.available ?? 0,

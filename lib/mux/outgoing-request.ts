@@ -40,6 +40,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
   private readonly observer: CallObserver;
   private readonly many: boolean;
   private readonly handler: number;
+  private readonly pattern: string | undefined;
   private readonly timeoutMs: number | undefined;
   private over = false;
 
@@ -52,11 +53,12 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     private readonly listener: RequestListener,
   ) {
     this.handler = init.handler;
+    this.pattern = init.pattern;
     this.timeoutMs = init.timeoutMs;
     this.many = listener.onStream !== undefined && ports.upgrades;
     this.openedAt = ports.clock.now();
     const timeoutMs = init.timeoutMs ?? ports.intervals.requestTimeoutMs;
-    this.observer = ports.observer.callsOf('outgoing', 'request', init.handler);
+    this.observer = ports.observer.callsOf('outgoing', 'request', init.handler, init.pattern);
     this.observer.opened();
     if (init.payload) this.observer.sent(init.payload.length);
     // a stream that comes as the answer has a deadline only if the caller gave one (spec §11, `upgrade`)
@@ -126,7 +128,8 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     this.ports.deadlines.remove(this);
     this.observer.ended(undefined, cameAt - this.openedAt);
     const left = this.timeoutMs === undefined ? undefined : Math.max(0, this.openedAt + this.timeoutMs - cameAt);
-    const stream = CallerStream.upgraded(this.ports, this.muxId, this.handler, left, this.position, cameAt);
+    const { ports, muxId, handler, pattern, position } = this;
+    const stream = CallerStream.upgraded(ports, muxId, handler, pattern, left, position, cameAt);
     this.ports.replace(this.muxId, stream);
     this.listener.onStream?.(stream);
     stream.receive(ack, cameAt);

@@ -31,10 +31,8 @@ export interface BlockedStream {
 
 /** One open stream, as of now, seen from this end. */
 export interface StreamFlow {
-  readonly direction: CallDirection;
-  readonly handler: number;
-  /** As of `callsOf`. */
-  readonly pattern: string | undefined;
+  /** Whom the stream tells of itself. */
+  readonly observer: CallObserver;
   /** Messages that this end may send before it gets a credit back. */
   readonly credits: number;
   /** This end cannot send: it waits for a credit. */
@@ -57,7 +55,7 @@ export interface CallObserver {
 export interface MuxObserver {
   /**
    * Whom a call tells of itself: asked once for each call, which keeps it. `pattern`: what its handler was registered
-   * as, of a call of the peer whose handler ID does not say that.
+   * as, or was called by, where the handler ID does not say that.
    */
   callsOf(direction: CallDirection, kind: CallKind, handler: number, pattern?: string): CallObserver;
   dropped(what: DropKind): void;

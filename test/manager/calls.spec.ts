@@ -236,7 +236,7 @@ describe('calls between two hosts', () => {
     expect(latency.maxMs).toBeGreaterThanOrEqual(latency.p50Ms);
   });
 
-  it('are told apart by pattern and subroute where the handler is', async () => {
+  it('are told apart by pattern and subroute, at both ends', async () => {
     const [a, b] = (await mesh(2, (grid) => {
       for (const pattern of ['sum', 'max']) grid.handle(pattern, {}, () => pattern);
       for (const subroute of ['disk1', 'disk2']) grid.handle(60, { subroute }, () => subroute);
@@ -259,12 +259,7 @@ describe('calls between two hosts', () => {
       [255, 'max', 'request', 1],
       [255, 'told', 'request', 1],
     ]);
-    // the caller may call any number of names, so that there they are not kept
-    expect(counted(a)).toEqual([
-      [60, undefined, 'request', 2],
-      [60, undefined, 'stream', 1],
-      [255, undefined, 'request', 3],
-    ]);
+    expect(counted(a)).toEqual(counted(b));
   });
 
   it('are counted while they run: bytes, and of streams the credits and what waits unread', async () => {

@@ -104,11 +104,12 @@ describe('the counts of handlers that have a pattern', () => {
     stats.callsOf('incoming', 'request', 60, '60/disk1').ended('ABORTED', 1);
     stats.callsOf('incoming', 'request', 60, '60/disk2').ended(undefined, 1);
     stats.callsOf('incoming', 'request', 60).ended(undefined, 1);
-    for (const pattern of ['60/disk1', '60/disk2']) stats.callsOf('incoming', 'stream', 60, pattern).opened();
-    const flow = { direction: 'incoming', handler: 60, credits: 3, starved: false, unread: 0 } as const;
+    const observers = ['60/disk1', '60/disk2'].map((pattern) => stats.callsOf('incoming', 'stream', 60, pattern));
+    for (const observer of observers) observer.opened();
+    const flow = { credits: 3, starved: false, unread: 0 };
     const { handlers } = stats.counts([
-      { ...flow, pattern: '60/disk1' },
-      { ...flow, pattern: '60/disk2', credits: 4 },
+      { ...flow, observer: observers[0]! },
+      { ...flow, observer: observers[1]!, credits: 4 },
     ]);
     const told = handlers.map((one) => [one.handler, one.pattern, one.kind, one.credits, one.errors]);
     expect(told).toEqual([
@@ -127,11 +128,14 @@ describe('the counts of handlers that have a pattern', () => {
       stats.callsOf('incoming', 'request', 60, `60/${index}`).ended(undefined, 1);
     }
     stats.callsOf('incoming', 'request', 60, '60/0').ended(undefined, 1);
+    // those of the other direction have a place of their own
+    stats.callsOf('outgoing', 'request', 60, '60/0').ended(undefined, 1);
     const { handlers } = stats.counts();
-    expect(handlers).toHaveLength(1_025);
-    expect(handlers.slice(0, 2)).toMatchObject([
-      { pattern: undefined, calls: 976 },
-      { pattern: '60/0', calls: 2 },
+    expect(handlers).toHaveLength(1_026);
+    expect(handlers.slice(0, 3)).toMatchObject([
+      { direction: 'outgoing', pattern: '60/0', calls: 1 },
+      { direction: 'incoming', pattern: undefined, calls: 976 },
+      { direction: 'incoming', pattern: '60/0', calls: 2 },
     ]);
   });
 });
