@@ -50,7 +50,7 @@ export interface PeerCounts {
   readonly handlers: readonly HandlerStats[];
 }
 
-/** So many patterns of each direction are counted apart with one peer, a kilobyte each; those after them by their ID. */
+/** So many patterns of each direction are counted apart with one peer, a kilobyte each; later ones by their ID. */
 const MAX_PATTERNS = 1_024;
 
 class HandlerCount implements CallObserver {
