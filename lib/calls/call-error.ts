@@ -1,14 +1,14 @@
 import { GridError, REQUESTS_ONLY, textOf } from '../errors/index.js';
 import type { Target } from './target.js';
 
-/** The error as its caller gets it: with peer and pattern; that of a missing handler names both in its text. */
+/** The error as its caller gets it: with peer and pattern; the text of a missing handler is told in our words, too. */
 export function named(error: GridError, peer: string, target: Target): GridError {
   const facts = { peer, pattern: target.name };
   if (error.code === 'UNIMPLEMENTED' && error.remote && error.notSent) {
-    const message = takesRequestsOnly(error)
+    const hint = takesRequestsOnly(error)
       ? `${peer} has no stream handler for ${target.name}: call request()`
       : `${peer} has no handler for ${target.name}`;
-    return error.with({ ...facts, message });
+    return error.with({ ...facts, message: `${error.message}: ${hint}` });
   }
   return error.with(facts);
 }

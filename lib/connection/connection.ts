@@ -21,6 +21,7 @@ import {
 } from '../wire/index.js';
 import { Heartbeat } from './heartbeat.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
+import { mostTaken } from './own-max.js';
 import { patienceWith } from './patience.js';
 import type { ConnectionPorts } from './ports.js';
 import { WriteQueue } from './write-queue.js';
@@ -91,8 +92,10 @@ export class Connection implements FrameListener {
     this.dialed = facts.dialed;
     this.dialect = dialect;
     this.remoteAddress = socket.remoteAddress;
-    const { messageBytes, frameMessages } = limits;
-    this.rules = { extensions: dialect.extensions, messageBytes, frameMessages };
+    const { extensions } = dialect;
+    // who was told a Max may send whatever fits it
+    const messageBytes = extensions.size === 0 ? limits.messageBytes : mostTaken(limits);
+    this.rules = { extensions, messageBytes, frameMessages: limits.frameMessages };
     const abort = (error: GridError, closeCode: number): void => this.abort(error, closeCode);
     const calls = (): number => this.mux.outgoing;
     this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, calls, sleptMs, onFatal: abort });

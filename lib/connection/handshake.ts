@@ -1,5 +1,4 @@
 import { GridError, toGridError } from '../errors/index.js';
-import { MESSAGE_OVERHEAD } from '../mux/index.js';
 import { AwakeTimer, type Timer } from '../time/index.js';
 import {
   activeExtensions,
@@ -9,9 +8,7 @@ import {
   decodeFrame,
   encodeMessage,
   Flag,
-  LEAST_MAX,
   maxEncodedSize,
-  METADATA_BYTES,
   Op,
   violation,
   type Abilities,
@@ -22,6 +19,7 @@ import {
 import { Connection, type ConnectionFacts } from './connection.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
 import { isSecure } from './origin.js';
+import { ownMax } from './own-max.js';
 import { patienceWith } from './patience.js';
 import type { ConnectionPorts } from './ports.js';
 
@@ -157,9 +155,7 @@ export class Handshake implements FrameListener {
 /** What this end says of itself: nothing at all if it knows no extension, so that the bytes are those of v1. */
 export function abilitiesOf({ extensions, limits }: ConnectionPorts): Abilities {
   if (extensions.length === 0) return {};
-  // a payload that we would refuse must not look as if it were let in
-  const most = limits.messageBytes + MESSAGE_OVERHEAD + METADATA_BYTES;
-  return { ext: extensions, max: Math.min(limits.frameBytes, Math.max(LEAST_MAX, most)) };
+  return { ext: extensions, max: ownMax(limits) };
 }
 
 /** What both ends have agreed on, known the peer's abilities. `local` and `peer` are origins. */

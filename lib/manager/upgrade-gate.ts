@@ -58,6 +58,8 @@ export class UpgradeGate {
       noServer: true,
       clientTracking: false,
       maxPayload: limits.frameBytes,
+      // none is spoken (wire spec §1); `ws` would agree to the first that is offered
+      handleProtocols: () => false,
     } satisfies ServerOptions);
   }
 

@@ -1,8 +1,11 @@
 /** The same on both ends. */
 export const WS_OPTIONS = Object.freeze({
   perMessageDeflate: false,
-  /** We send every frame whole, and so do Go peers; more pieces are an attack on the receiver's memory. */
-  maxFragments: 64,
+  /**
+   * We send every frame whole; others may cut theirs by a write buffer of some KiB. More pieces are an attack on the
+   * receiver's memory.
+   */
+  maxFragments: 16_384,
   /**
    * Pieces from the network that wait for the rest of their message, where `ws` reads itself: from the first fragment
    * on, and where somebody else listens to its socket. Each costs an object beside its bytes. A message that is whole
@@ -10,5 +13,5 @@ export const WS_OPTIONS = Object.freeze({
    */
   maxBufferedChunks: 32_768,
   /** Milliseconds that a closed socket waits for the other end's close frame. */
-  closeTimeout: 1_000,
+  closeTimeout: 750,
 });

@@ -171,6 +171,15 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     this.output.open(outCapacityOf(this.callee));
   }
 
+  /**
+   * The opening message had this number, and not 0 (spec §6): its handler is not started.
+   * @internal
+   */
+  refuse(seq: number): void {
+    this.endByProtocol(misnumbered(0, seq));
+    this.output.end();
+  }
+
   /** @internal */
   takes(): boolean {
     return true;
@@ -258,7 +267,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   private inOrder(message: Message): boolean {
     const want = this.received.mismatch(message.seq);
     if (want === undefined) return true;
-    this.endByProtocol(new GridError('DATA_LOSS', sequenceMismatch(want, message.seq), { reason: 'protocol' }));
+    this.endByProtocol(misnumbered(want, message.seq));
     return false;
   }
 
@@ -293,4 +302,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     this.inputHalf?.unaccount();
     this.ports.streamGone();
   }
+}
+
+function misnumbered(want: number, got: number): GridError {
+  return new GridError('DATA_LOSS', sequenceMismatch(want, got), { reason: 'protocol' });
 }

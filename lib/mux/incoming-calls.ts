@@ -111,7 +111,8 @@ export class IncomingCalls {
     const stream = HandlerStream.accept(this.ports, this.kept(message), subroute, handler, cameAt);
     this.calls.add(message.muxId, stream);
     stream.acknowledge();
-    startStream(stream, handler.onStream);
+    if (message.seq === 0) startStream(stream, handler.onStream);
+    else stream.refuse(message.seq);
   }
 
   /** A message for a call of the peer that runs. */
@@ -158,7 +159,7 @@ export class IncomingCalls {
   /** The handler of an opening message; without one, or while none may start, the call is refused. */
   private find(message: Message, subroute: string | undefined): CallHandler | undefined {
     const { emitter, limits } = this.ports;
-    const handler = message.handler === 0 ? undefined : this.handlers.find(message.handler, subroute);
+    const handler = isRoute(message) ? this.handlers.find(message.handler, subroute) : undefined;
     const refusal =
       this.accepting() ??
       oversizeMetadata(message, limits.metadataBytes) ??
@@ -185,6 +186,11 @@ export class IncomingCalls {
     if ((kind === 'request' ? this.load.requests : this.load.streams) < cap) return undefined;
     return new GridError('RESOURCE_EXHAUSTED', `too many calls: the limit ${name} is ${cap}`, { reason: 'limit' });
   }
+}
+
+/** A subroute id begins with the ID of its handler (wire spec §7). */
+function isRoute({ handler, subroute }: Message): boolean {
+  return handler !== 0 && (subroute === undefined || subroute[0] === handler);
 }
 
 /** A handler's entry point that throws fails its one call. */

@@ -97,7 +97,11 @@ export class IncomingRequest implements IncomingCall, Deadline {
 
   /** @internal */
   onDue(): void {
-    this.abort(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
+    // a caller that gave no deadline need not have a clock of its own (spec §11)
+    if (this.deadlineAt === undefined) {
+      this.ports.emitter.sendError(Op.Response, this.muxId, this.seq, timedOut(), undefined);
+    }
+    this.abort(timedOut());
   }
 
   /** A result to answer with next, before anything else is sent: see `Outbox.encode`. */
@@ -110,7 +114,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
    * so is metadata towards a peer that knows none.
    */
   respond(payload: Uint8Array | undefined, metadata?: Metadata): void {
-    this.answer(this.ports.payloadCap.check(payload) ?? this.overflow(payload), payload, metadata);
+    this.answer(this.ports.payloadCap.check(payload, metadata) ?? this.overflow(payload), payload, metadata);
   }
 
   /**
@@ -193,7 +197,11 @@ export class IncomingRequest implements IncomingCall, Deadline {
     if (state.kind === 'aborted') return;
     const bound = this.bound();
     const now = this.ports.clock.now();
-    if (bound !== undefined && now > bound) {
+    const late = bound !== undefined && now > bound;
+    if (late && this.deadlineAt === undefined) {
+      error = timedOut();
+      this.ports.emitter.sendError(Op.Response, this.muxId, this.seq, error, undefined);
+    } else if (late) {
       this.ports.observer.dropped('late-result');
     } else if (error) {
       this.ports.emitter.sendError(Op.Response, this.muxId, this.seq, error, metadata);
@@ -233,4 +241,8 @@ export class IncomingRequest implements IncomingCall, Deadline {
     if (this.deadlineAt !== undefined || !this.many) return this.deadlineAt;
     return this.openedAt + this.ports.intervals.requestTimeoutMs;
   }
+}
+
+function timedOut(): GridError {
+  return new GridError('DEADLINE_EXCEEDED', TEXT.deadline);
 }

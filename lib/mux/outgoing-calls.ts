@@ -48,8 +48,8 @@ export class OutgoingCalls {
 
   /** @throws GridError with `notSent`, see `Mux.openRequest`. */
   openRequest(init: CallInit, listener: RequestListener): OutgoingRequest {
-    this.admit(init);
     const metadata = this.metadataOf(init);
+    this.admit(init, metadata);
     const muxId = this.ids.next(this.calls);
     const request = new OutgoingRequest(this.ports, muxId, init, metadata, listener);
     this.calls.add(muxId, request);
@@ -58,8 +58,8 @@ export class OutgoingCalls {
 
   /** @throws GridError with `notSent`, see `Mux.openRequest`. */
   openStream(init: StreamInit): CallerStream {
-    this.admit(init);
     const metadata = this.metadataOf(init);
+    this.admit(init, metadata);
     const muxId = this.ids.next(this.calls);
     const stream = CallerStream.open(this.ports, muxId, init, metadata);
     this.calls.add(muxId, stream);
@@ -98,12 +98,12 @@ export class OutgoingCalls {
   }
 
   /** Looks at a call before anything of it is made. */
-  private admit(init: CallInit): void {
+  private admit(init: CallInit, metadata: Metadata | undefined): void {
     const { payloadCap, emitter } = this.ports;
     if (init.timeoutMs !== undefined && init.timeoutMs < 1) {
       throw new GridError('DEADLINE_EXCEEDED', TEXT.deadline, { notSent: true });
     }
-    const refusal = payloadCap.check(init.payload);
+    const refusal = payloadCap.check(init.payload, metadata, init.subroute);
     if (refusal) throw refusal.with({ notSent: true });
     if (emitter.outbox.congested) {
       const text = 'too many bytes wait to be written to the peer (limits.queuedBytes)';

@@ -1,11 +1,15 @@
 import { GridError } from '../errors/index.js';
-import { MAX_FIXED_BYTES, METADATA_BYTES, type Dialect } from '../wire/index.js';
+import {
+  MAX_FIXED_BYTES,
+  METADATA_BYTES,
+  metadataSize,
+  SUBROUTE_BYTES,
+  type Dialect,
+  type Metadata,
+} from '../wire/index.js';
 import type { MuxLimits } from './limits.js';
 
-/**
- * "What may stand around a payload is reserved: 67 bytes" (spec §11). That is one more than what we write, whose op is
- * one byte: it may be of two.
- */
+/** What stands around a payload at most, metadata left out: one byte more than we write, whose op has one, not two. */
 export const MESSAGE_OVERHEAD = MAX_FIXED_BYTES + 1;
 
 /** Of `queuedBytes`, what one payload may have at most, and what answers may pass it by. */
@@ -13,28 +17,35 @@ export const PAYLOAD_SHARE = 3 / 4;
 
 /** Tells which payloads may be sent: our own caps and what the peer said it accepts (spec §11, `Max`). */
 export class PayloadCap {
-  /** What the peer accepts. */
+  /** What the peer accepts beside any metadata. */
   readonly peerCap: number;
-  private readonly cap: number;
-  private readonly name: string;
+  private readonly peerMaxBytes: number;
+  private readonly carriesMetadata: boolean;
+  private readonly ownCap: number;
+  private readonly ownName: string;
+  /** For this nothing else has to be looked at. */
+  private readonly surely: number;
 
   constructor({ messageBytes, queuedBytes }: MuxLimits, { peerMaxBytes, extensions }: Dialect) {
-    const overhead = MESSAGE_OVERHEAD + (extensions.has('meta') ? METADATA_BYTES : 0);
-    this.peerCap = peerMaxBytes - overhead;
-    const caps = {
-      'limits.messageBytes': messageBytes,
-      "the peer's Max": this.peerCap,
-      'limits.queuedBytes': Math.floor(queuedBytes * PAYLOAD_SHARE),
-    };
-    const [name, cap] = Object.entries(caps).reduce((least, cap) => (cap[1] < least[1] ? cap : least));
-    this.name = name;
-    this.cap = cap;
+    this.carriesMetadata = extensions.has('meta');
+    this.peerMaxBytes = peerMaxBytes;
+    this.peerCap = peerMaxBytes - MESSAGE_OVERHEAD - (this.carriesMetadata ? METADATA_BYTES : 0);
+    const queueable = Math.floor(queuedBytes * PAYLOAD_SHARE);
+    this.ownCap = Math.min(messageBytes, queueable);
+    this.ownName = messageBytes <= queueable ? 'limits.messageBytes' : 'limits.queuedBytes';
+    this.surely = Math.min(this.ownCap, this.peerCap);
   }
 
-  /** The error for a payload that is too large, undefined for one that may go. */
-  check(payload: Uint8Array | undefined): GridError | undefined {
-    if (payload === undefined || payload.length <= this.cap) return undefined;
-    const text = `a payload of ${payload.length} bytes is over the ${this.cap} bytes that ${this.name} allows`;
+  /** The error for a payload that is too large, undefined for one that may go, beside what else its message has. */
+  check(payload: Uint8Array | undefined, metadata?: Metadata, subroute?: Uint8Array): GridError | undefined {
+    if (payload === undefined || payload.length <= this.surely) return undefined;
+    const overhead = MESSAGE_OVERHEAD - (subroute === undefined ? SUBROUTE_BYTES : 0);
+    const beside = metadata === undefined || !this.carriesMetadata ? 0 : metadataSize(metadata);
+    const peerCap = this.peerMaxBytes - overhead - beside;
+    const cap = Math.min(this.ownCap, peerCap);
+    if (payload.length <= cap) return undefined;
+    const name = cap === this.ownCap ? this.ownName : "the peer's Max";
+    const text = `a payload of ${payload.length} bytes is over the ${cap} bytes that ${name} allows`;
     return new GridError('OUT_OF_RANGE', text, { reason: 'limit' });
   }
 }

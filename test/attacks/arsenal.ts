@@ -302,7 +302,7 @@ export const ARSENAL: Attack[] = [
     run: async (siege, name) => {
       const piece = Buffer.concat([frameHead(1, { opcode: 0, fin: false }), Buffer.alloc(1)]);
       const first = [frameHead(1, { fin: false }), Buffer.alloc(1)];
-      const pieces = Buffer.concat([...first, ...Array<Buffer>(1_000).fill(piece)]);
+      const pieces = Buffer.concat([...first, ...Array<Buffer>(16_384).fill(piece)]);
       for (let n = 0; n < volume(10, 500); n++) {
         const attacker = await siege.attacker(name);
         await attacker.ws.write(pieces);

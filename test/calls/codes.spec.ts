@@ -193,7 +193,7 @@ const situations: Record<GridCode, Situation[]> = {
     {
       when: 'the peer has no such handler',
       happens: (line) => failure(line.caller.request(defineRequest({ id: 99, name: 'disk.info' }))),
-      facts: { ...refused, message: 'http://b:9000 has no handler for disk.info' },
+      facts: { ...refused, message: 'Invalid Handler for type: 99: http://b:9000 has no handler for disk.info' },
     },
   ],
   INTERNAL: [

@@ -125,16 +125,17 @@ describe('a stream asked of a handler that gives single answers only', () => {
   it('says so where the extension error tells', async () => {
     line = gridLine();
     line.handle(60, () => 1, { kind: 'request' });
-    const message = 'http://b:9000 has no stream handler for 60: call request()';
+    const text = 'Invalid Handler for type: 60';
+    const message = `${text}: http://b:9000 has no stream handler for 60: call request()`;
     expect(await failure(collect(line.caller.stream(60)))).toMatchObject({ ...refusal, message });
     expect(await failure(collect(line.caller.stream(61)))).toMatchObject({
-      message: 'http://b:9000 has no handler for 61',
+      message: 'Invalid Handler for type: 61: http://b:9000 has no handler for 61',
     });
   });
 
   it('is an unknown handler without it', async () => {
     without('error').handle(60, () => 1, { kind: 'request' });
-    const message = 'http://b:9000 has no handler for 60';
+    const message = 'Invalid Handler for type: 60: http://b:9000 has no handler for 60';
     expect(await failure(collect(line.caller.stream(60)))).toMatchObject({ ...refusal, message });
   });
 });

@@ -299,7 +299,9 @@ describe('a handler that', () => {
     const error = await failure(line.caller.request({ id: 60, subroute: ['disk1', 'x'] }));
     expect(error).toMatchObject({
       code: 'UNIMPLEMENTED',
-      message: `${HANDLER} has no handler for 60/disk1/x`,
+      message: expect.stringMatching(
+        `^Invalid Handler for type: 3c00[0-9a-f]{60}: ${HANDLER} has no handler for 60/disk1/x$`,
+      ),
       notSent: true,
       peer: HANDLER,
       pattern: '60/disk1/x',

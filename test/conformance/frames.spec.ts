@@ -57,6 +57,15 @@ describe('accepted', () => {
     expect((await peer.next({ op: op.Response, muxId: 9 })).payload.toString()).toBe('signed');
   });
 
+  test('a message in 4,000 fragments, as by a peer with a small write buffer', async () => {
+    const peer = await stage.peer();
+    const frame = encode(ask(9, Buffer.alloc(4_000_000, 'x')));
+    for (let at = 0; at < frame.length; at += 1_000) {
+      peer.socket.send(frame.subarray(at, at + 1_000), { binary: true, fin: at + 1_000 >= frame.length });
+    }
+    expect((await peer.next({ op: op.Response, muxId: 9 })).payload).toHaveLength(4_000_000);
+  });
+
   test('H8 messages without a CRC, answered with one', async () => {
     const peer = await stage.peer();
     peer.send(ask(1, 'bare', { flags: EOF }));

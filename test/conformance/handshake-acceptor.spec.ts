@@ -174,6 +174,11 @@ describe('refuses, says why, and closes', () => {
   });
 });
 
+test('agrees to no subprotocol', async () => {
+  const peer = await stage.open({ headers: { 'sec-websocket-protocol': 'foo, bar' } });
+  expect(peer.socket.protocol).toBe('');
+});
+
 describe('answers the upgrade with a status', () => {
   async function status(options: Parameters<Stage['open']>[0]): Promise<UpgradeRefused> {
     const refusal = await stage.open(options).then(

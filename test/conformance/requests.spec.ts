@@ -50,7 +50,15 @@ describe.each([
     expect([answer.op, answer.payload.toString()]).toEqual([op.Response, 'sub/route:x']);
   });
 
-  test.each(['it broke: ü', 'e'.repeat(1_024)])('61 fails with the text', async (text) => {
+  test.each([59, 61, 255])('a subroute id of handler 60 finds nothing under the ID %i', async (handler) => {
+    await connect();
+    const subroute = subrouteId(60, 'sub/route');
+    const answer = await peer.call(handler, 'x', { flags: CRC | EOF | SUBROUTE, subroute });
+    expect(answer.op).toBe(op.MuxConnectError);
+    expect(body(answer.payload)).toEqual({ Error: `Invalid Handler for type: ${subroute.toString('hex')}` });
+  });
+
+  test.each(['it broke: ü', 'e'.repeat(1_024), 'ä'.repeat(10_000)])('61 fails with the text', async (text) => {
     await connect();
     const answer = await peer.call(61, text);
     expect([answer.op, answer.seq, answer.handler, answer.deadlineMs]).toEqual([op.Response, 0, 0, 0]);

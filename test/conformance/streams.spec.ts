@@ -226,6 +226,16 @@ describe('sequence numbers', () => {
     expect((await other.item()).payload.toString()).toBe('alive');
   });
 
+  test('an opening message that is not number 0 opens nothing', async () => {
+    const muxId = peer.newMux();
+    peer.send({ op: op.ConnectMux, muxId, seq: 5, handler: 67, flags: CRC | EOF });
+    await peer.next({ op: op.AckMux, muxId });
+    const { payload } = await peer.next({ op: op.MuxServerMsg, muxId, flags: CRC | EOF | ERR });
+    expect(payload.toString()).toBe('receive sequence number mismatch. want 0, got 5');
+    await peer.next({ op: op.DisconnectClientMux, muxId });
+    await runs(peer, 0);
+  });
+
   test('input, credits and pings count together', async () => {
     const stream = await RawStream.opened(peer, 65, '', { input: true });
     stream.write('a');

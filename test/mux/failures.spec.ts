@@ -248,7 +248,9 @@ describe('what broke the protocol', () => {
   });
 
   it('B24 the subroute flag stands on the opening message alone', async () => {
-    const subroute = new Uint8Array(32).fill(0xaa);
+    // a subroute id begins with the ID of its handler
+    const subrouteOf = (id: number): Uint8Array => new Uint8Array(32).fill(0xaa).fill(id, 0, 1);
+    const routed = (id: number): string => `${id}:${Buffer.from(subrouteOf(id)).toString('hex')}`;
     const twoWay = stream(
       (call) => {
         const go = (): void => {
@@ -260,10 +262,10 @@ describe('what broke the protocol', () => {
       2,
       2,
     );
-    const routed = 'aa'.repeat(32);
-    await settled({ handlersB: { [`65:${routed}`]: twoWay, [`60:${routed}`]: echo } }, async (pair) => {
-      pair.a.openRequest({ ...request(60, 'x'), subroute }, { onResponse: () => {}, onError: () => {} });
-      const call = pair.a.openStream({ ...opening(65, true), subroute });
+    await settled({ handlersB: { [routed(65)]: twoWay, [routed(60)]: echo } }, async (pair) => {
+      const listener = { onResponse: () => {}, onError: () => {} };
+      pair.a.openRequest({ ...request(60, 'x'), subroute: subrouteOf(60) }, listener);
+      const call = pair.a.openStream({ ...opening(65, true), subroute: subrouteOf(65) });
       const read = drain(call);
       await pair.settle();
       call.input.send(bytes('1'));

@@ -118,6 +118,22 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
     pair = muxPair({ clock });
   });
 
+  it('without a deadline the caller hears of the 60 s: it need not have a clock', async () => {
+    pair = muxPair({ clock });
+    const solo = new SoloMux({ extensions: ['capacity', 'cancel', 'upgrade'], handlers: { 60: holding } });
+    const asked = { handler: 60, flags: Flag.Crc | Flag.Eof | Flag.Many, payload: bytes('x') };
+    solo.receive(Op.Request, 1, asked);
+    request.onAbort = () => {};
+    const watched = request;
+    solo.receive(Op.Request, 2, asked);
+    solo.clock.advance(60_001);
+    watched.respond(bytes('late'));
+    request.respond(bytes('late'));
+    const late = { op: Op.Response, flags: Flag.Crc | Flag.Eof | Flag.PayloadIsErr };
+    expect(solo.sent).toMatchObject([{ ...late, muxId: 1 }, { ...late, muxId: 2 }]);
+    expect(solo.sent.map(({ payload }) => text(payload))).toEqual(Array(2).fill('context deadline exceeded'));
+  });
+
   it('past openStreams it cannot go on as a stream, and is still to be answered', async () => {
     pair = muxPair({ clock, handlersB: { 60: holding }, limits: { openStreams: 1 } });
     const answer = new Answer();

@@ -65,7 +65,7 @@ describe('the numbers of docs/PROTOCOL.md are those of lib', () => {
       `starts ${INTERVALS.redialMs / 1000} to ${(2 * INTERVALS.redialMs) / 1000} s`,
       `waits ${INTERVALS.replacedMs / 1000} s before it dials again`,
       `${inWords(2 * INTERVALS.streamPingMs)} to ${inWords(3 * INTERVALS.streamPingMs)} ms without a sign of life`,
-      `reserved: ${MESSAGE_OVERHEAD} bytes, and ${inWords(METADATA_BYTES)} more`,
+      `its metadata and ${MESSAGE_OVERHEAD} bytes, without a subroute ${MESSAGE_OVERHEAD - SUBROUTE_BYTES},`,
     ];
     const flat = page.replaceAll(/\s+/g, ' ');
     for (const sentence of sentences) expect(flat).toContain(sentence);

@@ -22,6 +22,7 @@ export class ConformanceModule {
       },
       codec: bytes(),
       drainTimeoutMs: 1_000, // so that SIGTERM is over within 2 s
+      limits: { errorTextBytes: 64 * 1_024 }, // 61 and 66 fail with what they are told
     });
     return {
       module: ConformanceModule,
