@@ -23,6 +23,7 @@ import { Heartbeat } from './heartbeat.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
 import { mostTaken } from './own-max.js';
 import { patienceWith } from './patience.js';
+import { movesOf } from './moves.js';
 import type { ConnectionPorts } from './ports.js';
 import { WriteQueue } from './write-queue.js';
 
@@ -107,6 +108,7 @@ export class Connection implements FrameListener {
       pingMs: intervals.pingMs,
       sendPing: (time) => this.sendOwn(Op.Ping, 0, intervals.pingMs, 0, encodePing({ time }), this.drainPosition),
       onRoundTrip: (milliseconds) => observer.pinged(milliseconds),
+      moves: movesOf(socket),
       onSilence: () => abort(ended(`no pong for two intervals of ${intervals.pingMs} ms`), CloseCode.Abnormal),
     });
   }

@@ -20,6 +20,8 @@ export interface HeartbeatPorts {
   readonly pingMs: number;
   readonly sendPing: (time: WireTime) => void;
   readonly onRoundTrip: (milliseconds: number) => void;
+  /** True: since it was asked last the peer was heard, though no message of it need be whole. */
+  readonly moves: () => boolean;
   /** The peer is silent for too long. */
   readonly onSilence: () => void;
 }
@@ -38,7 +40,8 @@ interface Asked {
 /**
  * Pings the peer and judges by its pongs whether it is alive (wire spec §8). The age of the last pong is counted in
  * ticks of our own event loop: a process that was stopped sees one tick pass however long it slept, and so hears what
- * arrived meanwhile before it judges.
+ * arrived meanwhile before it judges. A tick in which much moved does not count: behind a large frame on a slow link
+ * pings and pongs wait longer than a dead peer is waited for.
  */
 export class Heartbeat {
   private ticksSincePong = 0;
@@ -106,7 +109,8 @@ export class Heartbeat {
   }
 
   private handleTick(): void {
-    if (++this.ticksSincePong > LIMIT_TICKS) {
+    if (!this.ports.moves()) this.ticksSincePong++;
+    if (this.ticksSincePong > LIMIT_TICKS) {
       this.ports.onSilence();
       return;
     }

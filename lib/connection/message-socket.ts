@@ -35,8 +35,20 @@ export interface MessageSocketListener {
   onClose(code: number, reason: string): void;
 }
 
+/** What moves on a socket, frames that are under way included. */
+export interface Traffic {
+  /** Bytes that have come so far. */
+  readonly read: number;
+  /** Bytes that the system has taken so far. */
+  readonly taken: number;
+  /** Bytes that wait for it. */
+  readonly waiting: number;
+}
+
 /** What a connection runs over: a message socket, or one of the grid's own, which may leave a frame in two pieces. */
 export interface FrameSocket extends Omit<MessageSocket, 'listen'> {
+  /** How much has moved; not there where it is not known. */
+  traffic?(): Traffic;
   /** As that of a message socket. */
   listen(listener: FrameListener): void;
 }

@@ -12,18 +12,21 @@ export interface StallWatchPorts {
   readonly timeoutMs: number;
   /** Bytes that are being written. */
   readonly inFlight: () => number;
+  /** Bytes that the system has taken so far; undefined where that is not known. */
+  readonly taken: () => number | undefined;
   readonly onStall: () => void;
 }
 
 /**
  * Finds out that writing makes no progress (wire spec §8, B04). Looks are counted, not milliseconds: a process that
- * slept sees one look pass, however long it was. A socket tells only of whole frames, so 16 MiB in one frame get 16
- * times the time. There is a timer only while something is being written.
+ * slept sees one look pass, however long it was. It is progress that the system took something; where a socket tells
+ * only of whole frames, 16 MiB in one get 16 times the time. There is a timer only while something is being written.
  */
 export class StallWatch {
   private timer: Timer | undefined = undefined;
   private progressed = false;
   private idleLooks = 0;
+  private taken: number | undefined = undefined;
 
   constructor(private readonly ports: StallWatchPorts) {}
 
@@ -32,6 +35,7 @@ export class StallWatch {
     if (this.timer) return;
     this.idleLooks = 0;
     this.progressed = false;
+    this.taken = this.ports.taken();
     this.arm();
   }
 
@@ -52,6 +56,9 @@ export class StallWatch {
     this.timer = undefined;
     const inFlight = this.ports.inFlight();
     if (inFlight === 0) return;
+    const taken = this.ports.taken();
+    if (taken !== this.taken) this.progressed = true;
+    this.taken = taken;
     this.idleLooks = this.progressed ? 0 : this.idleLooks + 1;
     this.progressed = false;
     if (this.idleLooks >= LOOKS * Math.max(1, inFlight / BYTES_OF_ONE_TIME)) this.ports.onStall();

@@ -14,6 +14,12 @@ import { StallWatch } from './stall-watch.js';
 const IN_FLIGHT_BYTES = 256 * 1024;
 
 /**
+ * Bytes that wait, past which streams add nothing. Whatever they add stands before each later call, whose time it costs;
+ * up to `queuedBytes` it would leave no room for calls at all, as long as the streams go on.
+ */
+const CROWDED_BYTES = 1024 * 1024;
+
+/**
  * Bytes of a payload from which on the next one, which is mostly as long, is written where it will be sent. A shorter
  * one is copied in less time than it takes to foretell where that is.
  */
@@ -79,6 +85,7 @@ export class WriteQueue implements Outbox {
       clock,
       timeoutMs: intervals.writeTimeoutMs,
       inFlight: () => this.inFlightBytes,
+      taken: () => ports.socket.traffic?.().taken,
       onStall: () => {
         const text = `no write finished for ${intervals.writeTimeoutMs} ms with ${this.inFlightBytes} bytes in flight`;
         this.fail(new GridError('UNAVAILABLE', text, { reason: 'disconnected' }), CloseCode.Abnormal);
@@ -103,6 +110,10 @@ export class WriteQueue implements Outbox {
 
   get congested(): boolean {
     return this.bytes > this.ports.limits.queuedBytes;
+  }
+
+  get crowded(): boolean {
+    return this.bytes > CROWDED_BYTES || this.congested;
   }
 
   hasRoom(bytes: number): boolean {
@@ -272,7 +283,7 @@ export class WriteQueue implements Outbox {
   private account(messages: number, bytes: number): void {
     this.messages += messages;
     this.bytes += bytes;
-    if (this.waiters.size === 0 || this.resuming || this.congested) return;
+    if (this.waiters.size === 0 || this.resuming || this.crowded) return;
     // not at once: a mux that withdraws is not called back meanwhile
     this.resuming = true;
     queueMicrotask(() => this.resume());
@@ -281,7 +292,7 @@ export class WriteQueue implements Outbox {
   private resume(): void {
     this.resuming = false;
     for (const waiter of this.waiters) {
-      if (this.congested) return;
+      if (this.crowded) return;
       this.waiters.delete(waiter);
       waiter();
     }

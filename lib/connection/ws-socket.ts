@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { WebSocket } from 'ws';
 import { CloseCode, type Frame } from '../wire/index.js';
-import type { FrameListener, FrameSocket } from './message-socket.js';
+import type { FrameListener, FrameSocket, Traffic } from './message-socket.js';
 import { WsBypass } from './ws-bypass.js';
 import { writeFrame, type WsStream } from './ws-frame.js';
 import { WS_HEADER_MAX } from './ws-header.js';
@@ -19,6 +19,20 @@ const CODES: ReadonlyMap<string, number> = new Map([
   ['WS_ERR_UNSUPPORTED_DATA_PAYLOAD_LENGTH', CloseCode.TooBig],
   ['WS_ERR_UNSUPPORTED_MESSAGE_LENGTH', CloseCode.TooBig],
 ]);
+
+/** A socket of Node's. What it has not written yet Node's own time-outs look at in the same place. */
+interface NodeSocket {
+  readonly bytesRead?: number;
+  readonly _handle?: NodeHandle | null;
+}
+
+interface NodeHandle {
+  /** With those that wait. */
+  readonly bytesWritten?: number;
+  /** Bytes that the system has not taken. */
+  readonly writeQueueSize?: number;
+  readonly _parent?: NodeHandle | null;
+}
 
 /** Where the words of `ws` do not say which cap it was. */
 const REASONS: ReadonlyMap<string, string> = new Map([
@@ -75,6 +89,14 @@ class WsSocket implements FrameSocket {
     const { ws, below } = this;
     if (below && room >= WS_HEADER_MAX && ws.readyState === ws.OPEN) writeFrame(below, frame, done);
     else ws.send(frame, { binary: true }, done);
+  }
+
+  traffic(): Traffic {
+    const stream = this.below?.stream as NodeSocket | undefined;
+    const handle = stream?._handle;
+    // of TLS it is the socket below that knows
+    const { bytesWritten = 0, writeQueueSize: waiting = 0 } = handle?._parent ?? handle ?? {};
+    return { read: stream?.bytesRead ?? 0, taken: bytesWritten - waiting, waiting };
   }
 
   close(code: number, reason: string): void {

@@ -13,14 +13,20 @@ import { GridError } from '../errors/index.js';
 import type { PeerLoad } from '../mux/index.js';
 import { Attempt } from './attempt.js';
 import type { DialTlsSource } from './dial-tls.js';
+import { Lookups } from './lookups.js';
 import type { OpenSockets } from './open-sockets.js';
 import type { GridSettings } from './options.js';
 import type { PeerStats } from './peer-stats.js';
 import type { TokenAuth } from './token.js';
 import { dialWebSocket } from './ws-dialer.js';
 
+/** What Node's timers can hold. */
+const MOST_ADDRESS_MS = 2 ** 31 - 1;
+
 /** Makes connections: a fresh token, a socket, the handshake. */
 export class Dialing {
+  private readonly lookups: Lookups;
+
   constructor(
     private readonly settings: GridSettings,
     private readonly auth: TokenAuth | undefined,
@@ -28,7 +34,9 @@ export class Dialing {
     private readonly ports: Omit<ConnectionPorts, 'observer' | 'handlers' | 'load'>,
     private readonly handlers: HandlerTable,
     private readonly sockets: OpenSockets,
-  ) {}
+  ) {
+    this.lookups = new Lookups(settings.clock);
+  }
 
   /** One attempt. Rejects with a GridError; no socket is left then. */
   async dial(peer: string, signal: AbortSignal, stats: PeerStats, load: PeerLoad): Promise<Connection> {
@@ -70,6 +78,9 @@ export class Dialing {
       frameBytes: settings.limits.frameBytes,
       signal: attempt.signal,
       sockets: this.sockets,
+      lookup: this.lookups.lookup,
+      // two of them fit the time of an attempt
+      addressMs: Math.min(Math.ceil(settings.intervals.dialTimeoutMs / 2), MOST_ADDRESS_MS),
     });
   }
 

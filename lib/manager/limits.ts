@@ -19,8 +19,8 @@ export interface GridLimits {
    */
   readonly runningRequests: number;
   /**
-   * Bytes waiting to be written: 32 MiB. Past it `request()` fails with RESOURCE_EXHAUSTED and `notSent`, `write()`
-   * waits and new incoming calls are refused. A payload has at most three quarters of it: OUT_OF_RANGE, that call only.
+   * Bytes waiting to be written: 32 MiB. Past it `request()` fails with RESOURCE_EXHAUSTED and `notSent`, and new
+   * incoming calls are refused; messages of streams wait from 1 MiB on. A payload has at most three quarters of it: OUT_OF_RANGE, that call only.
    * Past it and three quarters more answers fail with RESOURCE_EXHAUSTED; at twice as much the connection ends.
    */
   readonly queuedBytes: number;
@@ -79,7 +79,7 @@ export const LIMITS: GridLimits = Object.freeze({
 export interface GridIntervals {
   /** Each side pings the connection this often: 10 s. It ends when the last pong is older than two of them. */
   readonly pingMs: number;
-  /** A write that has not finished for this long ends the connection: 4 s, for each MiB where more is in flight. */
+  /** A write that makes no progress for this long ends the connection: 4 s. */
   readonly writeTimeoutMs: number;
   /** Deadline of a request whose caller gave none: 60 s. */
   readonly requestTimeoutMs: number;

@@ -50,6 +50,11 @@ class LocalOutbox implements Outbox {
     return this.bytes > this.queuedBytes;
   }
 
+  /** All of it is gone with the turn: nobody waits behind it. */
+  get crowded(): boolean {
+    return this.congested;
+  }
+
   hasRoom(bytes: number): boolean {
     return this.bytes + bytes <= (1 + PAYLOAD_SHARE) * this.queuedBytes;
   }

@@ -1,5 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import type { LookupFunction, Socket, TcpSocketConnectOpts } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 import { isSecure, wsSocket, type FrameSocket } from '../connection/index.js';
@@ -27,6 +27,10 @@ export interface WsDial {
   /** Gives the dial up. */
   readonly signal: AbortSignal;
   readonly sockets: OpenSockets;
+  /** Finds the addresses of the host. Default: Node's way. */
+  readonly lookup?: LookupFunction;
+  /** Milliseconds for each of several addresses; Node's 250 are less than a round trip may take. */
+  readonly addressMs?: number;
 }
 
 /**
@@ -36,6 +40,7 @@ export interface WsDial {
 export function dialWebSocket(dial: WsDial): Promise<FrameSocket> {
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(urlOf(dial.peer, dial.route), {
+      ...reachedBy(dial),
       ...dial.tls,
       ...WS_OPTIONS,
       maxPayload: dial.frameBytes,
@@ -80,6 +85,11 @@ export function dialWebSocket(dial: WsDial): Promise<FrameSocket> {
     dial.signal.addEventListener('abort', onAbort, { once: true });
     if (dial.signal.aborted) onAbort();
   });
+}
+
+/** Options of Node's sockets that the types of `ws` do not name: it hands on what it is given. */
+function reachedBy({ lookup, addressMs }: WsDial): Partial<TcpSocketConnectOpts> {
+  return { ...(lookup && { lookup }), ...(addressMs && { autoSelectFamilyAttemptTimeout: addressMs }) };
 }
 
 function urlOf(peer: string, route: string): string {

@@ -28,6 +28,11 @@ export class CallerSender implements InboundPorts, OutboundPorts {
     private readonly owner: CallerSenderOwner,
   ) {}
 
+  /** Of the last numbered message, in the outbox. */
+  get lastPosition(): number {
+    return this.position;
+  }
+
   /** Messages so far. */
   get count(): number {
     return this.sequence.count;

@@ -190,7 +190,9 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
    * @internal
    */
   ping(): void {
-    if (++this.quietTurns > QUIET_TURNS) {
+    // what the peer was not asked yet it cannot answer: the ping of the last turn waits behind other messages
+    const asked = this.ports.emitter.outbox.isHanded(this.sender.lastPosition);
+    if (asked && ++this.quietTurns > QUIET_TURNS) {
       this.cancel(new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
       return;
     }

@@ -61,12 +61,12 @@ export class Outbound {
   }
 
   /**
-   * True iff `send` may be called now: the direction is open, a credit is there and the connection is not congested.
+   * True iff `send` may be called now: the direction is open, a credit is there and the connection is not crowded.
    * Who was told false is called at `onReady`.
    */
   get ready(): boolean {
     if (this.state.kind !== 'open' || this.credit === 0) return false;
-    if (!this.ports.outbox.congested) return true;
+    if (!this.ports.outbox.crowded) return true;
     this.forgetDrain ??= this.ports.outbox.onDrain(() => {
       this.forgetDrain = undefined;
       this.onReady?.();

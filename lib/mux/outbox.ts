@@ -28,8 +28,10 @@ export interface Outbox {
   isHanded(position: number): boolean;
   /** True while more than `limits.queuedBytes` wait to be written. */
   readonly congested: boolean;
+  /** True while so much waits that streams shall add nothing, at the latest while it is congested. */
+  readonly crowded: boolean;
   /** False: with an answer of so many bytes more would wait than may, even for calls let in before it was congested. */
   hasRoom(bytes: number): boolean;
-  /** Calls `resume` once when `congested` has become false; the returned function forgets it. */
+  /** Calls `resume` once when `crowded` has become false; the returned function forgets it. */
   onDrain(resume: () => void): () => void;
 }

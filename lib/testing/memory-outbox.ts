@@ -56,6 +56,10 @@ export class MemoryOutbox implements Outbox {
     return this.lent;
   }
 
+  get crowded(): boolean {
+    return this.congested;
+  }
+
   hasRoom(bytes: number): boolean {
     return bytes <= this.room;
   }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { acceptHandshake, type Connection } from '../../lib/connection/index.js';
+import { acceptHandshake, type Connection, type FrameSocket } from '../../lib/connection/index.js';
 import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { socketPair, type MemorySocket } from '../../lib/testing/socket-pair.js';
@@ -22,6 +22,7 @@ const TIME = { seconds: 1_700_000_000, nanos: 123_456_789 };
 describe('the heartbeat', () => {
   let clock: ManualClock;
   let peer: RawPeer;
+  let socket: FrameSocket;
   let connection: Connection;
   let roundTrips: number[];
   let ends: [string, number][];
@@ -55,6 +56,7 @@ describe('the heartbeat', () => {
     ends = [];
     const observer = { ...silentObserver, pinged: (milliseconds: number) => roundTrips.push(milliseconds) };
     const [dialer, acceptor] = socketPair();
+    socket = acceptor;
     const accepting = acceptHandshake(
       acceptor,
       { local: B, admit: async () => ({ accepted: true }) },
@@ -106,6 +108,18 @@ describe('the heartbeat', () => {
     await advance(20_000);
     expect(connection.closed).toBeUndefined();
     await advance(2_500);
+    expect(ends.length).toBe(1);
+  });
+
+  it('B11 never offline while much comes or goes, pong or not; then within two intervals and a tick', async () => {
+    let read = 0;
+    socket.traffic = () => ({ read, taken: 0, waiting: 0 });
+    for (let second = 0; second < 100; second++) {
+      read += 10_000;
+      await advance(1_000);
+    }
+    expect(ends).toEqual([]);
+    await advance(25_000);
     expect(ends.length).toBe(1);
   });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { GridError } from '../../lib/errors/index.js';
-import type { MessageSocket } from '../../lib/connection/index.js';
+import type { FrameSocket } from '../../lib/connection/index.js';
+import type { Traffic } from '../../lib/connection/message-socket.js';
 import { WriteQueue } from '../../lib/connection/write-queue.js';
 import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
@@ -10,8 +11,9 @@ import { INTERVALS, LIMITS, sleepsOften } from './grid-end.js';
 import { frameOf, message, messagesOf } from './raw-peer.js';
 
 /** Takes frames and lets the test say when they are written. */
-class SlowSocket implements MessageSocket {
+class SlowSocket implements FrameSocket {
   readonly remoteAddress = undefined;
+  traffic?: () => Traffic;
   readonly frames: Uint8Array[] = [];
   private readonly waiting: ((error?: Error) => void)[] = [];
 
@@ -524,6 +526,19 @@ describe('the write queue', () => {
     expect(fatal).toEqual([]);
   });
 
+  it('is crowded for streams at 1 MiB, long before calls are refused; then resumes them', async () => {
+    open({ queuedBytes: 8 * 1024 * 1024 });
+    for (let muxId = 1; muxId <= 16; muxId++) queue.send(data(muxId, 65_000));
+    expect(queue.crowded).toBe(false);
+    queue.send(data(17, 65_000));
+    expect([queue.crowded, queue.congested]).toEqual([true, false]);
+    let resumed = 0;
+    queue.onDrain(() => resumed++);
+    socket.finish(1);
+    await turn();
+    expect([queue.crowded, resumed]).toEqual([false, 1]);
+  });
+
   it('a withdrawal ends congestion too, and calls nobody back before it returned', async () => {
     const each = frameOf(data(1, 100)).length;
     open({ queuedBytes: 2 * each });
@@ -605,6 +620,21 @@ describe('the write queue', () => {
     expect(fatal).toEqual([]);
     expect(sent().flat().length).toBe(20);
     clock.advance(6_000);
+    await turn();
+    expect(fatal.length).toBe(1);
+  });
+
+  it('B04 it is progress that the system takes a part of a frame', async () => {
+    let taken = 0;
+    socket.traffic = () => ({ read: 0, taken, waiting: 1 });
+    queue.send(data(1, 1_000_000));
+    for (let second = 0; second < 30; second++) {
+      taken += 100;
+      clock.advance(1_000);
+      await turn();
+    }
+    expect(fatal).toEqual([]);
+    clock.advance(5_000);
     await turn();
     expect(fatal.length).toBe(1);
   });

@@ -164,7 +164,10 @@ describe('what hung', () => {
     });
   });
 
-  it('B12 pings go on while consumer and producer are blocked; silence ends the stream at both ends', async () => {
+  it.each([
+    ['caller', 'bToA'],
+    ['handler', 'aToB'],
+  ] as const)('B12 pings go on while both ends are blocked; silence ends it at the %s first', async (_, way) => {
     let handler: HandlerStream | undefined;
     const options = {
       intervals: { streamPingMs: 100, streamSilenceMs: 400 },
@@ -177,14 +180,31 @@ describe('what hung', () => {
         clock.advance(100);
       }
       expect(call.over).toBe(false);
-      pair.aToB.hold();
-      pair.bToA.hold();
-      clock.advance(500);
-      expect(call.over).toBe(true);
-      expect(handler!.aborted).toBeDefined();
+      pair[way].hold();
+      for (let i = 0; i < 5; i++) {
+        clock.advance(100);
+        await pair.settle();
+      }
+      expect([call.over, handler!.aborted?.code]).toEqual([true, way === 'bToA' ? 'CANCELLED' : 'UNAVAILABLE']);
       handler!.output.end();
       pair.cut();
     });
+  });
+});
+
+it('a stream whose ping waits behind other messages is not silent: the peer was not asked', async () => {
+  const options = { intervals: { streamPingMs: 100, streamSilenceMs: 10_000 }, handlersB: { 67: stream(() => {}, 1) } };
+  await settled(options, async (pair, clock) => {
+    const call = pair.a.openStream(opening(67, true));
+    await pair.settle();
+    pair.aToB.hold();
+    clock.advance(1_000);
+    expect(call.over).toBe(false);
+    pair.aToB.release();
+    await pair.settle();
+    clock.advance(100);
+    expect(call.over).toBe(false);
+    pair.cut();
   });
 });
 

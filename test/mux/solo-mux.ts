@@ -46,6 +46,9 @@ export class SoloMux {
       get congested() {
         return self.congested;
       },
+      get crowded() {
+        return self.congested;
+      },
       hasRoom: () => true,
       onDrain: (resume) => {
         this.resumes.add(resume);

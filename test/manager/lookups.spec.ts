@@ -1,0 +1,60 @@
+import type { lookup, LookupAddress } from 'node:dns';
+import { expect, it } from '@jest/globals';
+import { Lookups } from '../../lib/manager/lookups.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+
+const ADDRESSES: LookupAddress[] = [
+  { address: '10.0.0.1', family: 4 },
+  { address: '::1', family: 6 },
+];
+
+type Answer = (error: Error | null, addresses: LookupAddress[]) => void;
+
+function setUp() {
+  const clock = new ManualClock();
+  const asked: [string, Answer][] = [];
+  const system = ((name: string, _: object, answer: Answer) => void asked.push([name, answer])) as typeof lookup;
+  const lookups = new Lookups(clock, system);
+  const given: unknown[][] = [];
+  const ask = (name: string, all = true): void => {
+    lookups.lookup(name, { all }, (error, address, family) => {
+      given.push([error?.message ?? address, ...(family === undefined ? [] : [family])]);
+    });
+  };
+  return { clock, asked, given, ask };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
+it('each name is asked for once at a time, and the answer is for all who waited', () => {
+  const { asked, given, ask } = setUp();
+  ask('a');
+  ask('a', false);
+  ask('b');
+  expect(asked.map(([name]) => name)).toEqual(['a', 'b']);
+  asked[0]![1](null, ADDRESSES);
+  expect(given).toEqual([[ADDRESSES], ['10.0.0.1', 4]]);
+});
+
+it('an answer that came too late serves the next one for 5 s', async () => {
+  const { clock, asked, given, ask } = setUp();
+  ask('a');
+  asked[0]![1](null, ADDRESSES);
+  clock.advance(4_999);
+  ask('a', false);
+  expect(given.length).toBe(1);
+  await turn();
+  expect(given[1]).toEqual(['10.0.0.1', 4]);
+  clock.advance(1);
+  ask('a');
+  expect(asked.length).toBe(2);
+});
+
+it('what was not found is asked for anew', () => {
+  const { asked, given, ask } = setUp();
+  ask('a');
+  asked[0]![1](new Error('getaddrinfo ENOTFOUND a'), []);
+  ask('a');
+  asked[1]![1](null, []);
+  expect(given).toEqual([['getaddrinfo ENOTFOUND a'], ['a has no address']]);
+});
