@@ -14,8 +14,8 @@ import { StallWatch } from './stall-watch.js';
 const IN_FLIGHT_BYTES = 256 * 1024;
 
 /**
- * Bytes that wait, past which streams add nothing. Whatever they add stands before each later call, whose time it costs;
- * up to `queuedBytes` it would leave no room for calls at all, as long as the streams go on.
+ * Bytes that wait, past which streams add nothing. Whatever they add stands before each later call, whose time it
+ * costs; up to `queuedBytes` it would leave no room for calls at all, as long as the streams go on.
  */
 const CROWDED_BYTES = 1024 * 1024;
 

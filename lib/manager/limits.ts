@@ -20,8 +20,9 @@ export interface GridLimits {
   readonly runningRequests: number;
   /**
    * Bytes waiting to be written: 32 MiB. Past it `request()` fails with RESOURCE_EXHAUSTED and `notSent`, and new
-   * incoming calls are refused; messages of streams wait from 1 MiB on. A payload has at most three quarters of it: OUT_OF_RANGE, that call only.
-   * Past it and three quarters more answers fail with RESOURCE_EXHAUSTED; at twice as much the connection ends.
+   * incoming calls are refused; messages of streams wait from 1 MiB on. A payload has at most three quarters of it:
+   * OUT_OF_RANGE, that call only. Past it and three quarters more answers fail with RESOURCE_EXHAUSTED, and errors are
+   * cut short; at twice as much the connection ends.
    */
   readonly queuedBytes: number;
   /**

@@ -74,6 +74,8 @@ export interface OutgoingCall {
 /** A call of the peer, as the mux's table knows it. */
 export interface IncomingCall {
   readonly openedAt: number;
+  /** Undefined: the caller gave none. */
+  readonly deadlineAt: number | undefined;
   /** Of a stream. @internal */
   readonly flow?: StreamFlow;
   /** False: a message of this op is answered as for an unknown call (spec §11, `upgrade`). @internal */

@@ -3,7 +3,17 @@ import { Rate, type Clock } from '../time/index.js';
 /** A call that was opened no longer ago was just opened. */
 const JUST_MS = 1000;
 
-/** Counts cancels of calls that were just opened: opening and cancelling in a row is an attack (CVE-2023-44487). */
+/** When it was opened, and until when its caller waits, on the mux's clock. */
+interface OpenedCall {
+  readonly openedAt: number;
+  readonly deadlineAt: number | undefined;
+}
+
+/**
+ * Counts cancels of calls that were just opened: opening and cancelling in a row is an attack (CVE-2023-44487). A call
+ * whose time is half over was most likely ended by that: a handler that hangs for a moment lets thousands of them pass
+ * their deadlines at once, and that is nobody's fault. Who asks for less time wins nothing: it ends calls here, too.
+ */
 export class CancelRate {
   private readonly rate: Rate;
 
@@ -15,7 +25,8 @@ export class CancelRate {
   }
 
   /** Counts the cancel of a call; true when the second's number is passed. */
-  exceededBy(call: { readonly openedAt: number }): boolean {
-    return this.clock.now() - call.openedAt < JUST_MS && this.rate.exceeded();
+  exceededBy({ openedAt, deadlineAt = Infinity }: OpenedCall): boolean {
+    const age = this.clock.now() - openedAt;
+    return age < Math.min(JUST_MS, (deadlineAt - openedAt) / 2) && this.rate.exceeded();
   }
 }

@@ -1,4 +1,4 @@
-import type { GridError } from '../errors/index.js';
+import { GridError } from '../errors/index.js';
 import {
   decodeErrorText,
   decodePing,
@@ -6,6 +6,7 @@ import {
   encodeMuxConnectError,
   encodePong,
   Flag,
+  METADATA_BYTES,
   Op,
   type Dialect,
   type Message,
@@ -15,6 +16,15 @@ import {
 import type { CallInit } from './call-init.js';
 import { errorMetadata } from './error-metadata.js';
 import type { Outbox } from './outbox.js';
+
+/** Of an error's text, where much waits. */
+const SHORT_TEXT_BYTES = 128;
+
+/** An error in the words of the wire. */
+export interface ErrorAnswer {
+  readonly text: Uint8Array;
+  readonly metadata: Metadata | undefined;
+}
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -80,10 +90,23 @@ export class Emitter {
     return this.emit(op, muxId, 0, deadlineMs, handler, flags, payload, subroute, metadata, undefined);
   }
 
-  /** The last message of a call at its handler side, as an error: its text, and more where the peer can read it. */
-  sendError(op: Op, muxId: MuxId, seq: number, error: GridError, own: Metadata | undefined): void {
-    const text = encodeErrorText(error.message, this.errorTextBytes);
-    const metadata = this.errorMetadata(error, own);
+  /**
+   * An error as it goes to the caller: its text, and more where the peer can read it. Code of the application may run
+   * here: that of `details`. Where much waits already it is the code and the start of the text, for an error has to go:
+   * all calls may fail at once, and with 8 KiB each their answers would end the connection.
+   */
+  errorAnswer(error: GridError, own: Metadata | undefined): ErrorAnswer {
+    if (this.outbox.hasRoom(METADATA_BYTES + this.errorTextBytes)) {
+      const text = encodeErrorText(error.message, this.errorTextBytes);
+      return { text, metadata: this.errorMetadata(error, own) };
+    }
+    const text = encodeErrorText(error.message, Math.min(SHORT_TEXT_BYTES, this.errorTextBytes));
+    const short = new GridError(error.code, decodeErrorText(text));
+    return { text, metadata: this.errorMetadata(short, undefined) };
+  }
+
+  /** The last message of a call at its handler side, as an error. */
+  sendError(op: Op, muxId: MuxId, seq: number, { text, metadata }: ErrorAnswer): void {
     this.emit(op, muxId, seq, 0, 0, Flag.Eof | Flag.PayloadIsErr, text, undefined, metadata, undefined);
   }
 

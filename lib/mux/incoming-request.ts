@@ -1,4 +1,4 @@
-import { CONGESTED, GridError, TEXT } from '../errors/index.js';
+import { GridError, TEXT } from '../errors/index.js';
 import type { CallObserver } from '../observe/index.js';
 import type { Deadline } from '../time/index.js';
 import { Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
@@ -6,6 +6,7 @@ import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import type { CallHandler } from './handler.js';
 import { heldBytesOf } from './held-bytes.js';
 import { HandlerStream } from './handler-stream.js';
+import { overflow } from './overflow.js';
 import type { PayloadEncoder } from './payload-encoder.js';
 
 type State =
@@ -99,7 +100,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
   onDue(): void {
     // a caller that gave no deadline need not have a clock of its own (spec §11)
     if (this.deadlineAt === undefined) {
-      this.ports.emitter.sendError(Op.Response, this.muxId, this.seq, timedOut(), undefined);
+      this.sendError(timedOut(), undefined);
     }
     this.abort(timedOut());
   }
@@ -114,7 +115,9 @@ export class IncomingRequest implements IncomingCall, Deadline {
    * so is metadata towards a peer that knows none.
    */
   respond(payload: Uint8Array | undefined, metadata?: Metadata): void {
-    this.answer(this.ports.payloadCap.check(payload, metadata) ?? this.overflow(payload), payload, metadata);
+    const { payloadCap, emitter } = this.ports;
+    const refusal = payloadCap.check(payload, metadata) ?? overflow(emitter.outbox, payload?.length ?? 0, metadata);
+    this.answer(refusal, payload, metadata);
   }
 
   /**
@@ -200,11 +203,11 @@ export class IncomingRequest implements IncomingCall, Deadline {
     const late = bound !== undefined && now > bound;
     if (late && this.deadlineAt === undefined) {
       error = timedOut();
-      this.ports.emitter.sendError(Op.Response, this.muxId, this.seq, error, undefined);
+      this.sendError(error, undefined);
     } else if (late) {
       this.ports.observer.dropped('late-result');
     } else if (error) {
-      this.ports.emitter.sendError(Op.Response, this.muxId, this.seq, error, metadata);
+      this.sendError(error, metadata);
     } else {
       if (payload) this.observer.sent(payload.length);
       this.ports.emitter.sendLast(Op.Response, this.muxId, this.seq, payload, metadata);
@@ -212,10 +215,9 @@ export class IncomingRequest implements IncomingCall, Deadline {
     this.over(error, now);
   }
 
-  /** All that was let in may answer at once: what would be too much fails alone, not the connection. */
-  private overflow(payload: Uint8Array | undefined): GridError | undefined {
-    if (payload === undefined || this.ports.emitter.outbox.hasRoom(payload.length)) return undefined;
-    return new GridError('RESOURCE_EXHAUSTED', CONGESTED, { reason: 'limit' });
+  private sendError(error: GridError, metadata: Metadata | undefined): void {
+    const { emitter } = this.ports;
+    emitter.sendError(Op.Response, this.muxId, this.seq, emitter.errorAnswer(error, metadata));
   }
 
   private abort(error: GridError): void {

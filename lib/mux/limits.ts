@@ -3,8 +3,9 @@ export interface MuxLimits {
   /** Largest payload in bytes, either direction. */
   readonly messageBytes: number;
   /**
-   * Bytes of messages taken and not yet written. Past it the outbox is congested: calls are refused. A payload has at most three quarters of it, and answers are refused that would make more wait than it
-   * and so much: what is small has the rest of twice as much, where the connection ends.
+   * Bytes of messages taken and not yet written. Past it the outbox is congested: calls are refused. A payload has at
+   * most three quarters of it, and answers are refused that would make more wait than it and so much: what is small has
+   * the rest of twice as much, where the connection ends.
    */
   readonly queuedBytes: number;
   /** Streams that the peer started and that are open, or whose handler has not really ended yet. */

@@ -6,6 +6,7 @@ import type { IncomingPorts } from './call-ports.js';
 import type { HeldBytes } from './held-bytes.js';
 import type { Inbound, InboundPorts } from './inbound.js';
 import type { Outbox } from './outbox.js';
+import { overflow } from './overflow.js';
 import type { OutboundPorts } from './outbound.js';
 import { Sequence } from './sequence.js';
 
@@ -86,9 +87,14 @@ export class StreamSender implements InboundPorts, OutboundPorts {
   /** The end message, and the goodbye that always follows it (spec §6, H13). */
   sendEnd(error: GridError | undefined, metadata: Metadata | undefined): void {
     const { emitter } = this.ports;
-    const seq = this.sequence.take();
-    if (error) emitter.sendError(Op.MuxServerMsg, this.muxId, seq, error, metadata);
-    else emitter.sendLast(Op.MuxServerMsg, this.muxId, seq, undefined, metadata);
+    const failure = error ?? overflow(emitter.outbox, 0, metadata);
+    if (failure) {
+      // before its number is taken: what the error's details are made of may send something
+      const answer = emitter.errorAnswer(failure, metadata);
+      emitter.sendError(Op.MuxServerMsg, this.muxId, this.sequence.take(), answer);
+    } else {
+      emitter.sendLast(Op.MuxServerMsg, this.muxId, this.sequence.take(), undefined, metadata);
+    }
     emitter.send(Op.DisconnectClientMux, this.muxId, 0, 0, undefined);
   }
 

@@ -410,6 +410,73 @@ describe('a mux whose peer writes the messages', () => {
     for (const call of held) call.respond(undefined);
   });
 
+  it('cancels at the deadlines of calls do not count: their handlers hung for a moment', () => {
+    const held: IncomingRequest[] = [];
+    const solo = new SoloMux({
+      handlers: { 60: { ...echo, onRequest: (call) => held.push(call) } },
+      limits: { cancelsPerSecond: 10 },
+    });
+    for (let muxId = 1; muxId <= 100; muxId++) solo.receive(Op.Request, muxId, { handler: 60, deadlineMs: 400 });
+    solo.clock.advance(200);
+    for (let muxId = 1; muxId <= 100; muxId++) solo.receive(Op.DisconnectServerMux, muxId);
+    expect([solo.aborted, held.filter((call) => call.aborted).length]).toEqual([undefined, 100]);
+    for (const call of held) call.respond(undefined);
+  });
+
+  it('an error where much waits is its code and the start of its text: all calls may fail at once', () => {
+    const error = new GridError('NOT_FOUND', 'x'.repeat(3_000), { details: { long: 'y'.repeat(3_000) } });
+    const solo = new SoloMux({
+      handlers: {
+        60: { ...echo, onRequest: (call) => call.fail(error, { own: 'z'.repeat(3_000) }) },
+        63: { ...echo, onStream: (call) => call.output.fail(error) },
+      },
+    });
+    solo.room = 8_192 + 4_095;
+    solo.receive(Op.Request, 7, { handler: 60 });
+    solo.receive(Op.ConnectMux, 8, { handler: 63, flags: Flag.Crc | Flag.Eof });
+    const errors = solo.take().filter(({ flags }) => flags & Flag.PayloadIsErr);
+    expect(errors.map(({ payload }) => text(payload))).toEqual(Array(2).fill('x'.repeat(128)));
+    for (const { metadata } of errors) {
+      expect(Object.keys(metadata!)).toEqual(['grid-error']);
+      expect(JSON.parse(metadata!['grid-error']!)).toEqual({ code: 'NOT_FOUND', message: 'x'.repeat(128) });
+    }
+  });
+
+  it('metadata for which there is no room fails its one answer, or the end of its stream', () => {
+    const metadata = { own: 'z'.repeat(3_000) };
+    const solo = new SoloMux({
+      handlers: {
+        60: { ...echo, onRequest: (call) => call.respond(bytes('x'), metadata) },
+        63: { ...echo, onStream: (call) => call.output.end(metadata) },
+      },
+    });
+    solo.room = 3_000;
+    solo.receive(Op.Request, 7, { handler: 60 });
+    solo.receive(Op.ConnectMux, 8, { handler: 63, flags: Flag.Crc | Flag.Eof });
+    const errors = solo.take().filter(({ flags }) => flags & Flag.PayloadIsErr);
+    expect(errors.map(({ metadata: told }) => JSON.parse(told!['grid-error']!) as object)).toMatchObject(
+      Array(2).fill({ code: 'RESOURCE_EXHAUSTED' }),
+    );
+  });
+
+  it('what details are made of may send something of the call: its number comes before that of the end', () => {
+    const solo = new SoloMux({
+      handlers: {
+        63: {
+          ...echo,
+          inCapacity: 1,
+          onStream: (call) => {
+            const details = { toJSON: () => text(call.input.take()) };
+            call.input.onReady = () => call.output.fail(new GridError('NOT_FOUND', 'no', { details }));
+          },
+        },
+      },
+    });
+    solo.receive(Op.ConnectMux, 8, { handler: 63 });
+    solo.receive(Op.MuxClientMsg, 8, { seq: 1, payload: bytes('x') });
+    expect(brief(solo.take())).toEqual(['AckMux#0', 'UnblockClMux#1', 'MuxServerMsg#2', 'DisconnectClientMux#0']);
+  });
+
   it('an error text is cut at a character, and to errorTextBytes', () => {
     const solo = new SoloMux({
       handlers: { 60: { ...echo, onRequest: (call) => call.fail(new GridError('UNKNOWN', 'ü'.repeat(100))) } },

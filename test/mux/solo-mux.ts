@@ -19,6 +19,8 @@ export class SoloMux {
   readonly mux: Mux;
   handed = Infinity;
   congested = false;
+  /** Bytes that an answer may have. */
+  room = Infinity;
   aborted: { error: GridError; closeCode: number } | undefined;
   private readonly resumes = new Set<() => void>();
 
@@ -49,7 +51,7 @@ export class SoloMux {
       get crowded() {
         return self.congested;
       },
-      hasRoom: () => true,
+      hasRoom: (bytes) => bytes <= self.room,
       onDrain: (resume) => {
         this.resumes.add(resume);
         return () => this.resumes.delete(resume);
