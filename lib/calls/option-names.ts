@@ -9,7 +9,8 @@ import { GridError } from '../errors/index.js';
 export function verifyOptionNames(where: string, options: unknown, known: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     const what = typeof options === 'function' ? 'a function' : shownOption(options);
-    throw new GridError('INVALID_ARGUMENT', `${where}: options is ${what}; it must be an object, {} for none`);
+    const text = `${where}: options is ${what}; it must be an object, {} for none; known are ${known.join(', ')}`;
+    throw new GridError('INVALID_ARGUMENT', text);
   }
   const unknown = Object.keys(options).find((name) => !known.includes(name));
   if (unknown === undefined) return;

@@ -24,6 +24,7 @@ import {
   InjectGridClient,
   type GridOptions,
   type GridOptionsFactory,
+  type GridClientDefinition,
 } from 'nestjs-grid';
 import { firstValueFrom } from 'rxjs';
 import { freeHosts, portOf } from '../ports.js';
@@ -265,8 +266,36 @@ describe('clients', () => {
     const feature = GridModule.forFeature([{ name: 'X', peer: 'http://b:1' }]);
     const app = await make({ imports: [GridModule.forRoot(optionsOf('http://a:1')), feature] });
     await connectGrid(app);
-    await expect(app.init()).rejects.toThrow(/http:\/\/b:1 is not one of the hosts/);
-    await expect((await make({ imports: [feature] })).init()).rejects.toThrow(/Grid/);
+    await expect(app.init()).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/^forFeature: client 'X': http:\/\/b:1 is not one of the hosts/),
+    });
+    await expect((await make({ imports: [feature] })).init()).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message:
+        "forFeature: client 'X': there is no grid 'default': import GridModule.forRoot({ … }) in the app's root module",
+    });
+    const locks = GridModule.forFeature([{ name: Symbol('L'), peer: 'http://a:1', grid: 'locks' }]);
+    await expect((await make({ imports: [locks] })).init()).rejects.toThrow(
+      "client Symbol(L): there is no grid 'locks': import GridModule.forRoot({ name: 'locks', … })",
+    );
+  });
+
+  test.each<[string, unknown, string]>([
+    ['a misspelled name', { name: 'S', host: 'http://a:1' }, "'S': unknown option host; known are name, peer, grid"],
+    ['no host', { name: 'S', peer: undefined }, "'S': peer is undefined; it must be the origin of a host"],
+    ['no name', { peer: 'http://a:1' }, '1: name is undefined; it must be a string or a symbol'],
+    ['a grid that is none', { name: 'S', peer: 'http://a:1', grid: 5 }, "'S': grid is 5; it must be the name of a"],
+    ['a text', 'http://a:1', "1: options is 'http://a:1'; it must be an object"],
+    ['null', null, '1: options is null; it must be an object'],
+  ])('forFeature with %s says which client it is', (_, definition, text) => {
+    const definitions = [{ name: 'FIRST', peer: 'http://a:1' }, definition] as GridClientDefinition[];
+    expect(() => GridModule.forFeature(definitions)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining(`forFeature: client ${text}`),
+      }),
+    );
   });
 });
 
