@@ -1,5 +1,6 @@
 import { ModulesContainer } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
+import { verifyOptionNames } from '../calls/index.js';
 import { findLifecycle } from './find-lifecycle.js';
 
 /** Options of `gridMicroservice()`. */
@@ -8,11 +9,14 @@ export interface GridMicroserviceOptions {
   readonly grid?: string;
 }
 
+const NAMES: Readonly<Record<keyof GridMicroserviceOptions, true>> = { grid: true };
+
 /**
  * For a process without HTTP routes: `NestFactory.createMicroservice(AppModule, gridMicroservice())`. The grid opens a
  * listener of its own at the host and port of `local`, or where the option `listen` says.
  */
 export function gridMicroservice(options: GridMicroserviceOptions = {}): AsyncMicroserviceOptions {
+  verifyOptionNames('gridMicroservice', options, Object.keys(NAMES));
   return {
     inject: [ModulesContainer],
     useFactory: (modules: ModulesContainer) => ({ strategy: findLifecycle(modules, options.grid).standalone() }),

@@ -94,6 +94,13 @@ describe('a process without HTTP', () => {
 });
 
 describe('gridMicroservice()', () => {
+  test('with a name that is no option, or none at all, is refused', () => {
+    const known = /^gridMicroservice: .*; known are grid$/;
+    for (const wrong of [{ name: 'locks' }, 'locks', null]) {
+      expect(() => gridMicroservice(wrong as never)).toThrow(known);
+    }
+  });
+
   @Controller()
   class Routes {
     @Get('missing')
