@@ -1,6 +1,7 @@
 import { MetadataScanner } from '@nestjs/core';
 import { PATTERN_EXTRAS_METADATA, PATTERN_METADATA } from '@nestjs/microservices/constants.js';
 import { joinSubroute } from '../calls/index.js';
+import { GridError } from '../errors/index.js';
 import { prefixedExtras } from './handler-facts.js';
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
@@ -10,8 +11,8 @@ type Method = (this: unknown, ...args: unknown[]) => unknown;
  * `@MessagePattern(60)` answer `{ id: 60, subroute: 'disk1' }`. Of several in one line of classes the nearest counts.
  */
 export function GridSubroute(subroute: string | readonly string[]): ClassDecorator {
-  const prefix = joinSubroute(subroute);
   return (target) => {
+    const prefix = prefixOf(subroute, target.name);
     const prototype = target.prototype as Record<string, unknown>;
     for (const name of new MetadataScanner().getAllMethodNames(prototype)) {
       const method = prototype[name] as Method;
@@ -21,6 +22,14 @@ export function GridSubroute(subroute: string | readonly string[]): ClassDecorat
       Reflect.defineMetadata(PATTERN_EXTRAS_METADATA, prefixedExtras(extras, prefix), own);
     }
   };
+}
+
+function prefixOf(subroute: string | readonly string[], owner: string): string {
+  try {
+    return joinSubroute(subroute);
+  } catch (error) {
+    throw GridError.is(error) ? error.with({ message: `@GridSubroute of ${owner}: ${error.message}` }) : error;
+  }
 }
 
 /** An inherited method is one function for all subclasses, its metadata too; here the class gets its own. */

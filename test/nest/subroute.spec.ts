@@ -75,6 +75,9 @@ test('a subroute for what is known at run time only', async () => {
   await expect(peer.subroute('disk3').request(62, 'x')).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
 });
 
-test('an empty part is refused where it is written', () => {
-  expect(() => GridSubroute('')).toThrow(/not empty/);
+test('an empty part is refused, naming the class', () => {
+  class Disk {}
+  for (const wrong of ['', [], ['a', '']]) {
+    expect(() => GridSubroute(wrong)(Disk)).toThrow(/^@GridSubroute of Disk: (a|each part of a) subroute must/);
+  }
 });
