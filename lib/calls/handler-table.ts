@@ -149,6 +149,10 @@ function verify(spec: HandlerSpec): void {
     if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
     throw wrong(spec, option, value, `an integer of at least ${least}`);
   }
+  const { queue = 0, concurrency } = spec;
+  if (queue > 0 && concurrency === undefined) {
+    throw wrong(spec, 'queue', queue, 'given with concurrency: without that no call ever waits');
+  }
   const { kind, codec, run } = spec;
   if (!Object.hasOwn(KINDS, kind)) throw wrong(spec, 'kind', kind, `one of ${Object.keys(KINDS).join(', ')}`);
   if (typeof codec?.encode !== 'function' || typeof codec.decode !== 'function') {
