@@ -63,12 +63,24 @@ export interface StreamOptions<In = unknown, Validate extends boolean = boolean>
 }
 
 /**
+ * A number of milliseconds in their place would be a deadline that is not there. The names in them are not looked at:
+ * that is a loop over them for each call, which costs more than this and the looks at their values.
+ * @throws GridError INVALID_ARGUMENT with `notSent` for what is no object.
+ */
+export function verifyIsOptions(options: CallOptions): void {
+  if (typeof options === 'object' && (options as CallOptions | null) !== null) return;
+  const text = `options is ${shownOption(options)}; it must be an object, like { timeoutMs: 500 }`;
+  throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
+}
+
+/**
  * Looks at the options before anything of the call is made; gives the milliseconds that it has, undefined where
  * neither the options nor the parent bound it.
  * @throws GridError with `notSent`: INVALID_ARGUMENT for what is no time or no signal, DEADLINE_EXCEEDED where less
  * than 1 ms is left, CANCELLED where a signal is aborted already.
  */
 export function checkOptions(options: CallOptions, clock: Clock): number | undefined {
+  verifyIsOptions(options);
   const left = timeLeft(options, clock);
   for (const signal of [options.signal, options.parent?.signal]) {
     checkSignal(signal);
@@ -102,9 +114,8 @@ function timeLeft(options: CallOptions, clock: Clock): number | undefined {
   let left = Infinity;
   if (timeoutMs !== undefined) {
     if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
-      throw new GridError('INVALID_ARGUMENT', `timeoutMs must be a number of milliseconds, not ${String(timeoutMs)}`, {
-        notSent: true,
-      });
+      const text = `timeoutMs must be a number of milliseconds, not ${shownOption(timeoutMs)}`;
+      throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
     }
     left = Math.min(timeoutMs, LONGEST_MS);
   }
@@ -126,11 +137,25 @@ function untilDate(deadline: Date, clock: Clock): number {
 }
 
 /**
+ * A Map, a list or `Headers` has its entries elsewhere than in its properties: they would be left out in silence.
+ * @throws GridError INVALID_ARGUMENT with `notSent`; the value is not shown, it may hold credentials.
+ */
+export function verifyIsMetadata(metadata: unknown): void {
+  if (metadata === undefined) return;
+  const isObject = typeof metadata === 'object' && metadata !== null;
+  if (isObject && !(Symbol.iterator in metadata)) return;
+  const kind = isObject ? `of class ${metadata.constructor.name}` : metadata === null ? 'null' : `a ${typeof metadata}`;
+  const text = `metadata must be an object of strings, like { user: 'ann' }, not ${kind}`;
+  throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
+}
+
+/**
  * The metadata that the caller gave explicitly; undefined where it gave none.
- * @throws GridError INVALID_ARGUMENT for values that are no strings.
+ * @throws GridError INVALID_ARGUMENT for what is no object of strings.
  */
 export function explicitMetadata({ metadata }: CallOptions): Record<string, string> | undefined {
   if (metadata === undefined) return undefined;
+  verifyIsMetadata(metadata);
   const entries = Object.entries(metadata);
   const wrong = entries.find(([, value]) => typeof value !== 'string');
   if (wrong) {

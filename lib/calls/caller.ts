@@ -4,7 +4,7 @@ import { encodeApart, type Mux } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
 import { named, unsendable } from './call-error.js';
 import { CallOpening, StreamOpening } from './call-opening.js';
-import { checkOptions, watchSignals, type CallOptions, type StreamOptions } from './call-options.js';
+import { checkOptions, verifyIsOptions, watchSignals, type CallOptions, type StreamOptions } from './call-options.js';
 import { encodeOptional, type Codec, type PayloadSender } from './codec.js';
 import type { Contract } from './contract.js';
 import { checkSent } from './contract-check.js';
@@ -12,6 +12,7 @@ import { FailedCall } from './failed-call.js';
 import type { GridCall } from './grid-call.js';
 import { intercepted, type CallInterceptor, type OutgoingCall } from './intercept.js';
 import { inputSource, OpenCall } from './open-call.js';
+import { shownOption } from './option-names.js';
 import { joinSubroute, type Pattern } from './pattern.js';
 import { PendingRequest } from './pending-request.js';
 import { SentCall } from './sent-call.js';
@@ -66,7 +67,7 @@ export class Caller {
    */
   stream(to: Pattern | Contract, payload?: unknown, options?: StreamOptions): GridCall {
     if (this.ports.interceptors.length === 0) return this.openStream(to, payload, options);
-    const call = this.outgoing('stream', this.target(to), payload, options ?? {});
+    const call = this.outgoing('stream', this.target(to), payload, options);
     return intercepted(this.ports.interceptors, 'stream', call, (changed) =>
       this.openStream(to, changed.payload, changed.options),
     );
@@ -90,7 +91,7 @@ export class Caller {
   ): TeardownLogic {
     const { interceptors } = this.ports;
     if (interceptors.length === 0) return this.openSend(subscriber, to, payload, options, errorOf);
-    const call = this.outgoing('send', this.target(to), payload, options ?? {});
+    const call = this.outgoing('send', this.target(to), payload, options);
     const open = (changed: OutgoingCall): Observable<unknown> =>
       new Observable((inner) => this.openSend(inner, to, changed.payload, changed.options, asItIs));
     return intercepted(interceptors, 'send', call, open).subscribe({
@@ -104,7 +105,7 @@ export class Caller {
     kind: 'request' | 'event',
     to: Pattern | Contract,
     payload: unknown,
-    options: CallOptions = {},
+    options: CallOptions | undefined,
   ): Promise<unknown> {
     const call = this.outgoing(kind, this.target(to), payload, options);
     return intercepted(this.ports.interceptors, 'request', call, (changed) =>
@@ -117,7 +118,7 @@ export class Caller {
     try {
       target = this.target(to);
       if (target.contract?.kind === 'stream') throw wrongKind(target);
-      const timeoutMs = options && checkOptions(options, this.ports.clock);
+      const timeoutMs = options === undefined ? undefined : checkOptions(options, this.ports.clock);
       const codec = this.codecOf(target, options);
       const mux = this.ports.line();
       const pending = new PendingRequest(codec, this.ports.origin, target, options);
@@ -141,7 +142,7 @@ export class Caller {
     let target: Target | undefined;
     try {
       target = this.target(to);
-      const timeoutMs = options && checkOptions(options, this.ports.clock);
+      const timeoutMs = options === undefined ? undefined : checkOptions(options, this.ports.clock);
       const codec = this.codecOf(target, options);
       const mux = this.ports.line();
       const sent = new SentCall(subscriber, codec, this.ports.origin, target, options, errorOf);
@@ -161,7 +162,7 @@ export class Caller {
     if (target.contract?.kind === 'request') throw named(wrongKind(target), this.ports.origin, target);
     let input: Source | undefined;
     try {
-      const timeoutMs = options && checkOptions(options, this.ports.clock);
+      const timeoutMs = options === undefined ? undefined : checkOptions(options, this.ports.clock);
       const codec = this.codecOf(target, options);
       const contract = target.contract?.kind === 'stream' ? target.contract : undefined;
       const inCapacity = options?.inCapacity ?? (contract?.inCapacity || undefined);
@@ -187,7 +188,17 @@ export class Caller {
     }
   }
 
-  private outgoing(kind: OutgoingCall['kind'], target: Target, payload: unknown, options: StreamOptions): OutgoingCall {
+  private outgoing(
+    kind: OutgoingCall['kind'],
+    target: Target,
+    payload: unknown,
+    options: StreamOptions = {},
+  ): OutgoingCall {
+    try {
+      verifyIsOptions(options);
+    } catch (fault) {
+      throw this.failure(fault, target);
+    }
     return { kind, peer: this.ports.origin, pattern: target.name, payload, options };
   }
 
@@ -231,9 +242,8 @@ function wrongKind({ name, contract }: Target): GridError {
 
 function checkCapacity(option: string, value: number | undefined, least: number): void {
   if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
-  throw new GridError('INVALID_ARGUMENT', `${option} must be an integer of at least ${least}, not ${String(value)}`, {
-    notSent: true,
-  });
+  const text = `${option} must be an integer of at least ${least}, not ${shownOption(value)}`;
+  throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
 }
 
 const PLAIN: PayloadSender = { encode: encodeApart };

@@ -1,6 +1,13 @@
 export { currentContext } from './async-context.js';
 export { CallContext } from './call-context.js';
-export { type CallOptions, type InputSource, type ParentCall, type StreamOptions } from './call-options.js';
+export {
+  verifyIsMetadata,
+  verifyIsOptions,
+  type CallOptions,
+  type InputSource,
+  type ParentCall,
+  type StreamOptions,
+} from './call-options.js';
 export { Caller, type CallerPorts } from './caller.js';
 export { bytes, json, text, type Codec } from './codec.js';
 export {

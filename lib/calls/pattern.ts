@@ -1,4 +1,5 @@
 import { GridError } from '../errors/index.js';
+import { shownOption } from './option-names.js';
 
 /**
  * What a handler is found by.
@@ -69,7 +70,7 @@ export function joinSubroute(parts: string | readonly string[]): string {
 export function checkHandlerId(id: number, name?: string): void {
   if (Number.isInteger(id) && id >= 1 && id <= MAX_HANDLER_ID) return;
   const whose = name === undefined ? '' : `${name}: `;
-  throw invalid(`${whose}handler ID ${id} must be an integer from 1 to ${MAX_HANDLER_ID}`);
+  throw invalid(`${whose}handler ID ${shownOption(id)} must be an integer from 1 to ${MAX_HANDLER_ID}`);
 }
 
 function routeOf(id: number, subroute: string | undefined): Route {

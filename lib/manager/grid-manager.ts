@@ -7,6 +7,7 @@ import type { WebSocket } from 'ws';
 import {
   HandlerTable,
   verifyInterceptor,
+  verifyIsOptions,
   type CallContext,
   type CallInterceptor,
   type Contract,
@@ -165,8 +166,8 @@ export class GridManager {
 
   /**
    * Sends an event to all other hosts (or to `peers`). Each host has its own outcome: one that is away fails alone.
-   * Rejects only with INVALID_ARGUMENT, and nothing is sent then: a host in `peers` that is not of the grid, a `signal`
-   * that is none.
+   * Rejects only with INVALID_ARGUMENT, and nothing is sent then: `options` that is no object, a host in `peers` that
+   * is not of the grid, a `signal` that is none.
    */
   async broadcast(event: Pattern, payload?: unknown, options: FanOutOptions = {}): Promise<Settled<void>[]> {
     return await fanOut(this.called(options), options, (peer, each) => peer.emit(event, payload, each)).all();
@@ -174,8 +175,8 @@ export class GridManager {
 
   /**
    * Makes one request to all other hosts (or to `peers`) at once; the outcomes come as they come.
-   * @throws GridError INVALID_ARGUMENT, and nothing is sent then: a host in `peers` that is not of the grid, a `signal`
-   * that is none. What else goes wrong is the outcome of a host.
+   * @throws GridError INVALID_ARGUMENT, and nothing is sent then: `options` that is no object, a host in `peers` that
+   * is not of the grid, a `signal` that is none. What else goes wrong is the outcome of a host.
    */
   requestAll<Res = unknown>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
   requestAll<C extends RequestContract, V extends boolean = false>(
@@ -306,7 +307,8 @@ export class GridManager {
   }
 
   /** The hosts that a call to several goes to. */
-  private called({ peers }: FanOutOptions): readonly GridPeer[] {
-    return peers?.map((origin) => this.peer(origin)) ?? this.peers;
+  private called(options: FanOutOptions): readonly GridPeer[] {
+    verifyIsOptions(options);
+    return options.peers?.map((origin) => this.peer(origin)) ?? this.peers;
   }
 }

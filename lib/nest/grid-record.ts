@@ -1,3 +1,5 @@
+import { verifyIsMetadata } from '../calls/index.js';
+
 /** A payload with what goes beside it, for `ClientProxy.send` and `emit`. Made by `GridRecordBuilder`. */
 export class GridRecord<T = unknown> {
   constructor(
@@ -25,8 +27,9 @@ export class GridRecordBuilder<T = unknown> {
     return this;
   }
 
-  /** Adds to what was set before. */
+  /** Adds to what was set before. @throws GridError INVALID_ARGUMENT for what is no object of strings: a Map, say. */
   setMetadata(metadata: Readonly<Record<string, string>>): this {
+    verifyIsMetadata(metadata);
     this.metadata = { ...this.metadata, ...metadata };
     return this;
   }

@@ -314,6 +314,14 @@ describe('what would never work is refused where it is written', () => {
     expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(text) });
   });
 
+  it('calls to all hosts with options that are none', async () => {
+    hood = await Neighbourhood.build(2);
+    const grid = hood.houses[0]!.grid();
+    const text = 'options is 500; it must be an object, like { timeoutMs: 500 }';
+    expect(await rejectionOf(grid.broadcast('told', 1, 500 as never))).toMatchObject({ message: text });
+    expect(thrownBy(() => grid.requestAll(60, 1, 500 as never))).toMatchObject({ message: text });
+  });
+
   it.each([5, undefined, {}, { requst: () => {} }, { request: 5 }])('intercept with %p', async (interceptor) => {
     hood = await Neighbourhood.build(1);
     const grid = hood.houses[0]!.grid();

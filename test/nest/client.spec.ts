@@ -109,6 +109,7 @@ describe('send', () => {
   test('a record gives metadata, a dispatch hook what a trace needs', async () => {
     const record = new GridRecordBuilder('x').setMetadata({ user: 'ann' }).setMetadata({ id: '1' }).build();
     expect(await firstValueFrom(client.send(66, record))).toEqual({ user: 'ann', id: '1' });
+    expect(() => new GridRecordBuilder('x').setMetadata(new Map([['user', 'ann']]) as never)).toThrow('of class Map');
     const traced = pair.caller.client(pair.peer.origin);
     traced.setOnDispatchHook((packet) => {
       packet.metadata = { traceparent: '00-1-2-01', user: 'hook' };
