@@ -1,5 +1,4 @@
-import { inspect } from 'node:util';
-import { msgpack } from '../calls/index.js';
+import { msgpack, shownOption } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import { systemClock } from '../time/index.js';
@@ -51,13 +50,8 @@ function refuse(text: string, cause?: unknown): GridError {
   return new GridError('INVALID_ARGUMENT', text, { cause });
 }
 
-/** For a value of an option that is no secret. */
-function shown(value: unknown): string {
-  return inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 8, maxStringLength: 120 });
-}
-
 function wrong(option: string, value: unknown, allowed: string): GridError {
-  return refuse(`${option} is ${shown(value)}; it must be ${allowed}`);
+  return refuse(`${option} is ${shownOption(value)}; it must be ${allowed}`);
 }
 
 /** A plain object whose keys are all known; anything else throws. */
@@ -77,7 +71,7 @@ function whole(option: string, value: unknown, least: number, most: number): num
 
 function oneOf<T>(option: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value;
-  throw wrong(option, value, allowed.map(shown).join(', '));
+  throw wrong(option, value, allowed.map(shownOption).join(', '));
 }
 
 /** Fills a table of numbers in. */
@@ -141,7 +135,7 @@ function verifyAuth(auth: unknown): GridSettings['auth'] {
 function verifyLocal(local: unknown): string {
   if (local === undefined || local === '') {
     const advice = "is the environment variable set? It must be this process's origin, like http://node-1:9000";
-    throw refuse(`local is ${shown(local)}; ${advice}`);
+    throw refuse(`local is ${shownOption(local)}; ${advice}`);
   }
   if (typeof local !== 'string') throw wrong('local', local, "this process's origin, like http://node-1:9000");
   verifyOrigin('local', local);
