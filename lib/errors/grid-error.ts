@@ -111,7 +111,9 @@ export function textOf(foreign: unknown): string {
     ) {
       return foreign.message;
     }
-    return `a ${foreign === null ? 'null' : typeof foreign} was thrown: ${String(foreign)}`;
+    const text = String(foreign);
+    if (foreign === undefined || foreign === null) return `${text} was thrown`;
+    return `${typeof foreign === 'object' ? 'an object' : `a ${typeof foreign}`} was thrown: ${text}`;
   } catch {
     return 'something without a readable text was thrown';
   }

@@ -70,11 +70,12 @@ describe('toGridError, the gate for foreign errors', () => {
   });
 
   it.each([
-    ['undefined', undefined, 'a undefined was thrown: undefined'],
-    ['null', null, 'a null was thrown: null'],
+    ['undefined', undefined, 'undefined was thrown'],
+    ['null', null, 'null was thrown'],
     ['a string', 'boom', 'boom'],
     ['an object with a message', { message: 'boom' }, 'boom'],
     ['a number', 5, 'a number was thrown: 5'],
+    ['an object', {}, 'an object was thrown: [object Object]'],
     [
       'an object whose getter throws',
       {
