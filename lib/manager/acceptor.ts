@@ -150,12 +150,14 @@ export class Acceptor {
   /** The same for a refusal that others made and that does not count: it may have been no host of a grid at all. */
   tellRefused(remoteAddress: string | undefined, reason: string, claimedHost = ''): void {
     const { refusals, settings, tell, link } = this.ports;
+    // a name that is not proven: it is worth telling where it is one of the list
+    const peer = link(claimedHost) ? claimedHost : undefined;
     if (refusals.worthLogging(remoteAddress ?? '')) {
       // an address of version 4 where both versions are listened to
       const address = remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';
-      settings.logger.warn(`refused a connection from ${address}: ${inOneLine(reason)}`);
+      const name = peer === undefined || reason.includes(peer) ? '' : `, which says it is ${peer}`;
+      settings.logger.warn(`refused a connection from ${address}${name}: ${inOneLine(reason)}`);
     }
-    const peer = link(claimedHost) ? claimedHost : undefined;
     tell({ type: 'refused', direction: 'incoming', peer, remoteAddress, reason });
   }
 }

@@ -38,7 +38,8 @@ describe('the Origin header', () => {
     running();
     const answer = await RawDialer.refused(acceptor.origin, await token(), { headers: { origin } });
     expect(answer).toEqual({ status: 403, body: `the origin ${JSON.stringify(origin)} is not one of allowedOrigins` });
-    expect(acceptor.log.lines).toEqual([`refused a connection from 127.0.0.1: ${answer.body}`]);
+    const from = `127.0.0.1, which says it is ${dialer.origin}`;
+    expect(acceptor.log.lines).toEqual([`refused a connection from ${from}: ${answer.body}`]);
   });
 
   it('of the older WebSocket is the same header', async () => {

@@ -65,8 +65,10 @@ describe('B40 the dialer is told why it is refused', () => {
     await refusalsOf(grid);
     await refusalsOf(grid);
     expect(dialer.log.matching(/refuses us/)).toEqual([`${acceptor.origin} refuses us: ${told.reason}`]);
+    // once: a reason may hold the name
+    const name = seen.peer === undefined || seen.reason.includes(seen.peer) ? '' : `, which says it is ${seen.peer}`;
     expect(acceptor.log.matching(/refused a connection/)).toEqual([
-      `refused a connection from 127.0.0.1: ${seen.reason}`,
+      `refused a connection from 127.0.0.1${name}: ${seen.reason}`,
     ]);
     expect(grid.peers[0]!.state).toBe('connecting');
     await grid.close();
@@ -78,6 +80,7 @@ describe('B40 the dialer is told why it is refused', () => {
     expect(await refusal({ auth: { secret: OTHER_SECRET } }, {})).toBe(
       'HTTP 401: the token is not valid: it was not signed with our secret',
     );
+    expect(acceptor.log.lines).toEqual([expect.stringContaining(`127.0.0.1, which says it is ${dialer.origin}: the`)]);
   });
 
   it('a wrong token in Connect', async () => {
