@@ -74,7 +74,7 @@ export function dialWebSocket(dial: WsDial): Promise<FrameSocket> {
       });
     const onResponse = (_request: ClientRequest, response: IncomingMessage): void => {
       void reasonOf(response).then((reason) => {
-        fail(refusal(dial.peer, response.statusCode ?? 0, reason));
+        fail(refusal(dial, response.statusCode ?? 0, reason));
         ws.terminate();
       });
     };
@@ -120,8 +120,9 @@ const CODES: Readonly<Record<number, GridCode>> = {
   429: 'RESOURCE_EXHAUSTED',
 };
 
-function refusal(peer: string, status: number, reason: string): GridError {
-  const text = `HTTP ${status}${reason === '' ? '' : `: ${reason}`}`;
+function refusal({ peer, route }: WsDial, status: number, reason: string): GridError {
+  const where = status === 404 ? ` at ${route} (the option route must be the same on both hosts)` : '';
+  const text = `HTTP ${status}${where}${reason === '' ? '' : `: ${reason}`}`;
   const code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'FAILED_PRECONDITION');
   return new GridError(code, text, { peer, remote: true });
 }

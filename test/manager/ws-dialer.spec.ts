@@ -31,6 +31,12 @@ it.each<[string, string, string, string]>([
   ['a body that never came', '403 No\r\nContent-Length: 9\r\n\r\n', 'PERMISSION_DENIED', 'HTTP 403'],
   ['a body of many lines', '503 Busy\r\n\r\nline\n\u0007line', 'UNAVAILABLE', 'HTTP 503: line line'],
   ['a long body', `500 Error\r\n\r\n${'x'.repeat(5_000)}`, 'UNAVAILABLE', `HTTP 500: ${'x'.repeat(512)}`],
+  [
+    'another route',
+    '404 Not Found\r\nContent-Length: 2\r\n\r\nno',
+    'UNIMPLEMENTED',
+    'HTTP 404 at /grid/v1 (the option route must be the same on both hosts): no',
+  ],
   ['another status', '302 Found\r\n\r\n', 'FAILED_PRECONDITION', 'HTTP 302'],
 ])('no upgrade: its status is told, and no socket left: %s', async (_name, text, code, message) => {
   answer = `HTTP/1.1 ${text}`;
