@@ -1,11 +1,12 @@
 import type { Server } from 'node:http';
+import { isSecure } from '../connection/index.js';
 import type { GridSettings } from './options.js';
 import type { OwnListener } from './own-listener.js';
 import { watchTlsFaults } from './tls-faults.js';
 import { routeUpgrades, type UpgradeHandler } from './upgrade-router.js';
 
 export interface ListeningPorts {
-  readonly settings: Pick<GridSettings, 'route'>;
+  readonly settings: Pick<GridSettings, 'route' | 'local' | 'logger'>;
   /** Opens the listener of the grid's own; rejects where that cannot be. */
   readonly open: () => Promise<OwnListener>;
   /** An upgrade request of the grid's route. */
@@ -30,6 +31,7 @@ export class Listening {
     const { settings, onUpgrade, onTlsFault } = this.ports;
     const detach = routeUpgrades(server, settings.route, onUpgrade);
     const unwatch = watchTlsFaults(server, onTlsFault);
+    this.compareSchemes(server);
     const release = (): void => {
       this.detachments.delete(release);
       unwatch();
@@ -57,6 +59,13 @@ export class Listening {
     const listener = await this.own();
     for (const detach of this.detachments) detach();
     await listener?.close();
+  }
+
+  /** Peers dial a name of `https` by TLS: at a listener without it they learn no more than that TLS fails. */
+  private compareSchemes(server: Server): void {
+    const { local, logger } = this.ports.settings;
+    if (!isSecure(local) || 'setSecureContext' in server) return;
+    logger.log(`local is ${local}, this listener speaks plain HTTP: right only behind a proxy that ends TLS`);
   }
 
   private async opened(): Promise<OwnListener> {

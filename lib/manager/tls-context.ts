@@ -1,6 +1,7 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { types } from 'node:util';
 import { GridError, textOf } from '../errors/index.js';
+import { verifyCredentials } from './credentials.js';
 import { kindOf } from './kind-of.js';
 
 /** The oldest version that is spoken, either way: those before it are broken (RFC 8996). */
@@ -40,6 +41,7 @@ export function secureContextOf(option: string, tls: unknown): SecureContext {
     throw refuse(`${option}.minVersion is '${minVersion}', later than ${option}.maxVersion, '${maxVersion}'`);
   }
   if (options.cert !== undefined && options.key === undefined) throw refuse(`${option} has cert, but no key`);
+  verifyCredentials(option, options);
   try {
     return createSecureContext({ ...options, minVersion });
   } catch (error) {

@@ -1,5 +1,7 @@
-import { X509Certificate } from 'node:crypto';
+import { Buffer } from 'node:buffer';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
 import { connect as connectTcp, type AddressInfo } from 'node:net';
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
@@ -17,6 +19,24 @@ import { rejectionOf, thrownBy } from './refusal.js';
 
 /** What OpenSSL needs to speak versions that it would rather not. */
 const OLD = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const;
+
+const PASSPHRASE = 'of the key alone';
+
+const BASE = { local: 'https://a:1', hosts: ['https://a:1'], auth: { secret: SECRET } };
+
+/** A private key that PASSPHRASE opens. */
+function encrypted(): string {
+  return generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: PASSPHRASE },
+  }).privateKey;
+}
+
+/** The same text with a piece of it missing. */
+function broken(pem: string): string {
+  return pem.replace(/(-----\r?\n).{20}/, '$1');
+}
 
 let authority: Authority;
 let ca: string;
@@ -228,8 +248,7 @@ describe('the version of TLS', () => {
   });
 
   const at = (change: object): string => {
-    const base = { local: 'https://a:1', hosts: ['https://a:1'], auth: { secret: SECRET } };
-    const error = thrownBy(() => verifyOptions({ ...base, ...change }));
+    const error = thrownBy(() => verifyOptions({ ...BASE, ...change }));
     expect(error.code).toBe('INVALID_ARGUMENT');
     return error.message;
   };
@@ -254,6 +273,45 @@ describe('the version of TLS', () => {
     }
   });
 
+  it.each<[string, () => object, string]>([
+    ['ca: a path', () => ({ ca: '/etc/ssl/ca.pem' }), '.ca cannot be used: it is no PEM; give the PEM itself, not'],
+    ['ca: a path in a list', () => ({ ca: [ca, '/etc/ca.pem'] }), '.ca cannot be used: it is no PEM; give the PEM'],
+    ['ca: bytes of a path', () => ({ ca: Buffer.from('/etc/ca.pem') }), '.ca cannot be used: it is no PEM; give the'],
+    ['ca: nothing', () => ({ ca: '' }), '.ca cannot be used: it is no PEM; give the PEM'],
+    ['ca: a key', () => ({ ca: own.key }), '.ca cannot be used: there is no certificate in it'],
+    ['ca: its end is cut', () => ({ ca: ca.slice(0, -40) }), '.ca cannot be used: there is no certificate in it'],
+    ['ca: one of two is broken', () => ({ ca: `${ca}\n${broken(ca)}` }), '.ca cannot be used: '],
+    ['ca: misspelled', () => ({ Ca: ca }), ".Ca; Node's is ca"],
+    ['rejectUnauthorized: misspelled', () => ({ rejectunauthorized: true }), ".rejectunauthorized; Node's is rejectUn"],
+    ['cert: a path', () => ({ cert: '/etc/cert.pem' }), '.cert cannot be used: it is no PEM; give the PEM itself, not'],
+    ['cert: a key', () => ({ cert: own.key }), '.cert cannot be used: '],
+    ['key: a path', () => ({ key: '/etc/key.pem' }), '.key cannot be used: it is no PEM; give the PEM itself, not'],
+    ['key: a path in an object', () => ({ key: [{ pem: '/etc/key.pem' }] }), '.key cannot be used: it is no PEM'],
+    ['key: a certificate', () => ({ key: own.cert }), '.key cannot be used: '],
+    ['key: without its passphrase', () => ({ key: encrypted() }), '.key cannot be used: '],
+    ['pfx: a path', () => ({ pfx: '/etc/host.pfx' }), '.pfx cannot be used: '],
+  ])('%s', (_, change, text) => {
+    const tls = { ...own, ...change() };
+    for (const message of [at({ tls }), at({ listen: { tls } })]) {
+      expect(message).toMatch(/^(unknown option )?(listen\.)?tls\./);
+      expect(message).toContain(text);
+      expect(message).not.toMatch(/\/etc|PRIVATE|BEGIN/);
+    }
+  });
+
+  it('what Node reads is left alone: lists, bytes, several certificates in one text, a passphrase', () => {
+    const pem = encrypted();
+    for (const tls of [
+      { ...own, ca: [Buffer.from(ca), `${ca}\r\n${ca}`] },
+      { cert: Buffer.from(own.cert), key: new Uint8Array(Buffer.from(own.key)) },
+      { key: pem, passphrase: PASSPHRASE },
+      { key: [{ pem, passphrase: PASSPHRASE }] },
+      { ...own, ca: undefined, servername: 'a', family: 4 },
+    ]) {
+      expect(verifyOptions({ ...BASE, tls: tls as ConnectionOptions }).tls).toBe(true);
+    }
+  });
+
   it('a key of another certificate, and a listener without any, stop the start', async () => {
     const other = await authority.certify(['127.0.0.1']);
     expect(at({ tls: { cert: own.cert, key: other.key } })).toMatch(/^tls cannot be used: .*key values mismatch/);
@@ -269,6 +327,27 @@ describe('the version of TLS', () => {
     const [a] = await pair((dials) => (dials ? { tls: () => ({ ca, minVersion: 'TLSv1' }) } : {}));
     await until(() => bookOf(a).lines.length > 0, 'the second failure');
     expect(bookOf(a).lines[0]).toContain("the result of tls().minVersion is 'TLSv1'");
+  });
+});
+
+describe('a name of https at a listener of plain HTTP', () => {
+  const text = (local: string): string =>
+    `local is ${local}, this listener speaks plain HTTP: right only behind a proxy that ends TLS`;
+
+  it('is told at the start, of its own listener as of an app', async () => {
+    const [, server] = await house();
+    const plain = createHttpServer();
+    const [local, other] = (await freeHosts(2)).map((host) => host.replace('http:', 'https:')) as [string, string];
+    const grid = make(local, [local]);
+    await grid.listen();
+    expect(bookOf(grid).lines).toEqual([text(local)]);
+    grid.attach(plain);
+    expect(bookOf(grid).lines).toEqual([text(local), text(local)]);
+    grid.attach(server);
+    const secure = make(other, [other], { listen: { tls: own } });
+    await secure.listen();
+    expect(bookOf(grid).lines).toHaveLength(2);
+    expect(bookOf(secure).lines).toEqual([]);
   });
 });
 
@@ -316,7 +395,7 @@ describe('mutual TLS', () => {
       rejectUnauthorized: false,
     });
     await until(() => bookOf(b).lines.length > 0 && bookOf(a).lines.length > 0, 'a line at both ends');
-    expect(bookOf(b).lines).toEqual([`refused a connection from 127.0.0.1: ${reason}`]);
+    expect(bookOf(b).lines).toEqual([`refused a connection from 127.0.0.1, which says it is ${a.local}: ${reason}`]);
     expect(bookOf(a).lines).toEqual([`${b.local} refuses us: HTTP 401: ${reason}`]);
   });
 
@@ -443,12 +522,17 @@ describe('reloadTls()', () => {
     [
       'a certificate that cannot be read',
       (files) => (files.listen = { cert: 'x', key: 'y' }),
-      /result of listen\.tls\(\) cannot be used/,
+      /result of listen\.tls\(\)\.cert cannot be used/,
     ],
     [
       'a key of another kind',
       (files) => (files.dial = { ...files.dial, key: 'garbage' }),
-      /result of tls\(\) cannot be used/,
+      /result of tls\(\)\.key cannot be used/,
+    ],
+    [
+      'a path in place of an authority',
+      (files) => (files.dial = { ...files.dial, ca: '/etc/ssl/ca.pem' }),
+      /result of tls\(\)\.ca cannot be used: it is no PEM; give the PEM itself, not its path/,
     ],
     [
       'a version too low',
