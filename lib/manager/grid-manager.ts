@@ -42,6 +42,7 @@ import { Refusals } from './refusals.js';
 import { Renewal } from './renewal.js';
 import { Roster } from './roster.js';
 import type { Settled, SettledResults } from './settled-results.js';
+import { StartWatch } from './start-watch.js';
 import { UpgradeGate } from './upgrade-gate.js';
 import { verifyOptions } from './verify-options.js';
 
@@ -107,7 +108,9 @@ export class GridManager {
     };
     const { handlers, sockets, interceptors } = this;
     const dialing = new Dialing(settings, auth, dialTls, connection, handlers, sockets);
-    this.roster = new Roster({ settings, dialing, handlers, interceptors, tell });
+    const started = (): boolean => this.life.stage !== 'new';
+    const watch = new StartWatch({ clock, logger, started, advice: () => this.startAdvice() });
+    this.roster = new Roster({ settings, dialing, handlers, interceptors, tell, watch });
     this.peers = this.roster.peers;
     const link = (host: string): PeerLink | undefined => this.roster.link(host);
     this.acceptor = new Acceptor({ settings, auth, refusals, handlers, link, closedBecause, connection, tell });
@@ -275,6 +278,11 @@ export class GridManager {
   /** The same as JSON. */
   toJSON(): { name: string; local: string; life: string; peers: readonly GridPeer[] } {
     return { name: this.name, local: this.local, life: this.life.stage, peers: this.peers };
+  }
+
+  /** What starts this grid, in words for who waits for it. */
+  protected startAdvice(): string {
+    return 'call start()';
   }
 
   private async begin(): Promise<void> {

@@ -11,6 +11,8 @@ import { LinkLog } from './link-log.js';
 import { LocalLink } from './local-link.js';
 import type { GridSettings } from './options.js';
 import { PeerLink } from './peer-link.js';
+import type { StartWatch } from './start-watch.js';
+import { WatchedLink } from './watched-link.js';
 import { localDials } from './who-dials.js';
 
 export interface RosterPorts {
@@ -20,6 +22,8 @@ export interface RosterPorts {
   /** Hooks around outgoing calls; looked at for each. */
   readonly interceptors: readonly CallInterceptor[];
   readonly tell: (event: GridEvent) => void;
+  /** Looks at those who wait for a connection before the start. */
+  readonly watch: StartWatch;
 }
 
 /** The hosts of the list, this one included: a link to each, and what the application calls it by. */
@@ -44,7 +48,7 @@ export class Roster {
     }
     for (const link of [this.own, ...this.links.values()]) {
       const caller = new Caller({ origin: link.peer, line: () => link.line(), codec, clock, interceptors });
-      this.byOrigin.set(link.peer, new GridPeer(link, caller));
+      this.byOrigin.set(link.peer, new GridPeer(new WatchedLink(link, ports.watch), caller));
     }
     this.peers = [...this.links.keys()].map((host) => this.peer(host));
   }
