@@ -1,5 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
+import { shownOption, verifyOptionNames } from '../calls/index.js';
+import { GridError } from '../errors/index.js';
 import { findLifecycle } from './find-lifecycle.js';
 
 /** Options of `connectGrid()`. */
@@ -13,12 +15,26 @@ export interface ConnectGridOptions {
   readonly inheritAppConfig?: boolean;
 }
 
+const NAMES: Readonly<Record<keyof ConnectGridOptions, true>> = { grid: true, inheritAppConfig: true };
+
 /**
  * Attaches the grid to an HTTP app, on the app's own server and port. It may stand anywhere before `app.listen()`; the
  * grid starts with the app, after all of its init hooks, and a grid that cannot start fails that start. In an app that
  * runs already it starts at once.
  */
 export async function connectGrid(app: INestApplication, options: ConnectGridOptions = {}): Promise<void> {
+  verifyOptionNames('connectGrid', options, Object.keys(NAMES));
+  const { grid, inheritAppConfig } = options;
+  if (inheritAppConfig !== undefined && typeof inheritAppConfig !== 'boolean') {
+    const text = `connectGrid: inheritAppConfig is ${shownOption(inheritAppConfig)}; it must be true or false`;
+    throw new GridError('INVALID_ARGUMENT', text);
+  }
+  // one of createApplicationContext or createMicroservice
+  if (typeof app.connectMicroservice !== 'function') {
+    const text = 'connectGrid(app) is for an app with HTTP, of NestFactory.create(). Without HTTP, in a script too';
+    const way = 'make the app by NestFactory.createMicroservice(AppModule, gridMicroservice()) and await app.listen()';
+    throw new GridError('FAILED_PRECONDITION', `${text}, ${way}`);
+  }
   const modules = app.get(ModulesContainer, { strict: false });
-  await findLifecycle(modules, options.grid).connect(app, options.inheritAppConfig);
+  await findLifecycle(modules, grid).connect(app, inheritAppConfig);
 }
