@@ -12,6 +12,9 @@ import type { Grid } from './grid.js';
 import { addLiveGrid, tellGridStart } from './live-grids.js';
 import { refuseStrayHandlers } from './stray-handlers.js';
 
+/** Between the start of an HTTP app and the error that its grid is not connected. */
+const LATE_CONNECT_MS = 1_000;
+
 /** How a grid reaches its peers and handlers; `none` until the application says so. */
 type Attachment =
   | { readonly kind: 'none' }
@@ -84,7 +87,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     this.bootstrapped = true;
     const { attachment } = this;
     if (attachment.kind === 'app') await this.startIn(attachment.app, attachment.service, attachment.inherit);
-    if (attachment.kind === 'none') this.grid.options.logger.error(this.grid.notConnectedText());
+    if (attachment.kind === 'none') this.tellNotConnected();
   }
 
   /** Before any other provider is torn down: handlers that still run may need it. */
@@ -96,6 +99,15 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   close(): Promise<void> {
     this.closing ??= this.closeOnce();
     return this.closing;
+  }
+
+  /** An HTTP app may still be connected behind its `listen()`; any other one had to be before. */
+  private tellNotConnected(): void {
+    const { logger, clock } = this.grid.options;
+    const tell = (): void => logger.error(this.grid.notConnectedText());
+    if (!this.http.httpAdapter) return tell();
+    const timer = clock.setTimer(LATE_CONNECT_MS, tell);
+    this.release.push(() => timer.cancel());
   }
 
   private async closeOnce(): Promise<void> {
@@ -116,6 +128,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     service.setIsInitialized(true);
     const server = app.getHttpServer() as Server;
     this.grid.attach(server);
+    this.tellUnusedListener();
     this.admitCalls();
     const started = this.grid.start();
     if (this.http.listening) {
@@ -124,7 +137,11 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
       return;
     }
     // peers that dial us come only when the app listens, so the app must not wait here for them
-    started.catch((error: unknown) => this.grid.options.logger.error(`start of the grid: ${String(error)}`));
+    started.catch((error: unknown) => {
+      // who ends the app while it waits for peers knows that
+      if (GridError.is(error) && error.reason === 'closed') return;
+      this.grid.options.logger.error(`start of the grid: ${String(error)}`);
+    });
     const cannotListen = (error: Error): void => this.closeUnheard(error);
     // Nest's own listener, or none, decides what becomes of the error
     const faults: EventEmitter = server;
@@ -159,6 +176,13 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     );
   }
 
+  /** A module that other processes load by `gridMicroservice()` may well have the option. */
+  private tellUnusedListener(): void {
+    const { listen, logger } = this.grid.options;
+    if (!listen.tls && listen.host === undefined && listen.port === undefined) return;
+    logger.warn("the option listen is for gridMicroservice(): this grid is served by the app's own server");
+  }
+
   private comparePorts(server: Server): void {
     const address = server.address();
     const { local, logger } = this.grid.options;
@@ -175,6 +199,9 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   private claim(): void {
     const { kind } = this.attachment;
     if (kind === 'none') {
+      // what tells that it is not connected
+      for (const release of this.release.splice(0)) release();
+      this.grid.awaitApp();
       this.release.push(addLiveGrid(this.grid));
       return;
     }

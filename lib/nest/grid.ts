@@ -3,9 +3,14 @@ import { GridError } from '../errors/index.js';
 import { DEFAULTS, GridManager, type GridOptions } from '../manager/index.js';
 import { GridClient } from './grid-client.js';
 
+/** Why a call fails where the app is on its way to start the grid. */
+const HOOKS_TEXT = 'The grid starts after all hooks of the app: call after app.listen()';
+
 /** The grid of a Nest app: `constructor(@InjectGrid() private readonly grid: Grid)`. */
 export class Grid extends GridManager {
   private admit: (() => void) | undefined = undefined;
+  /** The app has said how it is connected: it starts with the app. */
+  private awaitsApp = false;
 
   constructor(options: GridOptions) {
     super(options);
@@ -21,6 +26,11 @@ export class Grid extends GridManager {
   override close(): Promise<void> {
     this.admitCalls();
     return super.close();
+  }
+
+  /** @internal The app starts it, when all of its hooks have run. */
+  awaitApp(): void {
+    this.awaitsApp = true;
   }
 
   /** @internal From now on calls are made. */
@@ -44,15 +54,21 @@ export class Grid extends GridManager {
     );
   }
 
+  protected override startAdvice(): string {
+    if (!this.awaitsApp) return this.notConnectedText();
+    return 'it starts after the onApplicationBootstrap hooks; do not await it in one of them';
+  }
+
   private optionText(): string {
     return this.name === DEFAULTS.name ? '' : `{ grid: '${this.name}' }`;
   }
 
-  /** Until the app starts the grid calls fail at once, the first one loudly: most likely connectGrid is missing. */
+  /** Until the app starts the grid calls fail at once, the first one loudly: it may be that connectGrid is missing. */
   private holdCalls(): () => void {
     let told = false;
     const fail = (pattern: string): GridError => {
-      const text = `call of ${pattern} before the grid has started. ${this.notConnectedText()}`;
+      const why = this.awaitsApp ? HOOKS_TEXT : this.notConnectedText();
+      const text = `call of ${pattern} before the grid has started. ${why}`;
       if (!told) this.options.logger.error(text);
       told = true;
       return new GridError('UNAVAILABLE', text, { reason: 'not-connected', notSent: true, pattern });

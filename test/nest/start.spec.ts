@@ -21,12 +21,14 @@ import {
   GridInput,
   GridModule,
   GridRequest,
+  gridMicroservice,
   GridStream,
   type GridModuleOptions,
 } from 'nestjs-grid';
+import { ManualClock } from 'nestjs-grid/testing';
 import { freeHosts, portOf } from '../ports.js';
 import { turn } from '../turn.js';
-import { createApp, LogBook, SECRET, startApp, type TestAppOptions } from './test-app.js';
+import { createApp, LogBook, rootModule, SECRET, startApp, type TestAppOptions } from './test-app.js';
 
 const apps: INestApplication[] = [];
 afterEach(async () => {
@@ -117,6 +119,7 @@ describe('handlers stop the start', () => {
     ['no options', GridStream(60, 'disk1' as never), "options is 'disk1'; it must be an object"],
     ['a codec that is none', GridRequest(60, { codec: 'json' as never }), "codec of handler 60 is 'json'; it must be"],
     ['a limit of 0', MessagePattern(60, { concurrency: 0 }), 'concurrency of handler 60 is 0; it must be an integer'],
+    ['a queue alone', GridRequest(60, { queue: 5 }), 'queue of handler 60 is 5; it must be given with concurrency'],
   ])('%s names the method', async (_, decorator, text) => {
     const starting = async (): Promise<unknown> => {
       @Controller()
@@ -361,12 +364,19 @@ describe('when the grid starts', () => {
     expect(grid.peer(local).state).toBe('connected');
   });
 
-  test('connectGrid after listen(): at once', async () => {
+  test('connectGrid after listen(): at once, and nothing is said to be missing', async () => {
     const [local] = (await freeHosts(1)) as [string];
-    const { app, grid } = await startApp(local, [local], { metadata: { controllers: [Echo] }, connect: false });
+    const clock = new ManualClock();
+    const { app, grid, log } = await startApp(local, [local], {
+      metadata: { controllers: [Echo] },
+      connect: false,
+      grid: { clock },
+    });
     apps.push(app);
     await connectGrid(app);
+    clock.advance(60_000);
     expect(await grid.peer(local).request(60, 'x')).toBe('x');
+    expect(log.errors).toEqual([]);
   });
 
   test('in an app of @nestjs/testing', async () => {
@@ -426,10 +436,14 @@ describe('when the grid starts', () => {
     expect(await app.get(Grid).peer(local).request(60, 'x')).toBe('x');
   });
 
-  test('never connected: loud at the start and at the first call, and calls fail at once', async () => {
+  test('never connected: loud behind the start and at the first call, and calls fail at once', async () => {
     const [local] = (await freeHosts(1)) as [string];
-    const { app, grid, log } = await startApp(local, [local], { connect: false });
+    const clock = new ManualClock();
+    const { app, grid, log } = await startApp(local, [local], { connect: false, grid: { clock } });
     apps.push(app);
+    clock.advance(999);
+    expect(log.errors).toEqual([]);
+    clock.advance(1);
     expect(log.errors).toEqual([expect.stringContaining('await connectGrid(app)')]);
     for (let calls = 0; calls < 2; calls++) {
       await expect(grid.peer(local).request(60)).rejects.toMatchObject({
@@ -440,6 +454,110 @@ describe('when the grid starts', () => {
     }
     expect(() => grid.peer(local).stream(60)).toThrow(/connectGrid/);
     expect(log.errors).toHaveLength(2);
+  });
+
+  @Injectable()
+  class Early implements OnApplicationBootstrap {
+    static hook: (grid: Grid) => Promise<unknown>;
+    static given: unknown;
+    constructor(private readonly grid: Grid) {}
+    async onApplicationBootstrap(): Promise<void> {
+      Early.given = await Early.hook(this.grid).catch((error: unknown) => error);
+    }
+  }
+
+  test('a call in a hook of an app that is connected is told that it is too early', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    Early.hook = (grid) => grid.peer(local).request(60);
+    const { app, log } = await startApp(local, [local], { metadata: { providers: [Early] } });
+    apps.push(app);
+    expect(Early.given).toMatchObject({
+      code: 'UNAVAILABLE',
+      notSent: true,
+      message:
+        'call of 60 before the grid has started. The grid starts after all hooks of the app: call after app.listen()',
+    });
+    expect(log.errors).toEqual([(Early.given as Error).message]);
+  });
+
+  const INSIDE = 'it starts after the onApplicationBootstrap hooks; do not await it in one of them';
+
+  test('a wait for a peer in a hook is told of while it holds the start up', async () => {
+    const hosts = await freeHosts(2);
+    const clock = new ManualClock();
+    const stop = new AbortController();
+    const waiting = new Promise<void>((resolve) => {
+      Early.hook = async (grid) => {
+        const connected = grid.peers[0]!.waitForConnect({ signal: stop.signal });
+        resolve();
+        await connected;
+      };
+    });
+    const { app, log } = await createApp(hosts[0]!, hosts, { metadata: { providers: [Early] }, grid: { clock } });
+    apps.push(app);
+    const listening = app.listen(portOf(hosts[0]!), '127.0.0.1');
+    await waiting;
+    clock.advance(5_000);
+    expect(log.warnings).toEqual([`waitForConnect() waits for a grid that has not started: ${INSIDE}`]);
+    stop.abort();
+    await listening;
+  });
+
+  test('a wait in a hook of an app that is not connected is told what is missing', async () => {
+    const hosts = await freeHosts(2);
+    Early.hook = (grid) => grid.peers[0]!.waitForConnect({ timeoutMs: 1 });
+    const { app } = await createApp(hosts[0]!, hosts, { metadata: { providers: [Early] }, connect: false });
+    apps.push(app);
+    await app.init();
+    expect(Early.given).toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: expect.stringMatching(/within 1 ms: waitForConnect\(\) waits .* Add 'await connectGrid\(app\)'/),
+    });
+  });
+
+  test('an end while it waits for peers is no error', async () => {
+    const hosts = await freeHosts(2);
+    const { app, log } = await startApp(hosts[0]!, hosts, { grid: { waitForPeers: true } });
+    await app.close();
+    await turn();
+    expect(log.errors).toEqual([]);
+  });
+
+  test('the option listen is not for it', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { app, log } = await startApp(local, [local], { grid: { listen: { port: 0 } } });
+    apps.push(app);
+    expect(log.warnings).toEqual([
+      "the option listen is for gridMicroservice(): this grid is served by the app's own server",
+    ]);
+  });
+
+  test.each<[string, unknown, string]>([
+    ['a misspelled option', { inheritAppconfig: true }, 'connectGrid: unknown option inheritAppconfig; known are grid'],
+    ['no object', 'locks', "connectGrid: options is 'locks'; it must be an object, {} for none; known are grid, inher"],
+    ['null', null, 'connectGrid: options is null; it must be an object'],
+    ['no decision', { inheritAppConfig: 'yes' }, "connectGrid: inheritAppConfig is 'yes'; it must be true or false"],
+  ])('connecting with %s', async (_, options, text) => {
+    const { app } = await createApp('http://a:1', ['http://a:1'], { connect: false });
+    apps.push(app);
+    await expect(connectGrid(app, options as object)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining(text),
+    });
+  });
+
+  test('connecting what is no app with HTTP', async () => {
+    const settings = { logger: new LogBook(), abortOnError: false } as const;
+    const module = rootModule('http://a:1', ['http://a:1'], { grid: { logger: new LogBook() } });
+    const context = await NestFactory.createApplicationContext(module, settings);
+    const service = await NestFactory.createMicroservice(module, { ...gridMicroservice(), ...settings });
+    for (const app of [context, service]) {
+      await expect(connectGrid(app as unknown as INestApplication)).rejects.toMatchObject({
+        code: 'FAILED_PRECONDITION',
+        message: expect.stringMatching(/^connectGrid\(app\) is for an app with HTTP.*gridMicroservice\(\)/),
+      });
+      await app.close();
+    }
   });
 
   test('connecting twice, or what is not there', async () => {
