@@ -13,10 +13,11 @@ interface ContractBase {
   readonly id: number;
   /** Stands in errors and statistics. */
   readonly name: string;
+  // with `undefined`, here and below: it is the type of what the facts of a contract leave out
   /** Default: the codec of the grid. */
-  readonly codec?: Codec;
+  readonly codec?: Codec | undefined;
   /** Checked at the handler side before the handler runs; a payload that fails is INVALID_ARGUMENT with the paths. */
-  readonly payload?: StandardSchema;
+  readonly payload?: StandardSchema | undefined;
 }
 
 /**
@@ -26,7 +27,7 @@ interface ContractBase {
 export interface RequestContract<Req = unknown, Res = unknown> extends ContractBase {
   readonly kind: 'request';
   /** Types the answer; not checked at the handler side, whose own code made it. Callers with `validate` use it. */
-  readonly result?: StandardSchema;
+  readonly result?: StandardSchema | undefined;
   readonly [types]?: { readonly req: Req; readonly res: Res };
 }
 
@@ -37,13 +38,13 @@ export interface RequestContract<Req = unknown, Res = unknown> extends ContractB
 export interface StreamContract<Req = unknown, In = unknown, Out = unknown> extends ContractBase {
   readonly kind: 'stream';
   /** Each message of the caller is checked by it at the handler side; one that fails ends the input with an error. */
-  readonly input?: StandardSchema;
+  readonly input?: StandardSchema | undefined;
   /** Types the messages of the handler; not checked at the handler side. Callers with `validate` use it. */
-  readonly output?: StandardSchema;
+  readonly output?: StandardSchema | undefined;
   /** Messages to the handler that may be unacknowledged; 0, the default: the stream takes no input. */
   readonly inCapacity: number;
   /** Messages to the caller that may be unacknowledged; default 32. */
-  readonly outCapacity?: number;
+  readonly outCapacity?: number | undefined;
   readonly [types]?: { readonly req: Req; readonly in: In; readonly out: Out };
 }
 
@@ -96,11 +97,11 @@ export type ContractHandler<C extends Contract> =
 interface RequestFacts {
   readonly id: number;
   readonly name: string;
-  readonly codec?: Codec;
+  readonly codec?: Codec | undefined;
 }
 
 type StreamFacts<In> = RequestFacts & {
-  readonly outCapacity?: number;
+  readonly outCapacity?: number | undefined;
 } & ([In] extends [never] ? { readonly inCapacity?: 0 } : { readonly inCapacity: number });
 
 /** What a payload of that type looks like in an argument list: it may be left out only if it may be `undefined`. */
@@ -136,7 +137,10 @@ export function defineRequest<
   facts: RequestFacts & { readonly payload?: P; readonly result?: R },
 ): RequestContract<Into<P, void>, Into<R, unknown>> & { readonly payload: P; readonly result: R };
 export function defineRequest(
-  facts: RequestFacts & { readonly payload?: StandardSchema; readonly result?: StandardSchema },
+  facts: RequestFacts & {
+    readonly payload?: StandardSchema | undefined;
+    readonly result?: StandardSchema | undefined;
+  },
 ): RequestContract {
   return Object.freeze({ ...facts, kind: 'request' });
 }
@@ -167,11 +171,11 @@ export function defineStream<
 };
 export function defineStream(
   facts: RequestFacts & {
-    readonly payload?: StandardSchema;
-    readonly input?: StandardSchema;
-    readonly output?: StandardSchema;
-    readonly inCapacity?: number;
-    readonly outCapacity?: number;
+    readonly payload?: StandardSchema | undefined;
+    readonly input?: StandardSchema | undefined;
+    readonly output?: StandardSchema | undefined;
+    readonly inCapacity?: number | undefined;
+    readonly outCapacity?: number | undefined;
   },
 ): StreamContract {
   return Object.freeze({ ...facts, inCapacity: facts.inCapacity ?? 0, kind: 'stream' });

@@ -10,6 +10,7 @@ import type {
   PayloadArgs,
   PayloadOf,
   RequestContract,
+  SendableContract,
   StreamArgs,
   StreamContract,
   StreamOptions,
@@ -76,10 +77,16 @@ export class GridPeer {
   /**
    * One answer or many, as Nest's `ClientProxy.send()` gives them. Cold: each subscription makes a call, unsubscribing
    * cancels it. Without `timeoutMs` or `deadline` the first sign of the handler must come within
-   * `intervals.requestTimeoutMs` (60 s); a stream of answers then has no deadline.
+   * `intervals.requestTimeoutMs` (60 s); a stream of answers then has no deadline. The contract of a stream with input
+   * is refused by the compiler: nothing here gives any.
    */
-  send<Res = unknown>(to: Pattern, payload?: unknown, options?: CallOptions): Observable<Res> {
-    return this.caller.send(to, payload, options) as Observable<Res>;
+  send<Res = unknown>(to: Pattern, payload?: unknown, options?: CallOptions): Observable<Res>;
+  send<C extends SendableContract, V extends boolean = false>(
+    to: C,
+    ...args: PayloadArgs<PayloadOf<C>, CallOptions<V>>
+  ): Observable<GivenAnswer<C, V>>;
+  send(to: Pattern | SendableContract, payload?: unknown, options?: CallOptions): Observable<unknown> {
+    return this.caller.send(to, payload, options);
   }
 
   /**

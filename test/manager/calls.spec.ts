@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter, once } from 'node:events';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { filter, firstValueFrom } from 'rxjs';
+import { filter, firstValueFrom, lastValueFrom, toArray } from 'rxjs';
 import { bytes, defineRequest, defineStream, type CallContext } from '../../lib/calls/index.js';
 import { isDisconnected } from '../../lib/errors/index.js';
 import type { GridManager, HandlerStats, Settled } from '../../lib/manager/index.js';
@@ -54,6 +54,13 @@ describe('calls between two hosts', () => {
     expect(await b.peer(a.local).request(Echo, 'from b')).toBe('from b');
     expect(await collect(a.peer(b.local).stream(Count, 20))).toEqual(Array.from({ length: 20 }, (_, i) => i));
     expect(houses[0]!.sockets + houses[1]!.sockets).toBe(1);
+  });
+
+  it('give one answer or many as an Observable, of a contract too', async () => {
+    const [a, b] = (await mesh(2, serve)) as [GridManager, GridManager];
+    const answer: string = await lastValueFrom(a.peer(b.local).send(Echo, 'from a'));
+    const many: number[] = await lastValueFrom(a.peer(b.local).send(Count, 3).pipe(toArray()));
+    expect([answer, many]).toEqual(['from a', [0, 1, 2]]);
   });
 
   it('tell the handler who calls', async () => {

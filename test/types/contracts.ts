@@ -30,3 +30,8 @@ export const Dates = defineStream({
   output: dateOfText,
   inCapacity: 4,
 });
+/** Schemas may be left out one by one. */
+export const Note = defineRequest({ id: 9, name: 'note', payload: z.string() });
+export const Count = defineRequest({ id: 10, name: 'count', result: z.number() });
+export const Ticks = defineStream({ id: 11, name: 'ticks', output: z.number() });
+export const Lines = defineStream({ id: 12, name: 'lines', payload: z.string(), input: z.string(), inCapacity: 4 });

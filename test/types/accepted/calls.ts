@@ -1,7 +1,7 @@
 import type { CallOptions, Grid, GridClient, GridPeer, RequestContract } from 'nestjs-grid';
 import { from, type Observable } from 'rxjs';
 import type { Entry } from '../contracts.js';
-import { Dates, Look, Ping, Since, Until, Upload, Walk } from '../contracts.js';
+import { Count, Dates, Lines, Look, Note, Ping, Since, Ticks, Until, Upload, Walk } from '../contracts.js';
 
 /** Of any contract whose schemas, if it has some, change nothing. */
 export function askTwice<Res>(peer: GridPeer, contract: RequestContract<void, Res>): Promise<Res>[] {
@@ -25,6 +25,17 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient, opti
   const loose: number = await peer.request(60, { any: 'thing' });
   const looser: number = await peer.request<number>({ cmd: 'sum' }, [1, 2]);
   const each: Observable<number> = peer.send<number>(60);
+  const answered: Observable<Entry> = peer.send(Look, { key: 'k' }, { timeoutMs: 5 });
+  const walked: Observable<Entry> = peer.send(Walk, { key: 'k' });
+  const text: Observable<string> = peer.send(Until);
+  const date: Observable<Date> = peer.send(Until, undefined, { validate: true });
+  await peer.request(Note, 'text');
+  const count: number = await peer.request(Count);
+  for await (const tick of peer.stream(Ticks)) tick.toFixed();
+  await peer.stream(Lines, 'name').write('line');
+  for await (const outcome of grid.requestAll(Count, undefined)) {
+    if (outcome.status === 'fulfilled') outcome.value.toFixed();
+  }
   for await (const outcome of grid.requestAll(Look, { key: 'k' })) {
     if (outcome.status === 'fulfilled') sizes.push(outcome.value.size);
   }
@@ -46,6 +57,7 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient, opti
   }
   const observedText: Observable<string> = client.send(Until);
   const answers = [given, unchecked, changed, either, same, observedText];
+  const cold = [each, answered, walked, text, date];
   const some = [client.send('any', 1), client.send({ cmd: 'any' })];
-  return [answers, entry, pong, days, sizes, observed, sent, ponged, loose, looser, each, some];
+  return [answers, entry, pong, days, sizes, observed, sent, ponged, loose, looser, cold, some, count];
 }

@@ -4,7 +4,7 @@ import { defineStream, GridContext, GridInput, GridRequest, GridStream, type Gri
 import type { FakeGrid, FakeHandlers } from 'nestjs-grid/testing';
 import { of, type Observable } from 'rxjs';
 import type { Entry, Query } from '../contracts.js';
-import { Dates, Look, Ping, Since, Until, Upload, Walk } from '../contracts.js';
+import { Count, Dates, Lines, Look, Note, Ping, Since, Ticks, Until, Upload, Walk } from '../contracts.js';
 
 /** A parameter decorator of an application: it may give anything. */
 const Caller = createParamDecorator((what: string) => what);
@@ -59,6 +59,27 @@ export class Handlers {
   @GridStream(Dates)
   async *dates({ step }: { step: number }, @GridInput() dates: AsyncIterable<Date>): AsyncGenerator<string> {
     for await (const date of dates) yield new Date(date.getTime() + step).toJSON();
+  }
+
+  @GridRequest(Note)
+  note(text: string): void {
+    text.trim();
+  }
+
+  @GridRequest(Count)
+  count(): number {
+    return 1;
+  }
+
+  @GridStream(Ticks)
+  async *ticks(): AsyncGenerator<number> {
+    yield 1;
+  }
+
+  @GridStream(Lines)
+  async lines(name: string, @GridInput() lines: AsyncIterable<string>): Promise<string> {
+    for await (const line of lines) name += line.length;
+    return name;
   }
 
   // a payload may be a list of what the input is, and other parameters may be lists of something else

@@ -55,6 +55,16 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   client.send(Look, 1);
   // refused: 'value' is of type 'unknown'
   peer.send(60).subscribe((value) => value.size);
+  // refused: Argument of type 'RequestContract<Query, Entry>' is not assignable to parameter of type 'Pattern'
+  peer.send(Look);
+  // refused: is not assignable to parameter of type 'Query'
+  peer.send(Look, 1);
+  // refused: Property 'siez' does not exist on type 'Entry'
+  peer.send(Walk, { key: 'k' }).subscribe((entry) => entry.siez);
+  // refused: Property 'slice' does not exist on type 'Date'
+  peer.send(Until, undefined, { validate: true }).subscribe((date) => date.slice(1));
+  // refused: Type 'Uint8Array<ArrayBufferLike>' is not assignable to type 'never'
+  peer.send(Upload, { key: 'k' });
   // refused: 'outcome.value' is of type 'unknown'
   for (const outcome of await grid.requestAll(60).all()) if (outcome.status === 'fulfilled') outcome.value.size;
   // refused: 'payload' is of type 'unknown'
