@@ -3,6 +3,7 @@ import type { Observable } from 'rxjs';
 import type { CallContext } from './call-context.js';
 import type { CallOptions, StreamOptions } from './call-options.js';
 import type { Codec } from './codec.js';
+import { verifyContractFacts } from './contract-facts.js';
 import type { InputOf, OutputOf, StandardSchema } from './standard-schema.js';
 
 /** Never there at run time: carries the types of a contract. */
@@ -125,6 +126,7 @@ type Into<S, Else> = S extends StandardSchema ? InputOf<S> : Else;
 /**
  * The contract of a single request: `defineRequest<InfoRequest, Info>({ id: 9, name: 'disk.info' })`, or with schemas
  * (any Standard Schema) from which the types are taken: `defineRequest({ id, name, payload, result })`.
+ * @throws GridError INVALID_ARGUMENT that names the contract, for a wrong fact or one that it does not know.
  */
 export function defineRequest<Req = void, Res = unknown>(
   facts: RequestFacts & { readonly payload?: undefined; readonly result?: undefined },
@@ -142,6 +144,7 @@ export function defineRequest(
     readonly result?: StandardSchema | undefined;
   },
 ): RequestContract {
+  verifyContractFacts('request', facts);
   return Object.freeze({ ...facts, kind: 'request' });
 }
 
@@ -149,6 +152,7 @@ export function defineRequest(
  * The contract of a stream: `defineStream<WalkRequest, never, Entry>({ id: 7, name: 'walk.dir', outCapacity: 64 })`,
  * or with schemas: `defineStream({ id, name, payload, input, output, inCapacity: 16 })`. A stream that takes input
  * must say how much of it may be under way: `inCapacity`.
+ * @throws GridError INVALID_ARGUMENT as `defineRequest` does.
  */
 export function defineStream<Req = void, In = never, Out = unknown>(
   facts: StreamFacts<In> & { readonly payload?: undefined; readonly input?: undefined; readonly output?: undefined },
@@ -178,6 +182,7 @@ export function defineStream(
     readonly outCapacity?: number | undefined;
   },
 ): StreamContract {
+  verifyContractFacts('stream', facts);
   return Object.freeze({ ...facts, inCapacity: facts.inCapacity ?? 0, kind: 'stream' });
 }
 

@@ -79,6 +79,89 @@ describe('a contract', () => {
   });
 });
 
+describe('a wrong contract', () => {
+  class Dto {}
+  const both: readonly ((facts: never) => unknown)[] = [defineRequest, defineStream];
+  const noSchema = 'it must be a Standard Schema, as zod, valibot and arktype make them';
+  const noCodec = 'it must be an object with encode and decode, like json()';
+  const noId = 'it must be an integer from 1 to 253';
+
+  it.each<[object, string]>([
+    [{ id: 0, name: 'x' }, `contract x: id is 0; ${noId}`],
+    [{ id: 254, name: 'x' }, `contract x: id is 254; ${noId}`],
+    [{ id: 1.5, name: 'x' }, `contract x: id is 1.5; ${noId}`],
+    [{ id: '60', name: 'x' }, `contract x: id is '60'; ${noId}`],
+    [{ name: 'x' }, `contract x: id is undefined; ${noId}`],
+    [{ id: 60 }, 'contract with the ID 60: name is undefined; it must be a string that is not empty'],
+    [{ id: 60, name: '' }, "contract with the ID 60: name is ''; it must be a string that is not empty"],
+    [{ id: 60, name: 'x', payload: Dto }, `contract x: payload is [class Dto]; ${noSchema}`],
+    [{ id: 60, name: 'x', payload: null }, `contract x: payload is null; ${noSchema}`],
+    [{ id: 60, name: 'x', payload: { '~standard': {} } }, "contract x: payload is { '~standard': "],
+    [{ id: 60, name: 'x', codec: 'json' }, `contract x: codec is 'json'; ${noCodec}`],
+    [{ id: 60, name: 'x', codec: { encode: () => Buffer.alloc(0) } }, 'contract x: codec is {'],
+  ])('%j', (facts, text) => {
+    for (const define of both) {
+      const error = thrown(() => define(facts as never));
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(text) });
+    }
+  });
+
+  it.each<[object, string]>([
+    [{ id: 60, name: 'x', result: 'number' }, `contract x: result is 'number'; ${noSchema}`],
+    [
+      { id: 60, name: 'x', payloads: z.string() },
+      'contract x: unknown payloads; known are id, name, codec, payload, result',
+    ],
+    [{ id: 60, name: 'x', timeoutMs: 5 }, 'contract x: unknown timeoutMs'],
+    [{ id: 60, name: 'x', inCapacity: 5 }, 'contract x: unknown inCapacity'],
+  ])('of a request: %#', (facts, text) => {
+    const error = thrown(() => defineRequest(facts as never));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(text) });
+  });
+
+  it.each<[object, string]>([
+    [{ id: 60, name: 'x', input: Dto, inCapacity: 1 }, `contract x: input is [class Dto]; ${noSchema}`],
+    [{ id: 60, name: 'x', output: Dto }, `contract x: output is [class Dto]; ${noSchema}`],
+    [{ id: 60, name: 'x', inCapacity: -1 }, 'contract x: inCapacity is -1; it must be an integer of at least 0'],
+    [{ id: 60, name: 'x', outCapacity: 0 }, 'contract x: outCapacity is 0; it must be an integer of at least 1'],
+    [{ id: 60, name: 'x', input: z.string() }, 'contract x: its stream takes input, so inCapacity must be at least 1'],
+    [
+      { id: 60, name: 'x', result: z.string() },
+      'contract x: unknown result; known are id, name, codec, payload, input, output, inCapacity, outCapacity',
+    ],
+  ])('of a stream: %#', (facts, text) => {
+    const error = thrown(() => defineStream(facts as never));
+    expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(text) });
+  });
+
+  it.each([undefined, null, 60, 'x'])('made of %p', (facts) => {
+    for (const define of both) {
+      expect(thrown(() => define(facts as never))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }
+  });
+
+  it('is none that is spread into another, nor one that leaves out what it may', () => {
+    expect(defineRequest({ ...DiskInfo, id: 10 })).toEqual({ id: 10, name: 'disk.info', kind: 'request' });
+    expect(defineStream({ ...Upload, id: 10 })).toEqual({ ...Upload, id: 10 });
+    const facts = { id: 1, name: 'x', codec: undefined, payload: undefined, inCapacity: undefined };
+    expect(defineStream(facts as never)).toEqual({ ...facts, inCapacity: 0, kind: 'stream' });
+  });
+
+  it('is none with a schema that is a function, as those of arktype are', () => {
+    const schema = Object.assign(() => 'called', { '~standard': z.string()['~standard'] });
+    expect(defineRequest({ id: 60, name: 'x', payload: schema }).payload).toBe(schema);
+  });
+});
+
+function thrown(define: () => unknown): unknown {
+  try {
+    define();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
 describe('schemas', () => {
   let line: GridLine;
 
