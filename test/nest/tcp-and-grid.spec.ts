@@ -337,6 +337,13 @@ const BETTER: Better[] = [
   { name: 'an empty Observable too', act: sent('none', 1), tcp: [], grid: [undefined] },
   { name: 'an async generator gives its values', act: sent('generator', 3), tcp: [{}], grid: [0, 1, 2] },
   { name: 'bytes are bytes', act: sent('type', Buffer.from('x')), tcp: ['Object'], grid: ['Buffer'] },
+  { name: 'a Date is a Date', act: sent('type', new Date(0)), tcp: ['String'], grid: ['Date'] },
+  {
+    name: 'who sends an event that nobody handles is told',
+    act: ({ client }) => outcome(client.emit('nowhere', 1)),
+    tcp: [undefined],
+    grid: [{ error: expect.objectContaining({ code: 'UNIMPLEMENTED', notSent: true }) }],
+  },
   {
     name: 'an HttpException has a code that a caller can act on',
     act: sent('throws', 'http'),
