@@ -38,8 +38,17 @@ export class Dialing {
     this.lookups = new Lookups(settings.clock);
   }
 
-  /** One attempt. Rejects with a GridError; no socket is left then. */
-  async dial(peer: string, signal: AbortSignal, stats: PeerStats, load: PeerLoad): Promise<Connection> {
+  /**
+   * One attempt. Rejects with a GridError; no socket is left then.
+   * @param onGreeting The socket is open: Connect follows in the same turn.
+   */
+  async dial(
+    peer: string,
+    signal: AbortSignal,
+    stats: PeerStats,
+    load: PeerLoad,
+    onGreeting: () => void,
+  ): Promise<Connection> {
     const { local } = this.settings;
     const attempt = this.bounded(signal, peer);
     let token: string;
@@ -50,6 +59,7 @@ export class Dialing {
     } finally {
       attempt.end();
     }
+    onGreeting();
     return await dialHandshake(
       socket,
       { local, remote: peer, token, signal },

@@ -20,8 +20,16 @@ export interface LinkPorts {
   readonly clock: Clock;
   readonly intervals: GridIntervals;
   readonly log: LinkLog;
-  /** Opens one connection to the peer; only asked where this host is the one that dials. */
-  readonly dial: (signal: AbortSignal, stats: PeerStats, load: PeerLoad) => Promise<Connection>;
+  /**
+   * Opens one connection to the peer; only asked where this host is the one that dials. `onGreeting`: Connect is about
+   * to be sent.
+   */
+  readonly dial: (
+    signal: AbortSignal,
+    stats: PeerStats,
+    load: PeerLoad,
+    onGreeting: () => void,
+  ) => Promise<Connection>;
   readonly tell: (event: GridEvent) => void;
   /** `limits.heldBytes`. */
   readonly heldBytes: number;
@@ -34,6 +42,8 @@ const MISSED_REDIALS = 30;
 type Phase =
   | { readonly at: 'idle' }
   | { readonly at: 'dialing'; readonly abort: AbortController }
+  /** Connect is sent: for the peer the connection may stand already, and calls of its may be on their way. */
+  | { readonly at: 'greeting'; readonly abort: AbortController }
   | { readonly at: 'pausing'; readonly timer: Timer }
   /** The acceptor's lot: the peer dials. After a time without it the log says so. */
   | { readonly at: 'waiting'; readonly timer: Timer }
@@ -52,8 +62,8 @@ export class PeerLink implements Link {
   private dialStartedAt = -Infinity;
   /** Why there is no connection: of the last dial, or of the one that was lost. */
   private fault: GridError | undefined = undefined;
-  /** No further connection is wanted: the grid drains. */
-  private retired = false;
+  /** Why no further connection is wanted: the grid drains. */
+  private retired: string | undefined = undefined;
   /** ID of the peer's process, known since the first connection. */
   private remoteId: Uint8Array | undefined = undefined;
   private readonly waiters: ConnectWaiters;
@@ -75,6 +85,11 @@ export class PeerLink implements Link {
 
   get connection(): Connection | undefined {
     return this.phase.at === 'connected' ? this.phase.connection : undefined;
+  }
+
+  /** True while the peer may have calls on their way that came before its answer to our Connect. */
+  get greeting(): boolean {
+    return this.phase.at === 'greeting';
   }
 
   /**
@@ -114,7 +129,8 @@ export class PeerLink implements Link {
 
   /** Takes a connection whose handshake is over. One that stands already is replaced: closed with 4001. */
   adopt(connection: Connection): void {
-    if (this.phase.at === 'closed' || this.retired) return connection.close(CloseCode.GoingAway, 'this host closes');
+    const late = this.retired !== undefined && this.phase.at !== 'greeting';
+    if (this.phase.at === 'closed' || late) return connection.close(CloseCode.GoingAway, 'this host closes');
     const known = this.remoteId;
     const restarted = known !== undefined && Buffer.compare(known, connection.remoteId) !== 0;
     if (this.phase.at === 'connected' && restarted)
@@ -132,15 +148,19 @@ export class PeerLink implements Link {
     if (restarted) this.ports.tell({ type: 'restarted', peer: this.peer });
     this.ports.tell({ type: 'up', peer: this.peer, restarted });
     this.waiters.settle();
+    if (this.retired !== undefined) connection.drain(this.retired);
     // it may have ended between its handshake and now
     if (connection.closed) this.lose(connection, connection.closed, CloseCode.Abnormal);
   }
 
-  /** Makes no new connection from now on; the peer of one that stands is told why, and it stays until `close`. */
+  /**
+   * Makes no new connection from now on; the peer of one that stands is told why, and it stays until `close`. One that
+   * may stand for the peer is finished and told the same: calls that the peer made meanwhile must not be lost.
+   */
   retire(reason: string): void {
-    this.retired = true;
+    this.retired = reason;
     if (this.phase.at === 'connected') this.phase.connection.drain(reason);
-    else this.close();
+    else if (this.phase.at !== 'greeting') this.close();
   }
 
   /** Ends the link for good; its connection says goodbye with 1001. */
@@ -170,13 +190,17 @@ export class PeerLink implements Link {
     const abort = new AbortController();
     this.dialStartedAt = this.ports.clock.now();
     this.enter({ at: 'dialing', abort });
-    this.ports.dial(abort.signal, this.stats, this.load).then(
+    const onGreeting = (): void => {
+      if (!abort.signal.aborted) this.enter({ at: 'greeting', abort });
+    };
+    this.ports.dial(abort.signal, this.stats, this.load, onGreeting).then(
       (connection) => {
         if (abort.signal.aborted) connection.close(CloseCode.GoingAway, 'no longer wanted');
         else this.adopt(connection);
       },
       (foreign: unknown) => {
         if (abort.signal.aborted) return;
+        if (this.retired !== undefined) return this.close();
         const error = toGridError(foreign, 'UNAVAILABLE');
         this.fault = error;
         this.ports.log.failed(error);
@@ -195,7 +219,7 @@ export class PeerLink implements Link {
 
   private lose(connection: Connection, error: GridError, code: number): void {
     if (this.phase.at !== 'connected' || this.phase.connection !== connection) return;
-    if (this.retired) return this.close();
+    if (this.retired !== undefined) return this.close();
     this.fault = error;
     // the acceptor tells with 4001 that another process goes by our name; fighting over it would cut both for ever
     const replaced = this.dials && code === CloseCode.Replaced;
@@ -210,7 +234,8 @@ export class PeerLink implements Link {
     const left = this.phase;
     this.phase = next;
     this.status.next(this.visible());
-    if (left.at === 'dialing' && next.at !== 'connected') left.abort.abort();
+    const given = next.at === 'greeting' || next.at === 'connected';
+    if ((left.at === 'dialing' || left.at === 'greeting') && !given) left.abort.abort();
     if (left.at === 'pausing' || left.at === 'waiting') left.timer.cancel();
     if (left.at === 'connected' && !left.connection.closed) {
       if (next.at === 'connected') left.connection.close(CloseCode.Replaced, 'replaced by a newer connection');

@@ -8,6 +8,7 @@ import type { GridManager, GridOptions } from '../../lib/manager/index.js';
 import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { socketPair } from '../../lib/testing/socket-pair.js';
 import { systemClock, type Clock, type Timer } from '../../lib/time/index.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
@@ -222,6 +223,35 @@ describe('closing', () => {
     await grid.close();
     expect(aborted).toBe(true);
     expect(first.log.lines).toEqual([]);
+  });
+
+  it('while the answer to its Connect is on the way loses no call of the peer, for whom the connection stands', async () => {
+    hood = await Neighbourhood.build(2);
+    const [a, b] = hood.houses as [House, House];
+    [dialer, acceptor] = localDials(a.origin, b.origin) ? [a, b] : [b, a];
+    const [here, there] = socketPair();
+    here.stall();
+    const staying = acceptor.grid();
+    const leaving = dialer.grid({
+      dialer: () => {
+        staying.incoming(there);
+        return Promise.resolve(here);
+      },
+    });
+    leaving.handle(60, {}, () => 'answer');
+    void staying.start();
+    void leaving.start();
+    await staying.peer(leaving.local).waitForConnect();
+    const calls = Array.from({ length: 10 }, () => rejectionOf(staying.peer(leaving.local).request(60)));
+    const closed = leaving.close();
+    await turn();
+    here.flow();
+    const refused = { code: 'UNAVAILABLE', reason: 'draining', notSent: true };
+    for (const error of await Promise.all(calls)) expect(error).toMatchObject(refused);
+    await closed;
+    await until(() => staying.peer(leaving.local).state === 'disconnected', 'the peer knows');
+    expect(acceptor.log.lines).toEqual([`${leaving.local} is leaving: this host is shutting down`]);
+    expect(dialer.log.lines).toEqual([]);
   });
 
   it('completes the events', async () => {

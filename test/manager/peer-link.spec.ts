@@ -67,6 +67,8 @@ function linkOf({ dials = true, chance = 0.5 } = {}) {
   const attempts: {
     at: number;
     signal: AbortSignal;
+    /** Connect is sent. */
+    greet(): void;
     resolve(connection: Connection): void;
     reject(error: unknown): void;
   }[] = [];
@@ -77,7 +79,8 @@ function linkOf({ dials = true, chance = 0.5 } = {}) {
     log: new LinkLog(book, clock, PEER),
     tell: (event) => events.push(event),
     heldBytes: 1_000,
-    dial: (signal) => new Promise((resolve, reject) => attempts.push({ at: clock.now(), signal, resolve, reject })),
+    dial: (signal, _stats, _load, greet) =>
+      new Promise((resolve, reject) => attempts.push({ at: clock.now(), signal, greet, resolve, reject })),
   });
   /** Lets what the last attempt settled take effect. */
   const settled = turn;
@@ -218,6 +221,48 @@ describe('dialing', () => {
     connection.end(cut(), 1006);
     expect(busy.link.state).toBe('closed');
     expect(busy.attempts).toHaveLength(1);
+  });
+
+  it('that has sent its Connect is finished by a link that is retired: the peer is told like any other', async () => {
+    const { attempts, link, connect, book, clock } = linkOf();
+    link.start();
+    expect(link.greeting).toBe(false);
+    attempts[0]!.greet();
+    link.retire('closing');
+    expect([link.greeting, link.state, attempts[0]!.signal.aborted]).toEqual([true, 'connecting', false]);
+    const connection = await connect();
+    expect([connection.drained, connection.codes]).toEqual([['closing'], []]);
+    expect([link.greeting, link.state]).toEqual([false, 'connected']);
+    connection.end(cut(), 1006);
+    expect([link.state, attempts.length, clock.timers, book.lines]).toEqual(['closed', 1, 0, []]);
+  });
+
+  it('that has sent its Connect and fails is the last one of a link that is retired', async () => {
+    const { attempts, link, fail, book, clock } = linkOf();
+    link.start();
+    attempts[0]!.greet();
+    link.retire('closing');
+    await fail();
+    expect([link.state, attempts.length, clock.timers, book.lines]).toEqual(['closed', 1, 0, []]);
+  });
+
+  it('that has sent its Connect is given up at the end of the drain', async () => {
+    const { attempts, link, connect, clock } = linkOf();
+    link.start();
+    attempts[0]!.greet();
+    link.retire('closing');
+    link.close();
+    expect(attempts[0]!.signal.aborted).toBe(true);
+    expect((await connect()).codes).toEqual([1001]);
+    expect([link.state, clock.timers]).toEqual(['closed', 0]);
+  });
+
+  it('that is given up before its Connect is sent stays so', () => {
+    const { attempts, link } = linkOf();
+    link.start();
+    link.retire('closing');
+    attempts[0]!.greet();
+    expect([link.greeting, link.state, attempts[0]!.signal.aborted]).toEqual([false, 'closed', true]);
   });
 });
 
