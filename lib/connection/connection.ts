@@ -44,8 +44,8 @@ const DRAIN_REASON_BYTES = 1024;
 type State =
   | { readonly name: 'open' }
   /** All calls have ended; the socket is given a moment for its goodbye. */
-  | { readonly name: 'closing'; readonly error: GridError; readonly patience: Timer }
-  | { readonly name: 'closed'; readonly error: GridError };
+  | { readonly name: 'closing'; readonly error: GridError; readonly code: number; readonly patience: Timer }
+  | { readonly name: 'closed'; readonly error: GridError; readonly code: number };
 
 /**
  * One socket after its handshake, with everything that lives and dies with it: the mux of its calls, the write queue
@@ -58,14 +58,21 @@ export class Connection implements FrameListener {
   readonly dialect: Dialect;
   readonly remoteAddress: string | undefined;
   readonly mux: Mux;
-  /** Called once when the connection has ended, after all its calls have. Ended before it was set: see `closed`. */
+  /**
+   * Called once when the connection has ended, after all its calls have. Ended before it was set: see `closed` and
+   * `closeCode`.
+   */
   onClosed: ((error: GridError, closeCode: number) => void) | undefined = undefined;
 
-  /** Called once when the peer says that it drains: it takes no new calls, and closes when the old ones are over. */
+  /**
+   * Called once when the peer says that it drains: it takes no new calls, and closes when the old ones are over. Said
+   * before it was set: see `peerDrainReason`.
+   */
   onPeerDraining: ((reason: string) => void) | undefined = undefined;
 
   private state: State = { name: 'open' };
-  private peerIsDraining = false;
+  /** The peer's; undefined: it does not drain. */
+  private drainReason: string | undefined = undefined;
   /**
    * What waited to be written when the peer said so. Our pongs come after it: the peer takes the next one as the word
    * that the calls which we made before have arrived.
@@ -118,6 +125,11 @@ export class Connection implements FrameListener {
     return this.state.name === 'open' ? undefined : this.state.error;
   }
 
+  /** What it has ended with, our code or the peer's; undefined while it is open. */
+  get closeCode(): number | undefined {
+    return this.state.name === 'open' ? undefined : this.state.code;
+  }
+
   /** Messages taken and not yet written. */
   get queuedMessages(): number {
     return this.queue.queuedMessages;
@@ -140,7 +152,12 @@ export class Connection implements FrameListener {
 
   /** True once the peer has said that it drains. */
   get peerDrains(): boolean {
-    return this.peerIsDraining;
+    return this.drainReason !== undefined;
+  }
+
+  /** What the peer gave as the reason of its drain. */
+  get peerDrainReason(): string | undefined {
+    return this.drainReason;
   }
 
   /**
@@ -203,10 +220,10 @@ export class Connection implements FrameListener {
   onClose(code: number, reason: string): void {
     if (this.state.name === 'open') {
       const error = ended(`the socket was closed: ${reason === '' ? code : `${code} ${reason}`}`);
-      this.enter({ name: 'closed', error });
+      this.enter({ name: 'closed', error, code });
       this.endCalls(error, code);
     } else {
-      this.enter({ name: 'closed', error: this.state.error });
+      this.enter({ name: 'closed', error: this.state.error, code: this.state.code });
     }
   }
 
@@ -239,9 +256,9 @@ export class Connection implements FrameListener {
       this.ports.observer.dropped('odd-op');
       return;
     }
-    this.peerIsDraining = true;
+    this.drainReason = decodeErrorText(message.payload?.subarray(0, DRAIN_REASON_BYTES));
     this.heardDrainAt = this.queue.position;
-    this.onPeerDraining?.(decodeErrorText(message.payload?.subarray(0, DRAIN_REASON_BYTES)));
+    this.onPeerDraining?.(this.drainReason);
   }
 
   /** `after`: as for `Outbox.send`. */
@@ -259,10 +276,10 @@ export class Connection implements FrameListener {
   private end(error: GridError, code: number, reason: string): void {
     if (this.state.name !== 'open') return;
     if (code === CloseCode.Abnormal) {
-      this.enter({ name: 'closed', error });
+      this.enter({ name: 'closed', error, code });
       this.socket.terminate();
     } else {
-      this.enter({ name: 'closing', error, patience: patienceWith(this.socket, this.ports.clock) });
+      this.enter({ name: 'closing', error, code, patience: patienceWith(this.socket, this.ports.clock) });
       this.socket.close(code, reason);
     }
     this.endCalls(error, code);

@@ -137,20 +137,23 @@ export class PeerLink implements Link {
       this.ports.log.stolen(this.theft(this.phase.connection, connection));
     if (known !== undefined) this.reconnects++;
     this.remoteId = connection.remoteId;
-    connection.onPeerDraining = (reason) => {
+    // what may have come between its handshake and now is told below; from now on the connection tells it
+    const { peerDrainReason, closed, closeCode = CloseCode.Abnormal } = connection;
+    const draining = (reason: string): void => {
       this.ports.log.draining(reason);
       this.ports.tell({ type: 'draining', peer: this.peer, reason });
     };
+    connection.onPeerDraining = draining;
     connection.onClosed = (error, code) => this.lose(connection, error, code);
     this.fault = undefined;
     this.enter({ at: 'connected', connection });
     this.ports.log.connected();
     if (restarted) this.ports.tell({ type: 'restarted', peer: this.peer });
     this.ports.tell({ type: 'up', peer: this.peer, restarted });
-    this.waiters.settle();
+    if (peerDrainReason === undefined && !closed) this.waiters.settle();
     if (this.retired !== undefined) connection.drain(this.retired);
-    // it may have ended between its handshake and now
-    if (connection.closed) this.lose(connection, connection.closed, CloseCode.Abnormal);
+    if (peerDrainReason !== undefined) draining(peerDrainReason);
+    if (closed) this.lose(connection, closed, closeCode);
   }
 
   /**

@@ -178,7 +178,9 @@ describe.each(WIRES)('a connection $name', (wire) => {
     await answer;
     dialer.close(CloseCode.Replaced, 'replaced');
     expect(dialer.closed?.message).toBe('closed: replaced');
+    expect([dialer.closeCode, acceptor.closeCode]).toEqual([4001, undefined]);
     await until(() => got.length > 0);
+    expect(acceptor.closeCode).toBe(4001);
     expect(got).toEqual(['the socket was closed: 4001 replaced', 4001, 0]);
   });
 

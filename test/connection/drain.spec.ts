@@ -35,6 +35,7 @@ describe('a connection that drains (spec §11)', () => {
     expect(reasons).toEqual(['deploy: ü']);
     expect(said()).toHaveLength(1);
     expect([staying.peerDrains, leaving.peerDrains]).toEqual([true, false]);
+    expect([staying.peerDrainReason, leaving.peerDrainReason]).toEqual(['deploy: ü', undefined]);
     leaving.close(1001, 'done');
   });
 

@@ -23,11 +23,16 @@ class FakeConnection {
   readonly codes: number[] = [];
   onClosed: ((error: GridError, code: number) => void) | undefined;
   onPeerDraining: ((reason: string) => void) | undefined;
-  peerDrains = false;
+  peerDrainReason: string | undefined;
+  closeCode: number | undefined;
   readonly drained: string[] = [];
   closed: GridError | undefined;
 
   constructor(readonly remoteId: Uint8Array) {}
+
+  get peerDrains(): boolean {
+    return this.peerDrainReason !== undefined;
+  }
 
   close(code: number): void {
     if (this.closed) return;
@@ -40,12 +45,13 @@ class FakeConnection {
   }
 
   sayDraining(reason: string): void {
-    this.peerDrains = true;
+    this.peerDrainReason = reason;
     this.onPeerDraining?.(reason);
   }
 
   end(error: GridError, code: number): void {
     this.closed = error;
+    this.closeCode = code;
     this.onClosed?.(error, code);
   }
 }
@@ -169,6 +175,25 @@ describe('dialing', () => {
     link.close();
   });
 
+  it('waits a minute too where that was said together with the answer to Connect', async () => {
+    const { clock, attempts, link, book, events, settled } = linkOf();
+    link.start();
+    const { fake, connection } = made();
+    fake.close(CloseCode.Replaced);
+    const waited = link.waitForConnect();
+    attempts[0]!.resolve(connection);
+    await settled();
+    expect(book.lines).toEqual([expect.stringContaining('another process calls itself')]);
+    expect(events.map(({ type }) => type)).toEqual(['up', 'down']);
+    clock.advance(59_999);
+    expect(attempts).toHaveLength(1);
+    clock.advance(1);
+    expect(attempts).toHaveLength(2);
+    attempts[1]!.resolve(made().connection);
+    await waited;
+    link.close();
+  });
+
   it('waits a minute after another process took the name over', async () => {
     const { clock, attempts, link, connect } = linkOf();
     link.start();
@@ -285,6 +310,28 @@ describe('a peer that drains', () => {
     await waited;
     expect(book.lines).toEqual([expect.stringContaining('is leaving: deploy'), expect.stringContaining('again')]);
     expect(events.map(({ type }) => type)).toEqual(['up', 'draining', 'down', 'up']);
+    link.close();
+  });
+});
+
+describe('a peer that drains as soon as it is connected', () => {
+  it('is told of like any other: who waits for a connection waits for the next one', async () => {
+    const { clock, attempts, link, book, events, settled } = linkOf();
+    link.start();
+    const { fake, connection } = made();
+    fake.sayDraining('deploy');
+    let waited = false;
+    const waiting = link.waitForConnect().then(() => (waited = true));
+    attempts[0]!.resolve(connection);
+    await settled();
+    expect(book.lines).toEqual([`${PEER} is leaving: deploy`]);
+    expect([link.state, waited]).toEqual(['connected', false]);
+    fake.end(cut(), 1001);
+    expect(events.map(({ type }) => type)).toEqual(['up', 'draining', 'down']);
+    expect(book.lines).toHaveLength(1);
+    clock.advance(1_500);
+    attempts[1]!.resolve(made().connection);
+    await waiting;
     link.close();
   });
 });
