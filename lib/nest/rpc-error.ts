@@ -68,10 +68,12 @@ export function errorOfFilter(given: unknown): GridError {
 }
 
 function ofRpcException(thrown: RpcException): GridError {
-  const error = thrown.getError();
+  // its type says text or object; nothing keeps plain JavaScript, or a value that came as `any`, to it
+  const error: unknown = thrown.getError();
   if (error === DENIED_TEXT) return new GridError('PERMISSION_DENIED', DENIED_TEXT, { cause: thrown });
-  // without filters of their own, Nest's transports wrap a text and send an object as it is
-  return ofRpcObject(typeof error === 'string' ? { status: 'error', message: error } : error, thrown);
+  // without filters of their own, Nest's transports send an object as it is and wrap all else
+  const isObject = typeof error === 'object' && error !== null;
+  return ofRpcObject(isObject ? error : { status: 'error', message: error }, thrown);
 }
 
 function ofRpcObject(details: object, cause?: Error): GridError {

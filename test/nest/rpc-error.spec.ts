@@ -37,6 +37,18 @@ describe('the error that a caller gets of what a handler threw', () => {
     });
   });
 
+  test.each([
+    [undefined, '{"status":"error"}'],
+    [null, '{"status":"error","message":null}'],
+    [5, '{"status":"error","message":5}'],
+    [false, '{"status":"error","message":false}'],
+    [() => 5, '{"status":"error"}'],
+  ])('an RpcException of %p, which its type forbids, too', (given, details) => {
+    const error = gridErrorOf(new RpcException(given as never));
+    expect(error).toMatchObject({ code: 'UNKNOWN', message: 'Rpc Exception' });
+    expect(JSON.stringify(error.details)).toBe(details);
+  });
+
   test('an HttpException with the fitting code and its response', () => {
     expect(gridErrorOf(new NotFoundException('no such disk'))).toMatchObject({
       code: 'NOT_FOUND',
