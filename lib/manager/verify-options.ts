@@ -10,6 +10,7 @@ import type { GridOptions, GridSettings, ListenOptions } from './options.js';
 import { verifyListenTls } from './own-listener.js';
 import { verifySecrets } from './secret-ring.js';
 import { secureContextOf } from './tls-context.js';
+import { unfailingLogger } from './unfailing-logger.js';
 
 /** Room in a frame for what stands around a payload: fields, metadata, subroute, CRC. */
 const FRAME_OVERHEAD = 16 * 1_024;
@@ -243,6 +244,7 @@ export function verifyOptions(options: GridOptions): GridSettings {
   verifyKeys('', options, Object.keys(KNOWN));
   const local = verifyLocal(options.local);
   const hosts = verifyHostList(local, options.hosts);
+  const { logger = consoleLogger } = options;
   const name = options.name ?? DEFAULTS.name;
   if (typeof name !== 'string' || name === '') throw wrong('name', name, 'a string that is not empty');
   return Object.freeze({
@@ -258,10 +260,7 @@ export function verifyOptions(options: GridOptions): GridSettings {
     crc: oneOf<boolean | 'auto'>('crc', options.crc ?? DEFAULTS.crc, ['auto', true, false]),
     codec: options.codec === undefined ? msgpack() : verifyMethods('codec', options.codec, ['encode', 'decode']),
     dialer: verifyFunction('dialer', options.dialer),
-    logger: named(
-      name,
-      options.logger === undefined ? consoleLogger : verifyMethods('logger', options.logger, ['log', 'warn', 'error']),
-    ),
+    logger: named(name, unfailingLogger(verifyMethods('logger', logger, ['log', 'warn', 'error']))),
     waitForPeers: verifyWait(options.waitForPeers, hosts.length - 1),
     drainTimeoutMs: whole('drainTimeoutMs', options.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs, 0, LONGEST_MS),
     listen: verifyListen(options.listen),

@@ -225,7 +225,7 @@ describe('closing', () => {
     expect(first.log.lines).toEqual([]);
   });
 
-  it('while the answer to its Connect is on the way loses no call of the peer, for whom the connection stands', async () => {
+  it('while the answer to its Connect is on the way loses no call of a peer that is connected', async () => {
     hood = await Neighbourhood.build(2);
     const [a, b] = hood.houses as [House, House];
     [dialer, acceptor] = localDials(a.origin, b.origin) ? [a, b] : [b, a];

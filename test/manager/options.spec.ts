@@ -1,8 +1,12 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
-import type { GridOptions } from '../../lib/manager/index.js';
+import { GridManager, type GridOptions } from '../../lib/manager/index.js';
 import { INTERVALS, LIMITS } from '../../lib/manager/limits.js';
 import { verifyOptions } from '../../lib/manager/verify-options.js';
+import { localDials } from '../../lib/manager/who-dials.js';
+import { ManualClock } from '../../lib/testing/manual-clock.js';
+import { turn } from '../turn.js';
+import { until } from '../until.js';
 import { thrownBy } from './refusal.js';
 
 const SECRET = 'a secret of the test, long enough for it';
@@ -120,6 +124,44 @@ describe('options', () => {
     logger.error('c');
     logger.debug?.('not heard');
     expect(lines).toEqual(['[locks] a', '[locks] b', '[locks] c']);
+  });
+
+  it('bears a logger whose methods throw or reject', async () => {
+    const refuse = (): never => {
+      throw new Error('the disk is full');
+    };
+    const { logger } = verifyOptions({
+      ...GOOD,
+      logger: { log: refuse, warn: refuse, debug: refuse, error: (): unknown => Promise.reject(new Error('full')) },
+    });
+    for (const level of ['log', 'warn', 'error', 'debug'] as const) logger[level]?.('a');
+    await turn();
+  });
+
+  it('dials on where the line about a peer that is away cannot be written', async () => {
+    const hosts = localDials('http://a:1', 'http://b:1') ? ['http://a:1', 'http://b:1'] : ['http://b:1', 'http://a:1'];
+    const clock = new ManualClock(0, () => 0);
+    const lines: string[] = [];
+    const warn = (line: string): never => {
+      lines.push(line);
+      throw new Error('the disk is full');
+    };
+    let dials = 0;
+    const dialer = (): Promise<never> => {
+      dials++;
+      return Promise.reject(new Error('away'));
+    };
+    const logger = { log: () => {}, warn, error: () => {} };
+    const grid = new GridManager({ local: hosts[0], hosts, auth: { secret: SECRET }, clock, logger, dialer });
+    void grid.start();
+    await until(() => dials === 1, 'the first dial');
+    for (let second = 2; second <= 10; second++) {
+      await turn();
+      clock.advance(INTERVALS.redialMs);
+      await until(() => dials === second, `dial ${second}`);
+    }
+    expect(lines).toEqual([`cannot reach ${hosts[1]}: away (2 attempts; it is tried on)`]);
+    await grid.close();
   });
 
   it('never shows a secret', () => {

@@ -50,6 +50,7 @@ beforeAll(async () => {
 });
 
 const grids: GridManager[] = [];
+const books = new WeakMap<GridManager, LogBook>();
 const cleanups: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
@@ -58,17 +59,19 @@ afterEach(async () => {
 });
 
 function make(local: string, hosts: readonly string[], options: Partial<GridOptions> = {}): GridManager {
+  const book = new LogBook();
   const grid = new GridManager({
     local,
     hosts,
     auth: { secret: SECRET },
-    logger: new LogBook(),
+    logger: book,
     intervals: { redialMs: 20 },
     drainTimeoutMs: 100,
     ...options,
   });
   grid.handle(60, {}, (text: unknown) => text);
   grids.push(grid);
+  books.set(grid, book);
   return grid;
 }
 
@@ -120,7 +123,7 @@ async function ownPair(options: (dials: boolean) => Partial<GridOptions>): Promi
 }
 
 function bookOf(grid: GridManager): LogBook {
-  return grid.options.logger as LogBook;
+  return books.get(grid)!;
 }
 
 async function echo(from: GridManager, to: GridManager): Promise<void> {
