@@ -9,7 +9,7 @@ import { HandshakePlaces } from './handshake-places.js';
 import { inOneLine } from './line-budget.js';
 import type { GridSettings } from './options.js';
 import type { PeerLink } from './peer-link.js';
-import type { Refusals } from './refusals.js';
+import { refusalKeyOf, type Refusals } from './refusals.js';
 import { MOST_SKEW_MS, type TokenAuth } from './token.js';
 
 /** So much of what a stranger claims is repeated in a text. */
@@ -32,7 +32,7 @@ export interface AcceptorPorts {
 /** An incoming socket on its way in; `release` gives its place among the pending ones back. */
 export interface Entry {
   readonly remoteAddress: string | undefined;
-  /** Counts refusals: address and claimed host. */
+  /** Counts refusals: address and host, whose token is proven by then. */
   readonly refusalKey: string;
   /** Mutual TLS: why the certificate that was shown does not stand for the host, undefined where it does. */
   readonly whyNotCertified?: ((host: string) => string | undefined) | undefined;
@@ -60,7 +60,7 @@ export class Acceptor {
     whyNotCertified?: Entry['whyNotCertified'],
   ): Entry | undefined {
     const eviction = new AbortController();
-    const refusalKey = `${remoteAddress ?? ''} ${claimedHost}`;
+    const refusalKey = refusalKeyOf(remoteAddress, claimedHost);
     const release = this.places.take(refusalKey, () => {
       eviction.abort(new GridError('UNAVAILABLE', OTHERS_WAIT, { reason: 'not-connected' }));
     });

@@ -42,7 +42,10 @@ export interface GridLimits {
    * they are shared fairly. Past it: 503.
    */
   readonly pendingHandshakes: number;
-  /** Refusals per minute of one address and claimed host: 60. Past it: 429 without looking further. */
+  /**
+   * Refusals per minute of one address: 60; those of a host whose token is right count for that host alone. Past it:
+   * 429 for whoever proves nothing, or for that host.
+   */
   readonly refusedPerMinute: number;
   /** Pings of the connection itself, per second: 100. Past it: close 1008. */
   readonly pingsPerSecond: number;

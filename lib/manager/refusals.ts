@@ -2,13 +2,18 @@ import { Window, type Clock } from '../time/index.js';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-/** Addresses and claimed hosts that are counted in one minute. */
+/** Addresses, and hosts behind them, that are counted in one minute. */
 const MOST_KEYS = 1_000;
 /** Refusals that are logged in one hour. */
 const MOST_LINES = 100;
 
+/** Whose refusals count together: those of an address, or of a host behind it, once its name is proven. */
+export function refusalKeyOf(remoteAddress = '', host?: string): string {
+  return host === undefined ? remoteAddress : `${remoteAddress} ${host}`;
+}
+
 /**
- * Counts refusals by address and claimed host, so that who is refused again and again costs little. Past `MOST_KEYS`
+ * Counts refusals by address and proven host, so that who is refused again and again costs little. Past `MOST_KEYS`
  * the others are not counted: each of them costs the look at its token, but strangers with many addresses must not use
  * up what hosts are let in by.
  */

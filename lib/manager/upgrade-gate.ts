@@ -13,7 +13,7 @@ import { allowHandshake } from './handshake-allowance.js';
 import { HandshakePlaces } from './handshake-places.js';
 import type { OpenSockets } from './open-sockets.js';
 import type { GridSettings } from './options.js';
-import type { Refusals } from './refusals.js';
+import { refusalKeyOf, type Refusals } from './refusals.js';
 import type { TokenAuth } from './token.js';
 import { answerUpgrade } from './upgrade-router.js';
 import { WS_OPTIONS } from './ws-options.js';
@@ -28,13 +28,17 @@ export interface UpgradeGatePorts {
   readonly closedBecause: () => string | undefined;
 }
 
-/** What a request says of who sends it. Nothing of it is proven. */
+/** What a request says of who sends it. Nothing of it is proven but the address. */
 interface Claim {
   readonly token: string;
   /** The host of the list that the token names; empty: none. */
   readonly claimedHost: string;
-  /** Address and claimed host. */
-  readonly key: string;
+  readonly remoteAddress: string | undefined;
+  /**
+   * Whose refusals count together while nothing is proven: the address alone. Under a claimed name strangers would lock
+   * out the host of that name.
+   */
+  readonly refusalKey: string;
 }
 
 /** Looks at the upgrade requests of the grid's route before they become WebSockets (wire spec §1). */
@@ -64,27 +68,23 @@ export class UpgradeGate {
   }
 
   handle(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    const { settings, refusals, closedBecause } = this.ports;
     const { remoteAddress } = request.socket;
     // time limits of the HTTP server are not for a socket that stays; the handshake has its own
     if (socket instanceof Socket) socket.setTimeout(0);
-    const closed = closedBecause();
+    const closed = this.ports.closedBecause();
     if (closed !== undefined) return answerUpgrade(socket, 503, closed);
     const token = bearerOf(request);
     const claimedHost = this.claimedHost(token);
-    const key = `${remoteAddress ?? ''} ${claimedHost}`;
-    if (refusals.tooMany(key)) {
-      return answerUpgrade(socket, 429, `refused more than ${settings.limits.refusedPerMinute} times in this minute`);
-    }
+    const claimed: Claim = { token, claimedHost, remoteAddress, refusalKey: refusalKeyOf(remoteAddress) };
     const foreign = this.whyForeign(request);
-    if (foreign !== undefined) {
-      this.ports.acceptor.refuse({ remoteAddress, refusalKey: key }, foreign, claimedHost);
-      return answerUpgrade(socket, 403, foreign);
-    }
-    const release = this.places.take(key, () => answerUpgrade(socket, 503, this.full()));
+    if (foreign !== undefined) return this.refuse(socket, 403, foreign, claimed);
+    // any other token is looked at first: behind the address of strangers there may be a host
+    if (this.namesNobody(claimed) && this.ports.refusals.tooMany(claimed.refusalKey)) return this.tooMany(socket);
+    const evicted = (): void => answerUpgrade(socket, 503, this.full());
+    const release = this.places.take(remoteAddress ?? '', evicted, claimedHost);
     if (!release) return answerUpgrade(socket, 503, this.full());
     socket.once('close', release);
-    void this.check(request, socket, head, { token, claimedHost, key }).finally(release);
+    void this.check(request, socket, head, claimed).finally(release);
   }
 
   /** Drops the requests that are not answered yet. */
@@ -97,13 +97,20 @@ export class UpgradeGate {
     return `more than ${this.ports.settings.limits.pendingHandshakes} handshakes are pending`;
   }
 
-  private async check(
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-    { token, claimedHost, key }: Claim,
-  ): Promise<void> {
-    const { settings, acceptor, sockets } = this.ports;
+  private tooMany(socket: Duplex): void {
+    const { refusedPerMinute } = this.ports.settings.limits;
+    answerUpgrade(socket, 429, `refused more than ${refusedPerMinute} times in this minute`);
+  }
+
+  /** One of too many costs neither a line nor an event. */
+  private refuse(socket: Duplex, status: 401 | 403, reason: string, claimed: Claim): void {
+    if (this.ports.refusals.tooMany(claimed.refusalKey)) return this.tooMany(socket);
+    this.ports.acceptor.refuse(claimed, reason, claimed.claimedHost);
+    answerUpgrade(socket, status, reason);
+  }
+
+  private async check(request: IncomingMessage, socket: Duplex, head: Buffer, claimed: Claim): Promise<void> {
+    const { settings, acceptor, sockets, refusals } = this.ports;
     const drop = (): void => void socket.destroy();
     socket.on('error', drop);
     this.waiting.add(socket);
@@ -114,16 +121,15 @@ export class UpgradeGate {
     };
     // a check that never ends must keep neither timer nor socket
     socket.once('close', looked);
-    const reason = await this.whyNot(request, token);
+    const reason = await this.whyNot(request, claimed.token);
     looked();
     // too late, or another took its place
     if (!socket.writable) return;
-    const { remoteAddress } = request.socket;
-    if (reason !== undefined) {
-      acceptor.refuse({ remoteAddress, refusalKey: key }, reason, claimedHost);
-      return answerUpgrade(socket, 401, reason);
-    }
-    const entry = acceptor.enter(remoteAddress, claimedHost, certifiedBy(request.socket));
+    if (reason !== undefined) return this.refuse(socket, 401, reason, claimed);
+    // from here on the name is proven, as far as a token proves it: the host's own refusals count for it
+    const { remoteAddress, claimedHost: host } = claimed;
+    if (refusals.tooMany(refusalKeyOf(remoteAddress, host))) return this.tooMany(socket);
+    const entry = acceptor.enter(remoteAddress, host, certifiedBy(request.socket));
     if (!entry) return answerUpgrade(socket, 503, this.full());
     socket.once('close', () => entry.release());
     this.server.handleUpgrade(request, socket, head, (ws) => {
@@ -131,7 +137,7 @@ export class UpgradeGate {
       sockets.add(ws);
       const below = { stream: socket, masks: false, maxBytes: settings.limits.frameBytes };
       const admitted = acceptor.accept(wsSocket(ws, entry.remoteAddress, below), entry);
-      void admitted.finally(allowHandshake(ws, socket, (excess) => acceptor.refuse(entry, excess, claimedHost)));
+      void admitted.finally(allowHandshake(ws, socket, (excess) => acceptor.refuse(entry, excess, host)));
     });
   }
 
@@ -166,11 +172,16 @@ export class UpgradeGate {
     }
   }
 
-  /**
-   * The host of the list that the token names, unproven: refusals of a liar must not lock the others of its address
-   * out.
-   */
+  /** No look at the token could prove anything. */
+  private namesNobody({ token, claimedHost }: Claim): boolean {
+    const { auth } = this.ports.settings;
+    if (auth === 'none') return false;
+    return auth === 'secret' ? claimedHost === '' : token === '';
+  }
+
+  /** The host of the list that the token names, unproven; where no token is looked at, none. */
   private claimedHost(token: string): string {
+    if (!this.ports.auth) return '';
     try {
       const { iss = '' } = decodeJwt(token);
       return this.ports.settings.hosts.includes(iss) ? iss : '';

@@ -10,8 +10,8 @@ beforeEach(() => {
   places = new HandshakePlaces(4, () => full++);
 });
 
-const take = (claimant: string, name = claimant): (() => void) | undefined =>
-  places.take(claimant, () => evicted.push(name));
+const take = (claimant: string, name = claimant, part?: string): (() => void) | undefined =>
+  places.take(claimant, () => evicted.push(name), part);
 
 it('while places are free, whoever asks gets one', () => {
   for (const claimant of ['a', 'a', 'a', 'b']) expect(take(claimant)).toBeDefined();
@@ -36,6 +36,24 @@ it('a place is given back once, also by who lost it', () => {
   release();
   release();
   expect(take('greedy')).toBeUndefined();
+});
+
+it('parts of a claimant do not add up to more of it: another one gets half of the places', () => {
+  for (const part of ['1', '2', '3', '4']) take('greedy', `greedy ${part}`, part);
+  expect(take('greedy', 'greedy 5', '5')).toBeUndefined();
+  expect(take('b', 'b 1', '1')).toBeDefined();
+  expect(take('b', 'b 1', '1')).toBeDefined();
+  expect(take('b', 'b 1', '1')).toBeUndefined();
+  expect(evicted).toEqual(['greedy 1', 'greedy 2']);
+});
+
+it('parts of a claimant share its places like claimants', () => {
+  for (const name of ['first', 'second', 'third', 'fourth']) take('a', name, 'greedy');
+  expect(take('a', 'modest', 'modest')).toBeDefined();
+  expect(take('a', 'fifth', 'greedy')).toBeUndefined();
+  // the part that has most of them gives way to another claimant, too
+  expect(take('b')).toBeDefined();
+  expect(evicted).toEqual(['first', 'second']);
 });
 
 it('tells that it is full once, and again after half of it was free', () => {

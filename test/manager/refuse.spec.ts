@@ -232,6 +232,47 @@ describe('a raw dialer', () => {
     (await RawDialer.open(acceptor.origin, token)).ws.terminate();
   });
 
+  it('that claims a host gets 429 too; the host of that name is let in from the same address', async () => {
+    running(acceptor, { limits: { refusedPerMinute: 3 } });
+    const token = await tokenOf(dialer.origin, acceptor.origin);
+    const [header, claims] = token.split('.') as [string, string];
+    const forged = `${header}.${claims}.${'A'.repeat(43)}`;
+    for (let i = 0; i < 3; i++) expect((await RawDialer.refused(acceptor.origin, forged)).status).toBe(401);
+    for (let i = 0; i < 3; i++) expect((await RawDialer.refused(acceptor.origin, forged)).status).toBe(429);
+    expect((await RawDialer.refused(acceptor.origin, 'x')).status).toBe(429);
+    const raw = await RawDialer.open(acceptor.origin, token);
+    expect((await raw.connect(dialer.origin, token)).accepted).toBe(true);
+    raw.ws.terminate();
+    expect(acceptor.log.matching(/refused a connection/)).toHaveLength(1);
+  });
+
+  it('that is a host gets 429 after too many refusals of its own; other hosts of its address do not', async () => {
+    running(acceptor, { limits: { refusedPerMinute: 3 } });
+    const token = await tokenOf(dialer.origin, acceptor.origin);
+    for (let i = 0; i < 3; i++) {
+      const raw = await RawDialer.open(acceptor.origin, token);
+      const closed = raw.closed();
+      expect((await raw.connect('http://stranger:1', token)).accepted).toBe(false);
+      await closed;
+    }
+    expect((await RawDialer.refused(acceptor.origin, token)).status).toBe(429);
+    expect((await RawDialer.refused(acceptor.origin, 'x')).status).toBe(401);
+    const another = await tokenOf(acceptor.origin, acceptor.origin);
+    (await RawDialer.open(acceptor.origin, another)).ws.terminate();
+  });
+
+  it('whose token is no JWT is let in, however many strangers of its address were refused', async () => {
+    const verify = (token: string): void => {
+      if (token !== 'good') throw new Error('unknown');
+    };
+    running(acceptor, { limits: { refusedPerMinute: 3 }, auth: { sign: () => 'good', verify } });
+    const wanted = [401, 401, 401, 429, 429];
+    for (const status of wanted) expect(await RawDialer.refused(acceptor.origin, 'bad')).toMatchObject({ status });
+    const raw = await RawDialer.open(acceptor.origin, 'good');
+    expect((await raw.connect(dialer.origin, 'good')).accepted).toBe(true);
+    raw.ws.terminate();
+  });
+
   it('gets 503 while too many handshakes are pending, and a place when one of them ends', async () => {
     running(acceptor, { limits: { pendingHandshakes: 2 } });
     const token = await tokenOf(dialer.origin, acceptor.origin);
