@@ -1,6 +1,17 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Timer } from './clock.js';
 
+/**
+ * Node counts in whole milliseconds from one that has begun: a timer may ring almost one too early. What rings earlier
+ * than this is fake, and the time that it is compared with is not.
+ */
+const MOST_EARLY_MS = 2;
+
+function isEarly(dueAt: number): boolean {
+  const early = dueAt - performance.now();
+  return early > 0 && early < MOST_EARLY_MS;
+}
+
 /** setTimeout's own limit: beyond it Node fires at once. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
@@ -59,15 +70,17 @@ class Alarm {
     const now = performance.now();
     const delayMs = Math.min(time - now, LONGEST_DELAY_MS);
     this.ringsAt = delayMs < LONGEST_DELAY_MS ? time : now + delayMs;
-    this.handle = outside.runInAsyncScope(() => setTimeout(() => this.ring(), delayMs));
+    // Node cuts the fraction off: most would ring too early and have to be set again
+    const wholeMs = Math.ceil(delayMs);
+    this.handle = outside.runInAsyncScope(() => setTimeout(() => this.ring(), wholeMs));
   }
 
   private ring(): void {
     const { owner } = this;
     if (!owner) {
       if (Alarm.kept === this) Alarm.kept = undefined;
-    } else if (owner.dueAt <= this.ringsAt) owner.ring();
-    else this.set(owner.dueAt);
+    } else if (owner.dueAt > this.ringsAt || isEarly(owner.dueAt)) this.set(owner.dueAt);
+    else owner.ring();
   }
 }
 

@@ -37,6 +37,31 @@ describe('a timer of the system clock', () => {
     expect(fired).toEqual(['b@0', 'a@250']);
   });
 
+  it('fires no sooner, though a timer of Node rings up to a millisecond too early', () => {
+    const { setTimeout: exact } = globalThis;
+    const early = ((ring: () => void, delayMs: number) => exact(ring, delayMs - 1)) as typeof setTimeout;
+    jest.spyOn(globalThis, 'setTimeout').mockImplementationOnce(early);
+    setTimer(250, note('a'));
+    jest.advanceTimersByTime(249);
+    expect(fired).toEqual([]);
+    jest.advanceTimersByTime(1);
+    expect(fired).toEqual(['a@250']);
+  });
+
+  it('asks Node for whole milliseconds, rounded up: it cuts fractions off', () => {
+    const asked = jest.spyOn(globalThis, 'setTimeout');
+    setTimer(20.25, note('a')).cancel();
+    expect(asked).toHaveBeenCalledWith(expect.any(Function), 21);
+  });
+
+  it('follows fake timers beside a time that is real', () => {
+    jest.useFakeTimers({ doNotFake: ['performance'] });
+    let rang = false;
+    setTimer(60_000, () => (rang = true));
+    jest.advanceTimersByTime(60_000);
+    expect(rang).toBe(true);
+  });
+
   it('waits longer than the 2^31-1 ms of setTimeout', () => {
     const made = countTimers();
     const delayMs = 2 ** 32 + 5;
