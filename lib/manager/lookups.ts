@@ -1,8 +1,10 @@
-import { lookup, type LookupAddress, type LookupOptions } from 'node:dns';
+import dns, { type LookupAddress, type LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import type { Clock } from '../time/index.js';
 
-/** So long an answer serves further dials: one that came too late for its own dial serves the next. */
+/** What took longer may have come too late for the dial that asked. */
+const SLOW_MS = 1_000;
+/** So long a slow answer serves the dials that follow. */
 const FRESH_MS = 5_000;
 
 type Given = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
@@ -11,7 +13,7 @@ interface Question {
   /** Who waits for its answer; undefined: it was answered. */
   waiting: Given[] | undefined;
   addresses: LookupAddress[];
-  answeredAt: number;
+  freshUntil: number;
 }
 
 /**
@@ -25,7 +27,7 @@ export class Lookups {
   /** `system`: how names are looked up. */
   constructor(
     private readonly clock: Clock,
-    private readonly system: typeof lookup = lookup,
+    private readonly system: Pick<typeof dns, 'lookup'> = dns,
   ) {}
 
   /** As the option `lookup` of Node's sockets. */
@@ -45,19 +47,22 @@ export class Lookups {
       known.waiting.push(give);
       return;
     }
-    if (known && this.clock.now() - known.answeredAt < FRESH_MS) {
+    const askedAt = this.clock.now();
+    if (known && askedAt < known.freshUntil) {
       process.nextTick(give, null, known.addresses);
       return;
     }
-    const question: Question = { waiting: [give], addresses: [], answeredAt: 0 };
+    const question: Question = { waiting: [give], addresses: [], freshUntil: 0 };
     this.questions.set(hostname, question);
-    this.system(hostname, { ...options, all: true }, (error, addresses) => {
+    // where it failed there are no addresses, whatever its type says
+    this.system.lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[] | undefined = []) => {
       const { waiting = [] } = question;
+      const now = this.clock.now();
       question.waiting = undefined;
       question.addresses = addresses;
-      question.answeredAt = this.clock.now();
-      // what was not found is asked anew at the next dial
-      if (error) this.questions.delete(hostname);
+      question.freshUntil = now + FRESH_MS;
+      // a host may move at any time: what is answered at once, or not found, is asked anew at the next dial
+      if (error || now - askedAt < SLOW_MS) this.questions.delete(hostname);
       for (const each of waiting) each(error, addresses);
     });
   }

@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync, sign as signBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { filter, firstValueFrom } from 'rxjs';
-import type { GridManager } from '../../lib/manager/index.js';
+import type { GridEvent, GridManager } from '../../lib/manager/index.js';
 import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { systemClock } from '../../lib/time/index.js';
@@ -115,11 +115,13 @@ function saying(peer: string | undefined, reason: string): string {
 
 describe('a token over a socket', () => {
   it.each(FORGED)('with %s does not open a WebSocket', async (_, forge, text) => {
-    const refused = firstValueFrom(grid.events.pipe(filter((event) => event.type === 'refused')));
+    // hosts that this one dials may refuse it meanwhile
+    const incoming = (event: GridEvent) => event.type === 'refused' && event.direction === 'incoming';
+    const refused = firstValueFrom(grid.events.pipe(filter(incoming)));
     const token = forge(names);
     const answer = await RawDialer.refused(acceptor.origin, token);
     expect(answer).toEqual({ status: 401, body: expect.stringContaining(text) });
-    const { peer } = await refused;
+    const { peer } = (await refused) as Extract<GridEvent, { type: 'refused' }>;
     // whatever is wrong with it, it may name a host
     const lines = [`refused a connection from 127.0.0.1${saying(peer, answer.body)}: ${answer.body}`];
     expect(acceptor.log.matching(/refused a connection/)).toEqual(lines);
