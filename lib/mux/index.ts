@@ -10,7 +10,14 @@ export type { MuxIntervals, MuxLimits } from './limits.js';
 export { Mux } from './mux.js';
 export { Outbound } from './outbound.js';
 export type { Outbox } from './outbox.js';
-export { encodeApart, intoOf, withInto, type EncodeInto, type PayloadEncoder } from './payload-encoder.js';
+export {
+  encodeApart,
+  encodeToKeep,
+  intoOf,
+  withInto,
+  type EncodeInto,
+  type PayloadEncoder,
+} from './payload-encoder.js';
 export { OutgoingRequest, type RequestListener } from './outgoing-request.js';
 export { MESSAGE_OVERHEAD, PAYLOAD_SHARE } from './payload-cap.js';
 export { PeerLoad } from './peer-load.js';

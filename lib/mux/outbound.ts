@@ -1,7 +1,7 @@
 import { GridError } from '../errors/index.js';
 import type { Metadata } from '../wire/index.js';
 import type { Outbox } from './outbox.js';
-import { encodeApart, type PayloadEncoder } from './payload-encoder.js';
+import { encodeToKeep, type PayloadEncoder } from './payload-encoder.js';
 
 export interface OutboundPorts {
   readonly outbox: Outbox;
@@ -90,10 +90,10 @@ export class Outbound {
 
   /**
    * A value as a payload: to be sent at once where this is `ready` then and no others are `waiting`, see
-   * `Outbox.encode`, else to be kept.
+   * `Outbox.encode`, else to be kept, in memory that nobody else writes to.
    */
   encode(value: unknown, codec: PayloadEncoder, waiting: number): Uint8Array {
-    if (waiting > 0 || !this.ready) return encodeApart(value, codec);
+    if (waiting > 0 || !this.ready) return encodeToKeep(value, codec);
     const payload = this.ports.outbox.encode(value, codec);
     // a getter of the value may have used the credit
     return this.ready ? payload : Buffer.from(payload);

@@ -19,7 +19,10 @@ interface Twin {
   readonly into: EncodeInto;
 }
 
-/** A codec's `encode` that can do the same into memory that is lent. */
+/**
+ * A codec's `encode` that can do the same into memory that is lent. What it gives by itself has to be new memory, which
+ * nothing changes any more: it is kept without a copy.
+ */
 export function withInto<T>(encode: (value: T) => Uint8Array, into: EncodeInto): (value: T) => Uint8Array {
   const twin: Twin = { of: encode, into };
   return Object.defineProperty(encode, INTO, { value: twin });
@@ -45,6 +48,15 @@ export function encodeApart(value: unknown, codec: PayloadEncoder): Uint8Array {
   const bytes = codec.encode(value);
   if (bytes instanceof Uint8Array || isByteArray(bytes)) return bytes;
   throw new GridError('INVALID_ARGUMENT', `encode() of the codec must give a Uint8Array, not ${nameOf(bytes)}`);
+}
+
+/**
+ * The same to be kept for later. What a codec gives that only passes bytes on, or may use its memory again, is copied:
+ * whoever owns those bytes goes on with them as soon as this call is over.
+ */
+export function encodeToKeep(value: unknown, codec: PayloadEncoder): Uint8Array {
+  const bytes = encodeApart(value, codec);
+  return intoOf(codec) === undefined ? Buffer.from(bytes) : bytes;
 }
 
 /** Byte arrays of another realm are as good. */

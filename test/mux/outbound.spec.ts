@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Outbound, type PayloadEncoder } from '../../lib/mux/index.js';
+import { Outbound, withInto, type PayloadEncoder } from '../../lib/mux/index.js';
 import { MemoryOutbox } from '../../lib/testing/memory-outbox.js';
 import { bytes } from './solo-mux.js';
 
@@ -26,9 +26,20 @@ describe('a value on its way into one direction of a stream', () => {
 
   it('is encoded elsewhere if it has to wait, behind others or for a credit', () => {
     const outbound = outboundWith(() => {});
-    expect(outbound.encode('value', codec, 1)).toBe(OWN);
+    expect(outbound.encode('value', codec, 1)).toEqual(OWN);
     outbound.send(OWN);
-    expect(outbound.encode('value', codec, 0)).toBe(OWN);
+    expect(outbound.encode('value', codec, 0)).toEqual(OWN);
+  });
+
+  it('that has to wait has memory of its own: only what a codec has written for it is not copied', () => {
+    const outbound = outboundWith(() => {});
+    const same = Buffer.from('one');
+    const reusing: PayloadEncoder = { encode: () => same };
+    const writing: PayloadEncoder = { encode: withInto(() => OWN, () => OWN) };
+    const kept = outbound.encode('value', reusing, 1);
+    same.write('two');
+    expect(Buffer.from(kept).toString()).toBe('one');
+    expect(outbound.encode('value', writing, 1)).toBe(OWN);
   });
 
   it('is copied if its own code has used the credit or ended the call', () => {
