@@ -41,11 +41,11 @@ export class Outflow implements Sink {
     ports.outbound.onReady = () => this.flush();
   }
 
-  /** Takes the source over, and what it gave before: it is resumed each time a credit is there. */
-  attach(source: Source, given: readonly unknown[] = []): void {
+  /** Takes the source over, `give` gives what it gave before: it is resumed each time a credit is there. */
+  attach(source: Source, give?: (flow: this) => void): void {
     this.source = source;
     source.sink = this;
-    for (const value of given) this.value(value);
+    give?.(this);
     this.flush();
   }
 
@@ -62,10 +62,13 @@ export class Outflow implements Sink {
       this.fail(new UnsendableValue(thrown));
       return;
     }
-    if (this.depth === 0 && this.ports.outbound.ready) this.send(payload);
-    // one place at least: a value that was pulled in time may meet a connection that is congested by now
-    else if (this.depth < Math.max(1, this.ports.outBuffer)) this.keep(payload);
-    else this.fail(overflow(this.ports.outBuffer));
+    this.pass(payload);
+  }
+
+  /** A value as `encodeToKeep` gave it; none for `undefined`, which is a message like any other here. */
+  encoded(payload: Uint8Array | undefined): void {
+    if (payload === undefined) this.value(undefined);
+    else if (!this.over && !this.last) this.pass(payload);
   }
 
   end(): void {
@@ -91,6 +94,13 @@ export class Outflow implements Sink {
     if (this.stopping) this.onStopped = stopped;
     else if (this.source) this.source.stop(stopped);
     else stopped();
+  }
+
+  private pass(payload: Uint8Array): void {
+    if (this.depth === 0 && this.ports.outbound.ready) this.send(payload);
+    // one place at least: a value that was pulled in time may meet a connection that is congested by now
+    else if (this.depth < Math.max(1, this.ports.outBuffer)) this.keep(payload);
+    else this.fail(overflow(this.ports.outBuffer));
   }
 
   private get depth(): number {

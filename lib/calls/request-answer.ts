@@ -1,12 +1,12 @@
 import { GridError, TEXT, toGridError } from '../errors/index.js';
-import type { HandlerStream, IncomingRequest } from '../mux/index.js';
+import { encodeToKeep, type HandlerStream, type IncomingRequest } from '../mux/index.js';
 import type { Metadata } from '../wire/index.js';
 import type { AnswerPorts } from './answer.js';
 import { CallContext, type ContextFacts } from './call-context.js';
 import { decodeOptional, encodeOptional } from './codec.js';
 import { DEFAULT_OUT_CAPACITY } from './handler-spec.js';
 import { unreadable } from './message-reader.js';
-import { UnsendableValue } from './outflow.js';
+import { UnsendableValue, type Outflow } from './outflow.js';
 import { isThenable } from './result-kind.js';
 import { discardResult, sourceOf } from './source-of.js';
 import type { Sink, Source } from './source.js';
@@ -20,8 +20,11 @@ export class RequestAnswer implements Sink {
   readonly context: CallContext;
   private source: Source | undefined = undefined;
   private holds = false;
-  private held: unknown = undefined;
+  /** The first value, as bytes: whoever gave it may change it. No payload for `undefined`. */
+  private held: Uint8Array | undefined = undefined;
   private decision: NodeJS.Immediate | undefined = undefined;
+  /** What it goes on as. */
+  private flow: Outflow | undefined = undefined;
   private over = false;
 
   constructor(
@@ -56,17 +59,12 @@ export class RequestAnswer implements Sink {
 
   value(value: unknown): void {
     if (this.over) return;
-    if (!this.holds) {
-      this.hold(value);
-    } else if (this.call.many) {
-      this.upgrade(value);
-    } else {
-      this.breakOff(new GridError('FAILED_PRECONDITION', TEXT.streamsOnly), this.context.responseMetadata);
-    }
+    if (this.holds) this.goOn((flow) => flow.value(value));
+    else this.hold(value);
   }
 
   end(): void {
-    if (!this.over) this.respond(this.held);
+    if (!this.over) this.respondWith(this.held);
   }
 
   fail(thrown: unknown): void {
@@ -114,8 +112,21 @@ export class RequestAnswer implements Sink {
   }
 
   private hold(value: unknown): void {
+    let payload: Uint8Array | undefined;
+    try {
+      payload = value === undefined ? undefined : encodeToKeep(value, this.ports.spec.codec);
+    } catch (thrown) {
+      (this.flow ?? this).fail(new UnsendableValue(thrown));
+      return;
+    }
+    if (this.holds) {
+      // a getter of the value has given another one: that came first
+      this.goOn((flow) => flow.encoded(payload));
+      return;
+    }
+    if (this.over) return;
     this.holds = true;
-    this.held = value;
+    this.held = payload;
     if (!this.call.many) return;
     // to see whether a generator ends here, one more value has to be asked for: it needs a second credit
     const { outCapacity = DEFAULT_OUT_CAPACITY } = this.ports.spec;
@@ -123,9 +134,17 @@ export class RequestAnswer implements Sink {
     else this.decision = setImmediate(() => this.upgrade());
   }
 
-  /** Goes on as a stream, which takes over the source, the held value and those that came after it. */
-  private upgrade(...more: unknown[]): Sink | undefined {
-    const { source, held } = this;
+  /** There is a value behind the one that is held. */
+  private goOn(give: (flow: Outflow) => void): void {
+    if (this.flow) give(this.flow);
+    else if (this.over) return;
+    else if (this.call.many) this.upgrade(give);
+    else this.breakOff(new GridError('FAILED_PRECONDITION', TEXT.streamsOnly), this.context.responseMetadata);
+  }
+
+  /** Goes on as a stream, which takes over the source, the held value and what `more` gives. */
+  private upgrade(more?: (flow: Outflow) => void): Outflow | undefined {
+    const { source } = this;
     if (this.over || !source) return undefined;
     let stream: HandlerStream;
     try {
@@ -135,7 +154,11 @@ export class RequestAnswer implements Sink {
       return undefined;
     }
     this.close();
-    return StreamAnswer.continued(stream, this.context, this.ports, source, [held, ...more]);
+    return StreamAnswer.continued(stream, this.context, this.ports, source, (flow) => {
+      this.flow = flow;
+      flow.encoded(this.held);
+      more?.(flow);
+    });
   }
 
   private respond(value: unknown): void {
@@ -146,6 +169,10 @@ export class RequestAnswer implements Sink {
       this.refuse(this.ports.errorOf(new UnsendableValue(thrown)));
       return;
     }
+    this.respondWith(payload);
+  }
+
+  private respondWith(payload: Uint8Array | undefined): void {
     this.close();
     this.call.respond(payload, this.context.responseMetadata);
     this.ports.ended(undefined);

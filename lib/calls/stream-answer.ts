@@ -8,7 +8,7 @@ import { MessageReader, unreadable } from './message-reader.js';
 import { Outflow, type OutflowPorts } from './outflow.js';
 import { isThenable } from './result-kind.js';
 import { discardResult, sourceOf } from './source-of.js';
-import type { Sink, Source } from './source.js';
+import type { Source } from './source.js';
 import { checked } from './standard-schema.js';
 
 /** The answer to one stream: each value a message, then the end. */
@@ -31,16 +31,16 @@ export class StreamAnswer implements OutflowPorts {
     return new StreamAnswer(stream, new CallContext(facts, stream, input), ports);
   }
 
-  /** Goes on with a request that became a stream, its first values in hand. */
+  /** Goes on with a request that became a stream; `give` gives its first values. */
   static continued(
     stream: HandlerStream,
     context: CallContext,
     ports: AnswerPorts,
     source: Source,
-    first: readonly unknown[],
-  ): Sink {
+    give: (flow: Outflow) => void,
+  ): Outflow {
     const { flow } = new StreamAnswer(stream, context, ports).take();
-    flow.attach(source, first);
+    flow.attach(source, give);
     return flow;
   }
 

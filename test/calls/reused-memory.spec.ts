@@ -1,9 +1,9 @@
 // An application may use its memory again as soon as a value is given: what waits has bytes of its own.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Observable } from 'rxjs';
-import { bytes, type Codec } from '../../lib/calls/index.js';
+import { lastValueFrom, Observable, Subject, toArray } from 'rxjs';
+import { bytes, json, msgpack, type Codec } from '../../lib/calls/index.js';
 import { turn } from '../turn.js';
-import { collect, gridLine, type GridLine } from './grid-line.js';
+import { collect, failure, gridLine, type GridLine } from './grid-line.js';
 
 let line: GridLine;
 
@@ -112,5 +112,85 @@ describe('memory that is used again while values wait for credit', () => {
     call.end();
     await call.done;
     expect(seen).toEqual(ALL);
+  });
+});
+
+describe('the first value of an Observable, which is held until it is known whether more will come', () => {
+  const rows = (count: number): Observable<{ i: number }> =>
+    new Observable((subscriber) => {
+      const row = { i: 0 };
+      for (; row.i < count; row.i++) subscriber.next(row);
+      subscriber.complete();
+    });
+
+  it.each([
+    ['json()', json()],
+    ['msgpack()', msgpack()],
+  ])('is what it was when it was given: send(), %s', async (_, codec) => {
+    line.handle(60, (count) => rows(count as number), { codec });
+    const sent = (count: number): Promise<unknown> =>
+      lastValueFrom(line.caller.send(60, count, { codec }).pipe(toArray()));
+    expect(await sent(4)).toEqual([{ i: 0 }, { i: 1 }, { i: 2 }, { i: 3 }]);
+    expect(await sent(1)).toEqual([{ i: 0 }]);
+    expect(await line.caller.request(60, 1, { codec })).toEqual({ i: 0 });
+  });
+
+  it('also of a codec that only passes bytes on, where others are answered before it is', async () => {
+    const subject = new Subject<Uint8Array>();
+    const codec = bytes();
+    line.handle(60, () => subject, { codec });
+    line.handle(61, () => 'answered first');
+    const sent = lastValueFrom(line.caller.send(60, undefined, { codec }).pipe(toArray()));
+    const other = line.caller.request(61);
+    await line.pair.settle();
+    const memory = Buffer.from([1]);
+    subject.next(memory);
+    memory[0] = 2;
+    expect(await other).toBe('answered first');
+    subject.next(memory);
+    memory[0] = 3;
+    subject.complete();
+    expect(first((await sent) as unknown[])).toEqual([1, 2]);
+  });
+
+  it('whose code gives another value while it is encoded: that one comes first, and each once', async () => {
+    let subject = new Subject<unknown>();
+    line.handle(60, () => (subject = new Subject()));
+    const giving = (...inner: string[]): object => ({
+      toJSON: () => (inner.forEach((value) => subject.next(value)), 'outer'),
+    });
+    for (const inner of [['a'], ['a', 'b']]) {
+      const sent = lastValueFrom(line.caller.send(60).pipe(toArray()));
+      await line.pair.settle();
+      subject.next(giving(...inner));
+      subject.next('last');
+      subject.complete();
+      expect(await sent).toEqual([...inner, 'outer', 'last']);
+    }
+    const asked = failure(line.caller.request(60));
+    await line.pair.settle();
+    subject.next(giving('a'));
+    expect(await asked).toMatchObject({ code: 'FAILED_PRECONDITION', message: 'streams: call stream()' });
+  });
+
+  it('that cannot be encoded behind one that its code gave: that one is sent before the error', async () => {
+    const subject = new Subject<unknown>();
+    line.handle(60, () => subject);
+    const seen: unknown[] = [];
+    const sent = failure(line.caller.send(60).forEach((value) => void seen.push(value)));
+    await line.pair.settle();
+    subject.next({ toJSON: () => (subject.next('inner'), 3n) });
+    expect([(await sent).code, seen]).toEqual(['INTERNAL', ['inner']]);
+  });
+
+  it('may be undefined, and may be all', async () => {
+    const subject = new Subject<unknown>();
+    line.handle(60, () => subject);
+    const sent = lastValueFrom(line.caller.send(60).pipe(toArray()));
+    await line.pair.settle();
+    subject.next(undefined);
+    subject.next(1);
+    subject.complete();
+    expect(await sent).toEqual([undefined, 1]);
   });
 });
