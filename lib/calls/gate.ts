@@ -5,7 +5,7 @@ import { Line } from './line.js';
 /** Lets so many calls of one handler run at a time, and so many wait for their turn. */
 export class Gate {
   private running = 0;
-  /** A loop that lets in those that wait runs further up the stack. */
+  /** Those that wait are let in soon, or right now further up the stack. */
   private letsIn = false;
   private readonly waiting = new Line<() => void>();
 
@@ -16,7 +16,8 @@ export class Gate {
 
   /** True: neither a place nor a seat in the queue is free. */
   get full(): boolean {
-    return this.running >= this.concurrency && this.waiting.length >= this.queue;
+    // as a sum: a place that was given up is still to be taken by one that waits
+    return this.running + this.waiting.length >= this.concurrency + this.queue;
   }
 
   /**
@@ -34,12 +35,20 @@ export class Gate {
     return () => this.waiting.remove(seat);
   }
 
+  /**
+   * Gives a place up. Those that wait are let in a moment later: what ends one call often ends them too, one after the
+   * other (a lost connection, a frame of cancels, one deadline for all), and none of them shall start for that.
+   */
   leave(): void {
     this.running--;
-    // a call that ends at once leaves from inside its start: those that wait are let in by one loop, not by recursion
-    if (this.letsIn) return;
+    if (this.letsIn || this.waiting.length === 0) return;
     this.letsIn = true;
+    queueMicrotask(() => this.letIn());
+  }
+
+  private letIn(): void {
     try {
+      // by a loop: a call that ends at once leaves from inside of its start
       while (this.running < this.concurrency) {
         const next = this.waiting.shift();
         if (next === undefined) return;

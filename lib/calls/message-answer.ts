@@ -1,5 +1,6 @@
-import type { GridError } from '../errors/index.js';
+import { GridError, TEXT } from '../errors/index.js';
 import type { CallHandler, HandlerStream, IncomingRequest } from '../mux/index.js';
+import type { Clock } from '../time/index.js';
 import type { Answer, AnswerPorts, PatternPorts } from './answer.js';
 import { inOwnContext } from './async-context.js';
 import { contextFacts, type CallContext, type ContextFacts } from './call-context.js';
@@ -75,14 +76,14 @@ export class MessageAnswer implements Answer, AnswerPorts {
   private acceptRequest(call: IncomingRequest, facts: ContextFacts): void {
     if (this.gate) {
       const start = (): void => inOwnContext(this.startRequest, call, facts);
-      waitFor(this.gate, call, start, (error) => call.fail(error));
+      waitFor(this.gate, this.ports.clock, call, start, (error) => call.fail(error));
     } else inOwnContext(this.startRequest, call, facts);
   }
 
   private acceptStream(call: HandlerStream, facts: ContextFacts): void {
     if (this.gate) {
       const start = (): void => inOwnContext(this.startStream, call, facts);
-      waitFor(this.gate, call, start, (error) => call.output.fail(error));
+      waitFor(this.gate, this.ports.clock, call, start, (error) => call.output.fail(error));
     } else inOwnContext(this.startStream, call, facts);
   }
 }
@@ -95,20 +96,27 @@ interface StartingAnswer {
   fail(thrown: unknown): void;
 }
 
-/** Starts a call once its turn has come; one that is aborted before never starts. */
+/** Starts a call once its turn has come; one that is aborted before, or whose time is over by then, never starts. */
 function waitFor(
   gate: Gate,
+  clock: Clock,
   call: IncomingRequest | HandlerStream,
   start: () => void,
   giveUp: (error: GridError) => void,
 ): void {
-  let waits = true;
+  let turn: 'first' | 'waits' | 'has come' = 'first';
   const leaveQueue = gate.enter(() => {
-    waits = false;
+    const waited = turn === 'waits';
+    turn = 'has come';
     call.onAbort = undefined;
-    start();
+    // its own timer may be the next one: many that wait have one deadline
+    if (waited && call.deadlineAt !== undefined && clock.now() >= call.deadlineAt) {
+      giveUp(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
+      gate.leave();
+    } else start();
   });
-  if (!waits) return;
+  if (turn !== 'first') return;
+  turn = 'waits';
   call.onAbort = (error) => {
     if (leaveQueue()) giveUp(error);
   };

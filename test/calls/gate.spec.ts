@@ -1,11 +1,12 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { lastValueFrom, Observable } from 'rxjs';
 import type { CallContext } from '../../lib/calls/index.js';
 import { Gate } from '../../lib/calls/gate.js';
+import type { GridError } from '../../lib/errors/index.js';
 import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
 describe('the gate of a handler with a concurrency', () => {
-  it('lets any number of calls that end at once follow one another', () => {
+  it('lets any number of calls that end at once follow one another', async () => {
     const gate = new Gate(1, Infinity);
     const started: number[] = [];
     gate.enter(() => {});
@@ -16,10 +17,11 @@ describe('the gate of a handler with a concurrency', () => {
       });
     }
     gate.leave();
+    await Promise.resolve();
     expect(started).toEqual(Array.from({ length: 50_000 }, (_, call) => call));
   });
 
-  it('one that comes while the others are let in stands behind them, and the place of each is free in the end', () => {
+  it('one that comes while the others are let in stands behind them, and the place of each is free in the end', async () => {
     const gate = new Gate(1, 2);
     const order: string[] = [];
     gate.enter(() => order.push('a'));
@@ -37,9 +39,96 @@ describe('the gate of a handler with a concurrency', () => {
     });
     expect(gate.full).toBe(true);
     gate.leave();
+    await Promise.resolve();
     expect(order).toEqual(['a', 'b', 'c', 'd']);
     gate.enter(() => order.push('e'));
     expect([order.at(-1), gate.full]).toEqual(['e', false]);
+  });
+
+  it('counts a place that was given up and not yet taken: no more come than may, and in their order', async () => {
+    const gate = new Gate(1, 2);
+    const order: string[] = [];
+    gate.enter(() => order.push('a'));
+    gate.enter(() => order.push('b'));
+    gate.enter(() => order.push('c'));
+    gate.leave();
+    // as if b ran by now: one seat is free
+    expect(gate.full).toBe(false);
+    gate.enter(() => order.push('d'));
+    expect([gate.full, order]).toEqual([true, ['a']]);
+    await Promise.resolve();
+    expect([gate.full, order]).toEqual([true, ['a', 'b']]);
+    for (const expected of ['c', 'd']) {
+      gate.leave();
+      await Promise.resolve();
+      expect(order.at(-1)).toBe(expected);
+    }
+  });
+
+  it('a place that was given up is free at once when those that waited have gone meanwhile', async () => {
+    const gate = new Gate(1, 1);
+    const order: string[] = [];
+    gate.enter(() => order.push('a'));
+    const giveUp = gate.enter(() => order.push('b'));
+    gate.leave();
+    expect([giveUp(), giveUp()]).toEqual([true, false]);
+    gate.enter(() => order.push('c'));
+    await Promise.resolve();
+    expect(order).toEqual(['a', 'c']);
+  });
+});
+
+describe('calls that wait for their turn', () => {
+  const WAITING = 50;
+  const kinds: [string, (line: GridLine, options?: object) => Promise<unknown>][] = [
+    ['requests', (line, options) => line.caller.request(60, undefined, options)],
+    ['streams', (line, options) => collect(line.caller.stream(60, undefined, options))],
+  ];
+  /** How they end, all in one turn. */
+  const ends: [string, string, object, (line: GridLine, controller: AbortController) => void][] = [
+    ['the connection is lost', 'UNAVAILABLE', {}, (line) => line.pair.cut()],
+    ['their deadline passes', 'DEADLINE_EXCEEDED', { timeoutMs: 100 }, (line) => line.clock.advance(101)],
+    ['their caller cancels', 'CANCELLED', {}, (_line, controller) => controller.abort()],
+  ];
+
+  it.each(ends.flatMap(([how, ...rest]) => kinds.map(([kind, call]) => [kind, how, call, ...rest] as const)))(
+    '%s: none starts because %s',
+    async (_kind, _how, call, code, options, end) => {
+      const line = gridLine();
+      const controller = new AbortController();
+      let started = 0;
+      line.handle(60, () => new Observable(() => void started++), { concurrency: 1, queue: WAITING });
+      const failed: Promise<GridError>[] = [];
+      for (let i = 0; i <= WAITING; i++) failed.push(failure(call(line, { ...options, signal: controller.signal })));
+      await line.pair.settle();
+      expect([started, line.pair.b.running]).toEqual([1, WAITING + 1]);
+      end(line, controller);
+      const codes = (await Promise.all(failed)).map((error) => error.code);
+      expect(new Set(codes)).toEqual(new Set([code]));
+      await line.pair.settle();
+      expect([started, line.pair.b.running]).toEqual([1, 0]);
+    },
+  );
+
+  it.each(kinds)('%s: one whose time is over when its turn comes does not start', async (_kind, call) => {
+    const line = gridLine();
+    const first = signalled();
+    let started = 0;
+    line.handle(60, () => (++started === 1 ? first.promise : undefined), { concurrency: 1, queue: 2 });
+    const calls = [call(line), failure(call(line, { timeoutMs: 5 })), call(line)];
+    await line.pair.settle();
+    // time has passed and no timer has fired yet
+    const late = jest.spyOn(line.clock, 'now').mockReturnValue(5);
+    first.resolve();
+    await Promise.all([calls[0], calls[2]]);
+    expect(started).toBe(2);
+    late.mockRestore();
+    line.clock.advance(5);
+    expect(await calls[1]).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    await line.pair.settle();
+    expect([line.pair.a.outgoing, line.pair.b.incoming, line.pair.b.running]).toEqual([0, 0, 0]);
+    line.pair.cut();
+    expect(line.clock.timers).toBe(0);
   });
 });
 
