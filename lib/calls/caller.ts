@@ -10,6 +10,7 @@ import type { Contract } from './contract.js';
 import { checkSent } from './contract-check.js';
 import { FailedCall } from './failed-call.js';
 import type { GridCall } from './grid-call.js';
+import { MOST_CAPACITY } from './handler-spec.js';
 import { intercepted, type CallInterceptor, type OutgoingCall } from './intercept.js';
 import { inputSource, OpenCall } from './open-call.js';
 import { shownOption } from './option-names.js';
@@ -241,8 +242,8 @@ function wrongKind({ name, contract }: Target): GridError {
 }
 
 function checkCapacity(option: string, value: number | undefined, least: number): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value >= least)) return;
-  const text = `${option} must be an integer of at least ${least}, not ${shownOption(value)}`;
+  if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= MOST_CAPACITY)) return;
+  const text = `${option} must be an integer from ${least} to ${MOST_CAPACITY}, not ${shownOption(value)}`;
   throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
 }
 

@@ -27,9 +27,9 @@ export interface HandlerSpec {
   readonly kind: HandlerKind;
   readonly run: HandlerFunction;
   readonly codec: Codec;
-  /** Messages to the handler that may be unacknowledged. Default 0: it takes no input. Counts for streams. */
+  /** Messages to the handler that may be unacknowledged, at most 2^32-1. Default 0: no input. Counts for streams. */
   readonly inCapacity?: number;
-  /** Messages to the caller that may be unacknowledged, at least 1. Default 32. */
+  /** Messages to the caller that may be unacknowledged, 1 to 2^32-1. Default 32. */
   readonly outCapacity?: number;
   /** Values of an Observable that may wait for credit; past it the stream ends: RESOURCE_EXHAUSTED. Default 1,024. */
   readonly outBuffer?: number;
@@ -48,6 +48,8 @@ export interface HandlerSpec {
   readonly errorMapper?: (thrown: unknown) => GridError;
 }
 
+/** Capacities travel in 32 bits (wire spec §11, `capacity`). */
+export const MOST_CAPACITY = 0xffff_ffff;
 /** Messages to the caller that may be unacknowledged where a handler names no number. */
 export const DEFAULT_OUT_CAPACITY = 32;
 /** Values of an Observable that may wait for credit where a handler names no number. */

@@ -5,7 +5,7 @@ import type { Clock } from '../time/index.js';
 import { subrouteId, subrouteKey } from '../wire/index.js';
 import type { Answer, PatternPorts } from './answer.js';
 import { EventAnswer } from './event-answer.js';
-import type { HandlerKind, HandlerSpec } from './handler-spec.js';
+import { MOST_CAPACITY, type HandlerKind, type HandlerSpec } from './handler-spec.js';
 import type { HandlerInterceptor } from './intercept-handler.js';
 import { MessageAnswer } from './message-answer.js';
 import { shownOption } from './option-names.js';
@@ -137,17 +137,25 @@ function twice(second: HandlerSpec, first: HandlerSpec): string {
   return `two handlers for ${second.route.name}${where}`;
 }
 
-/** Options that are numbers, with the least that each may be. */
-const LEAST = { inCapacity: 0, outCapacity: 1, outBuffer: 0, concurrency: 1, queue: 0 } as const;
+/** Options that are numbers, with the least and the most that each may be. */
+const BOUNDS = {
+  inCapacity: [0, MOST_CAPACITY],
+  outCapacity: [1, MOST_CAPACITY],
+  outBuffer: [0, undefined],
+  concurrency: [1, undefined],
+  queue: [0, undefined],
+} as const;
 
 const KINDS: Readonly<Record<HandlerKind, true>> = { request: true, stream: true, both: true, event: true };
 
 /** The compiler sees no option that comes by a variable, nor any in JavaScript. */
 function verify(spec: HandlerSpec): void {
-  for (const [option, least] of Object.entries(LEAST) as Array<[keyof typeof LEAST, number]>) {
+  for (const option of Object.keys(BOUNDS) as (keyof typeof BOUNDS)[]) {
     const value = spec[option];
-    if (value === undefined || (Number.isSafeInteger(value) && value >= least)) continue;
-    throw wrong(spec, option, value, `an integer of at least ${least}`);
+    const [least, most] = BOUNDS[option];
+    if (value === undefined || (Number.isSafeInteger(value) && value >= least && value <= (most ?? value))) continue;
+    const allowed = most === undefined ? `an integer of at least ${least}` : `an integer from ${least} to ${most}`;
+    throw wrong(spec, option, value, allowed);
   }
   const { queue = 0, concurrency } = spec;
   if (queue > 0 && concurrency === undefined) {

@@ -57,6 +57,23 @@ describe('options of a call', () => {
     expect(line.pair.aToB.delivered).toHaveLength(0);
   });
 
+  it('a capacity that cannot travel is INVALID_ARGUMENT, that of a contract too', async () => {
+    const tooMany = 2 ** 32;
+    const Walk = defineStream<void, never, number>({ id: 61, name: 'walk', outCapacity: tooMany });
+    const Feed = defineStream<void, number, number>({ id: 61, name: 'feed', inCapacity: tooMany });
+    const calls = [
+      () => line.caller.stream(61, undefined, { inCapacity: tooMany }),
+      () => line.caller.stream(61, undefined, { outCapacity: tooMany }),
+      () => line.caller.stream(Walk),
+      () => line.caller.stream(Feed),
+    ];
+    for (const call of calls) {
+      expect(call).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', notSent: true }));
+    }
+    await line.pair.settle();
+    expect(line.pair.aToB.delivered).toHaveLength(0);
+  });
+
   it('what is no time or no signal is INVALID_ARGUMENT', async () => {
     const signal = new AbortController() as never;
     const wrong: CallOptions[] = [{ timeoutMs: NaN }, { timeoutMs: -1 }, { timeoutMs: '5' as never }];

@@ -41,7 +41,9 @@ describe('registering', () => {
     }
     for (const wrong of [
       { inCapacity: -1 },
+      { inCapacity: 2 ** 32 },
       { outCapacity: 0 },
+      { outCapacity: 2 ** 32 },
       { outBuffer: 0.5 },
       { concurrency: 0 },
       { queue: -1 },
@@ -54,6 +56,7 @@ describe('registering', () => {
   it.each<[string, object, string]>([
     ['a number', { concurrency: 0 }, 'concurrency of handler 60 is 0; it must be an integer of at least 1'],
     ['a queue without concurrency', { queue: 5 }, 'queue of handler 60 is 5; it must be given with concurrency'],
+    ['a capacity', { outCapacity: 2 ** 32 }, 'outCapacity of handler 60 is 4294967296; it must be an integer from 1 to'],
     ['a codec', { codec: 'json' }, "codec of handler 60 is 'json'; it must be an object with encode and decode"],
     ['half a codec', { codec: { encode: () => '' } }, 'codec of handler 60 is { encode: [Function: encode] }; it must'],
     ['a kind', { kind: 'req' }, "kind of handler 60 is 'req'; it must be one of request, stream, both, event"],
@@ -62,6 +65,12 @@ describe('registering', () => {
     expect(() => line.handle(60, () => 1, wrong)).toThrow(text);
     expect(() => line.handle(60, () => 1, { ...wrong, owner: 'Disk.info' })).toThrow(`Disk.info: ${text}`);
     expect(line.table.size).toBe(0);
+  });
+
+  it('takes the largest capacities that travel', async () => {
+    const largest = { inCapacity: 2 ** 32 - 1, outCapacity: 2 ** 32 - 1 };
+    line.handle(60, (_payload, { input }) => collect(input), largest);
+    expect(await collect(line.caller.stream(60, undefined, { ...largest, input: [1, 2] }))).toEqual([[1, 2]]);
   });
 
   it('refuses an interceptor of handlers that is no function', () => {
