@@ -1,7 +1,7 @@
 import { GridError } from '../errors/index.js';
 import { BufferView } from '../wire/index.js';
 import { asBuffer } from './codec.js';
-import { GO_TIME_EXT, MAX_DEPTH, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
+import { GO_TIME_EXT, MAX_DEPTH, MAX_OBJECTS, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
 import { MsgpackNames } from './msgpack-names.js';
 import { readText } from './msgpack-text.js';
 
@@ -10,12 +10,13 @@ const names = new MsgpackNames();
 
 /**
  * Reads one value. Never reads beyond the payload, believes no length before it knows that so many bytes are there,
- * runs no code of the payload's choosing and goes no deeper than `MAX_DEPTH`.
+ * runs no code of the payload's choosing, goes no deeper than `MAX_DEPTH` and makes no more than `MAX_OBJECTS`.
  */
 export class MsgpackDecoder {
   private readonly bytes: Buffer;
   private at = 0;
   private depth = 0;
+  private objects = 0;
 
   constructor(
     payload: Uint8Array,
@@ -103,6 +104,7 @@ export class MsgpackDecoder {
   }
 
   private array(count: number): unknown[] {
+    this.countObject();
     this.enter(count);
     // grown item by item: what a header claims is not allocated for
     const items: unknown[] = [];
@@ -112,6 +114,7 @@ export class MsgpackDecoder {
   }
 
   private map(count: number): Record<string, unknown> {
+    this.countObject();
     this.enter(2 * count);
     const object: Record<string, unknown> = {};
     for (let i = 0; i < count; i++) {
@@ -140,6 +143,7 @@ export class MsgpackDecoder {
   }
 
   private ext(length: number): unknown {
+    this.countObject();
     const type = this.bytes.readInt8(this.take(1));
     const start = this.take(length);
     if (type === TIMESTAMP_EXT) return this.timestamp(start, length);
@@ -206,6 +210,7 @@ export class MsgpackDecoder {
   }
 
   private view(length: number): Buffer {
+    this.countObject();
     const { bytes } = this;
     return new BufferView(bytes.buffer, bytes.byteOffset + this.take(length), length);
   }
@@ -240,6 +245,12 @@ export class MsgpackDecoder {
     if (start + length > this.bytes.length) throw truncated();
     this.at = start + length;
     return start;
+  }
+
+  private countObject(): void {
+    if (++this.objects > MAX_OBJECTS) {
+      throw malformed(`more than ${MAX_OBJECTS} maps, arrays, byte arrays and extensions, which is the cap`);
+    }
   }
 
   /** One level deeper, into a value of so many values, each of which has a first byte. */

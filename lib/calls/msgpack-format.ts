@@ -1,6 +1,12 @@
 /** Values may be nested this deep; hostile payloads are deeper, and so are cycles. */
 export const MAX_DEPTH = 512;
 
+/**
+ * Objects that one payload may become: each map, array, byte array and extension. A byte is enough for an empty one,
+ * which takes 70 bytes of memory and half a microsecond: 16 MiB of them were a gigabyte and many seconds.
+ */
+export const MAX_OBJECTS = 1_048_576;
+
 /** The standard timestamp extension. */
 export const TIMESTAMP_EXT = -1;
 /** What Go's msgp makes of a `time.Time`: int64 seconds, int32 nanoseconds. Read only. */

@@ -360,6 +360,24 @@ describe('hostile payloads', () => {
     }
   });
 
+  it.each([
+    ['maps', '80'],
+    ['arrays', '90'],
+    ['byte arrays', 'c400'],
+    ['extensions', 'c70053'],
+  ])('no more than 1,048,576 objects: %s', (_, item) => {
+    // with the array around them
+    const of = (count: number): Buffer => {
+      const header = Buffer.from('dd00000000', 'hex');
+      header.writeUInt32BE(count, 1);
+      return Buffer.concat([header, Buffer.alloc((count * item.length) / 2, Buffer.from(item, 'hex'))]);
+    };
+    expect(structured.decode(of(1_048_575))).toHaveLength(1_048_575);
+    expect(() => structured.decode(of(1_048_576))).toThrow(
+      'more than 1048576 maps, arrays, byte arrays and extensions, which is the cap',
+    );
+  });
+
   it('keys of a map are integers of 64 bits at most: larger ones would take seconds to become text', () => {
     const bigintOf = (hex: string): string => `c7${(1 + hex.length / 2).toString(16).padStart(2, '0')}4200${hex}`;
     const mapOf = (key: string): string => `81${key}c3`;

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { NEVER, Observable, of, throwError } from 'rxjs';
-import { bytes, type CallContext } from '../../lib/calls/index.js';
+import { bytes, msgpack, type CallContext } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { CALLER, failure, gridLine, HANDLER, signalled, type GridLine } from './grid-line.js';
 
@@ -102,6 +102,18 @@ describe('a payload', () => {
     const error = await failure(line.caller.request(60, Buffer.from('{'), { codec: bytes() }));
     expect(error.message).toMatch(/^the payload cannot be decoded/);
     expect(line.logged).toEqual([]);
+  });
+
+  it('that would become millions of objects fails alone', async () => {
+    const tooMany = Buffer.alloc(2 ** 21, 0x80);
+    tooMany[0] = 0xdd;
+    tooMany.writeUInt32BE(tooMany.length - 5, 1);
+    line.handle(60, explode, { codec: msgpack() });
+    line.handle(61, () => 'fine');
+    const failed = failure(line.caller.request(60, tooMany, { codec: bytes() }));
+    expect(await line.caller.request(61)).toBe('fine');
+    const message = expect.stringContaining('more than 1048576 maps, arrays, byte arrays and extensions');
+    expect(await failed).toMatchObject({ code: 'INVALID_ARGUMENT', message, remote: true });
   });
 
   it('of the answer that cannot be decoded is INTERNAL', async () => {
