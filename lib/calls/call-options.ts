@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Readable } from 'node:stream';
-import { GridError, TEXT } from '../errors/index.js';
+import { GridError, TEXT, textOf } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
 import type { Codec } from './codec.js';
 import { shownOption } from './option-names.js';
@@ -89,20 +89,36 @@ export function checkOptions(options: CallOptions, clock: Clock): number | undef
   return left;
 }
 
-/** Calls `cancel` once when the caller's signal or the parent's aborts; the returned function forgets both. */
+/**
+ * Calls `cancel` once when the caller's signal or the parent's aborts, at once if one cannot be listened to; the
+ * returned function forgets both. To be called when the call has been made: it never throws.
+ */
 export function watchSignals(options: CallOptions, cancel: (error: GridError) => void): (() => void) | undefined {
-  const { signal } = options;
-  const outer = options.parent?.signal;
-  const forget = signal && onAbort(signal, () => cancel(cancelled(signal.reason)));
-  // cancelled already: nobody would forget the other one
-  if (outer === undefined || outer === signal || signal?.aborted) return forget;
-  const forgetOuter = onAbort(outer, () => cancel(cancelled(outer.reason)));
-  return forget
-    ? () => {
-        forget();
-        forgetOuter();
-      }
-    : forgetOuter;
+  let forget: (() => void) | undefined;
+  try {
+    const { signal } = options;
+    const outer = options.parent?.signal;
+    // by what was encoded, checked or pulled since the options were looked at; nobody would forget the other one then
+    const gone = [signal, outer].find((given) => given?.aborted);
+    if (gone) {
+      cancel(cancelled(gone.reason));
+      return undefined;
+    }
+    forget = signal && onAbort(signal, () => cancel(cancelled(signal.reason)));
+    if (outer === undefined || outer === signal) return forget;
+    const forgetOuter = onAbort(outer, () => cancel(cancelled(outer.reason)));
+    if (forget === undefined) return forgetOuter;
+    const forgetOwn = forget;
+    return () => {
+      forgetOwn();
+      forgetOuter();
+    };
+  } catch (thrown) {
+    forget?.();
+    const text = `signal cannot be listened to: ${textOf(thrown)}`;
+    cancel(new GridError('INVALID_ARGUMENT', text, { cause: thrown }));
+    return undefined;
+  }
 }
 
 /** Deadlines travel in 32 bits (wire spec §2): about 49 days. */

@@ -1,6 +1,6 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
-import { encodeApart, type Mux } from '../mux/index.js';
+import { encodeApart, type CallerStream, type Mux } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
 import { named, unsendable } from './call-error.js';
 import { CallOpening, StreamOpening } from './call-opening.js';
@@ -162,6 +162,7 @@ export class Caller {
     const target = this.target(to);
     if (target.contract?.kind === 'request') throw named(wrongKind(target), this.ports.origin, target);
     let input: Source | undefined;
+    let stream: CallerStream | undefined;
     try {
       const timeoutMs = options === undefined ? undefined : checkOptions(options, this.ports.clock);
       const codec = this.codecOf(target, options);
@@ -175,15 +176,17 @@ export class Caller {
       // not where it will be sent: what is wrong with it is told without a connection too, and before the input runs
       opening.payload = encoded(PLAIN, codec, payload, target, options);
       if (options?.input !== undefined) input = inputSource(options.input);
-      const stream = this.ports.line().openStream(opening);
-      const call = new OpenCall(stream, this.ports.origin, target, codec, options, takesInput, input);
-      if (options && !stream.over) call.forget = watchSignals(options, (error) => stream.cancel(error));
+      const opened = (stream = this.ports.line().openStream(opening));
+      const call = new OpenCall(opened, this.ports.origin, target, codec, options, takesInput, input);
+      if (options && !opened.over) call.forget = watchSignals(options, (error) => opened.cancel(error));
       return call;
     } catch (fault) {
       // nobody will read it: a file that stands open is closed
       if (input) input.stop(() => {});
       else discardResult(options?.input);
       const error = this.failure(fault, target);
+      // the handler may run already
+      stream?.cancel(error);
       if (error.code === 'INVALID_ARGUMENT') throw error;
       return new FailedCall(error);
     }

@@ -6,7 +6,11 @@ import type { Sink, Source } from './source.js';
 type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>;
 
 const askNext = (iterator: AnyIterator): unknown => iterator.next();
-const askReturn = (iterator: AnyIterator): unknown => iterator.return?.();
+/** undefined: it has no `return`. */
+const askReturn = (iterator: AnyIterator): Promise<unknown> | undefined => {
+  const end: unknown = iterator.return;
+  return typeof end === 'function' ? Promise.resolve(Reflect.apply(end, iterator, [])) : undefined;
+};
 
 /** An async generator, iterable or Readable: one value is asked for each time the sink is ready, never two at once. */
 export class PullSource implements Source {
@@ -33,12 +37,13 @@ export class PullSource implements Source {
       let next: unknown;
       try {
         next = this.context.runInAsyncScope(askNext, undefined, this.iterator);
+        if (isThenable(next)) {
+          Promise.resolve(next as PromiseLike<IteratorResult<unknown>>).then(this.onNext, this.onFailure);
+          return;
+        }
       } catch (thrown) {
+        // by `next()`, or by a getter of what it gave
         this.onFailure(thrown);
-        return;
-      }
-      if (isThenable(next)) {
-        Promise.resolve(next as PromiseLike<IteratorResult<unknown>>).then(this.onNext, this.onFailure);
         return;
       }
       this.take(next as IteratorResult<unknown>);
@@ -52,18 +57,30 @@ export class PullSource implements Source {
     }
     const pulling = this.state === 'pulling';
     this.state = 'over';
-    let returned: unknown;
+    const tells = this.askToEnd(stopped);
     try {
-      returned = this.context.runInAsyncScope(askReturn, undefined, this.iterator);
       this.release?.();
     } catch {
       // the call is over already: nobody is left to tell
     }
-    const hasReturn = typeof this.iterator.return === 'function';
-    // a generator answers return() after the pull that runs; an iterator without one has ended when that pull has
-    if (pulling && !hasReturn) this.stopped = stopped;
-    else if (hasReturn) Promise.resolve(returned).then(stopped, stopped);
+    if (tells) return;
+    // an iterator without `return` has ended when the pull that runs has
+    if (pulling) this.stopped = stopped;
     else stopped();
+  }
+
+  /** False: the iterator has no `return`, which would tell. */
+  private askToEnd(stopped: () => void): boolean {
+    try {
+      // a generator answers after the pull that runs
+      const returned = this.context.runInAsyncScope(askReturn, undefined, this.iterator);
+      if (returned === undefined) return false;
+      returned.then(stopped, stopped);
+    } catch {
+      // as above, and what throws has ended
+      queueMicrotask(stopped);
+    }
+    return true;
   }
 
   private readonly onNext = (result: IteratorResult<unknown>): void => {

@@ -34,7 +34,11 @@ function watch(signal: AbortSignal): Watch {
   };
   const forget = (): void => {
     watched.delete(signal);
-    signal.removeEventListener('abort', fire);
+    try {
+      signal.removeEventListener('abort', fire);
+    } catch {
+      // one of the application's own: what it calls later finds nobody
+    }
   };
   signal.addEventListener('abort', fire, { once: true });
   const entry = { listeners, forget };

@@ -285,8 +285,12 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     this.blockWatch?.stop();
     this.ports.release(this.muxId);
     this.observer.ended(error?.code, now - this.openedAt);
-    this.inputHalf?.close(error ?? 'ended');
-    this.output.finish(error ? { error } : CLEAN_END);
-    this.onOver?.(error);
+    try {
+      this.inputHalf?.close(error ?? 'ended');
+    } finally {
+      // that ends the application's input, which may do anything: who reads is told all the same
+      this.output.finish(error ? { error } : CLEAN_END);
+      this.onOver?.(error);
+    }
   }
 }

@@ -54,6 +54,24 @@ describe('streams between two muxes', () => {
     expect(call.output.end).toEqual({ error: undefined });
   });
 
+  it('tells who reads of the end, also where what feeds the input throws at it', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 65: stream((call) => (handler = call), 1) } });
+    const call = pair.a.openStream(init(65, { input: true }));
+    await pair.settle();
+    const over: unknown[] = [];
+    const read = readAll(call.output);
+    call.onOver = (error) => over.push(error);
+    call.input.onReady = () => {
+      throw new Error('of the application');
+    };
+    const error = new GridError('CANCELLED', 'mine');
+    expect(() => call.cancel(error)).toThrow('of the application');
+    expect([read.end, over]).toEqual([{ error }, [error]]);
+    await pair.settle();
+    handler!.output.end();
+  });
+
   it('never sends more than the capacity ahead of the consumer, and other calls go on (P15)', async () => {
     let progress = { sent: 0 };
     open({
