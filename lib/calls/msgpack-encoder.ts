@@ -75,7 +75,7 @@ export class MsgpackEncoder {
 
   private putObject(value: object): void {
     if (++this.depth > MAX_DEPTH) throw unfit(`a value nested deeper than ${MAX_DEPTH} (a cycle?)`);
-    if (Array.isArray(value)) this.putArray(value);
+    if (Array.isArray(value)) this.putList(value);
     // types.isX and not instanceof: objects of another realm are as good
     else if (ArrayBuffer.isView(value))
       this.out.putBin(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
@@ -99,6 +99,8 @@ export class MsgpackEncoder {
   /** An object of a class that has a form of its own; false, nothing written, for any other. */
   private putKnown(value: object): boolean {
     if (types.isDate(value)) this.out.putDate(value);
+    // a subclass of the others may have one, like any other class
+    else if (typeof (value as Properties)['toJSON'] === 'function') return false;
     else if (types.isMap(value)) this.putMap(value);
     else if (types.isSet(value)) this.putSet(value);
     else if (types.isAnyArrayBuffer(value)) this.out.putBin(new Uint8Array(value));
@@ -121,8 +123,12 @@ export class MsgpackEncoder {
       this.put(property);
       count++;
     }
-    if (count <= 0x0f) out.byteAt(header, 0x80 | count);
-    else out.widenCount(header, count, 0xde);
+    this.putCountAt(header, count);
+  }
+
+  private putCountAt(header: number, count: number): void {
+    if (count <= 0x0f) this.out.byteAt(header, 0x80 | count);
+    else this.out.widenCount(header, count, 0xde);
   }
 
   /** As in JSON: no functions, no symbols, and `undefined` only where it is kept. */
@@ -131,10 +137,17 @@ export class MsgpackEncoder {
     return type === 'function' || type === 'symbol' || (type === 'undefined' && !this.structured);
   }
 
+  private putList(items: readonly unknown[] & { readonly toJSON?: unknown }): void {
+    if (typeof items.toJSON === 'function') this.put((items.toJSON as () => unknown)());
+    else this.putArray(items);
+  }
+
   private putArray(items: readonly unknown[]): void {
-    this.out.putCount(items.length, 0x90, 0xdc);
+    // asked once: a `toJSON` of one may add others, or take some away
+    const { length } = items;
+    this.out.putCount(length, 0x90, 0xdc);
     // by index: holes are `undefined` too
-    for (let i = 0; i < items.length; i++) {
+    for (let i = 0; i < length; i++) {
       const item = items[i];
       if (item !== undefined && this.isLeftOut(item)) this.out.putByte(0xc0);
       else this.put(item);
@@ -142,18 +155,40 @@ export class MsgpackEncoder {
   }
 
   private putMap(map: ReadonlyMap<unknown, unknown>): void {
-    const putEntries = (): void => {
-      for (const [key, value] of map) {
-        this.put(key);
-        this.put(value);
-      }
-    };
     if (this.structured) {
-      this.putExt(StructuredExt.Map, putEntries);
+      this.putExt(StructuredExt.Map, () => {
+        for (const [key, value] of map) {
+          this.put(key);
+          this.put(value);
+        }
+      });
       return;
     }
-    this.out.putCount(map.size, 0x80, 0xde);
-    putEntries();
+    const header = this.out.length;
+    this.out.skip(1);
+    // as they come: a subclass may give others than it has, and a `toJSON` of one may add some
+    let count = 0;
+    for (const [key, value] of map) {
+      this.putKey(key);
+      this.put(value);
+      count++;
+    }
+    this.putCountAt(header, count);
+  }
+
+  /** What is read back as the name of a property; anything else would fail at the reader, who cannot tell why. */
+  private putKey(key: unknown): void {
+    const said = hasToJson(key) ? key.toJSON() : key;
+    switch (typeof said) {
+      case 'string':
+      case 'number':
+      case 'bigint':
+      case 'boolean':
+        this.put(said);
+        return;
+      default:
+        throw unfit(`a Map with ${keyName(said)} as a key`);
+    }
   }
 
   private putSet(set: ReadonlySet<unknown>): void {
@@ -184,6 +219,17 @@ export class MsgpackEncoder {
       this.out.putBytes(magnitude);
     });
   }
+}
+
+/** An id of a database, say. Not a Date, which is a timestamp wherever it stands. */
+function hasToJson(key: unknown): key is { toJSON: () => unknown } {
+  if (typeof key !== 'object' || key === null || types.isDate(key)) return false;
+  return 'toJSON' in key && typeof key.toJSON === 'function';
+}
+
+function keyName(key: unknown): string {
+  if (key === null || key === undefined) return String(key);
+  return typeof key === 'object' ? 'an object' : `a ${typeof key}`;
 }
 
 /** What gives values one after the other and is none itself; as an object it would be `{}`. */

@@ -240,6 +240,74 @@ describe('plain MessagePack', () => {
     expect(hex(proxy)).toBe('82a16202a16101');
   });
 
+  it('an array or a Map that changes while it is written has the number of items that it says', () => {
+    const behind = 'behind';
+    const grows: unknown[] = [{ toJSON: () => grows.push('more') }, 2];
+    const shrinks: unknown[] = [{ toJSON: () => shrinks.pop() }, 2, 3];
+    expect(again([grows, behind])).toEqual([[3, 2], behind]);
+    expect(again([shrinks, behind])).toEqual([[3, 2, null], behind]);
+    const map = new Map<string, unknown>([['b', 1]]);
+    map.set('a', { toJSON: () => (map.set('c', 2), map.delete('b'), 'x') });
+    expect(again([map, behind])).toEqual([{ b: 1, a: 'x', c: 2 }, behind]);
+    class Fresh extends Map<string, number> {
+      override *[Symbol.iterator](): MapIterator<[string, number]> {
+        for (const entry of super.entries()) if (entry[1] > 0) yield entry;
+      }
+    }
+    expect(again([new Fresh([['old', 0], ['new', 1]]), behind])).toEqual([{ new: 1 }, behind]);
+    for (const codec of [plain, structured]) {
+      const many = new Map(Array.from({ length: 70_000 }, (_, index) => [`key ${index}`, index]));
+      const read = again([many, behind], codec) as [object, string];
+      expect([read[1], read[0] instanceof Map ? read[0].size : Object.keys(read[0]).length]).toEqual([behind, 70_000]);
+    }
+  });
+
+  it('what has a toJSON is what that gives, arrays and Maps too; Dates and byte arrays are what they are', () => {
+    class List extends Array<number> {
+      toJSON(): unknown {
+        return { items: [...this] };
+      }
+    }
+    class Table extends Map<string, number> {
+      toJSON(): unknown {
+        return [...this.keys()];
+      }
+    }
+    class Names extends Set<string> {
+      toJSON(): unknown {
+        return [...this].join();
+      }
+    }
+    const value = { list: List.from([1, 2]), table: new Table([['a', 1]]), names: new Names(['b', 'c']) };
+    for (const codec of [plain, structured]) {
+      expect(again(value, codec)).toEqual({ list: { items: [1, 2] }, table: ['a'], names: 'b,c' });
+      expect(again(Object.assign([1], { toJSON: () => 'own' }), codec)).toBe('own');
+      const kept = { date: new Date(1000), bytes: Buffer.from('x') };
+      expect(again(kept, codec)).toEqual(kept);
+    }
+  });
+
+  it.each([
+    ['an object', {}],
+    ['an object', [1]],
+    ['an object', new Date(0)],
+    ['an object', Buffer.from('x')],
+    ['an object', { toJSON: () => [] }],
+    ['null', null],
+    ['undefined', undefined],
+    ['a symbol', Symbol('x')],
+  ])('a Map with %s as a key is refused where it is written: %p', (what, key) => {
+    expect(() => plain.encode(new Map([[key, 1]]))).toThrow(`codec msgpack() cannot hold a Map with ${what} as a key`);
+  });
+
+  it('a Map with keys that can be read', () => {
+    const id = { toJSON: () => 'an id' };
+    const map = new Map<unknown, number>([['a', 1], [2, 2], [3n, 3], [true, 4], [id, 5]]);
+    expect(again(map)).toEqual({ a: 1, 2: 2, 3: 3, true: 4, 'an id': 5 });
+    const key = { a: 1 };
+    expect([...(again(new Map([[key, 1]]), structured) as Map<unknown, unknown>)]).toEqual([[key, 1]]);
+  });
+
   it('may be asked by a getter while it writes', () => {
     const value = {
       a: 1,

@@ -77,7 +77,7 @@ describe('an iterable', () => {
     await read;
   });
 
-  it.each([1, 3])('whose result number %i has a `then` that throws: the error comes after those before', async (odd) => {
+  it.each([1, 3])('whose result %i has a `then` that throws: the error comes after those before', async (odd) => {
     let asked = 0;
     const next = (): unknown => (++asked === odd ? oddResult() : Promise.resolve({ done: false, value: asked }));
     line.handle(60, () => iterable({ next }), { outCapacity: 1 });
