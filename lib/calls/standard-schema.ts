@@ -1,4 +1,4 @@
-import { GridError, textOf } from '../errors/index.js';
+import { andMore, GridError, textOf } from '../errors/index.js';
 
 /** Any schema of zod, valibot, arktype, …: the Standard Schema interface, version 1 (https://standardschema.dev). */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -34,16 +34,20 @@ export function checked(schema: StandardSchema, value: unknown, what: string): u
 
 function unwrap(result: SchemaResult<unknown>, what: string): unknown {
   if (!result.issues) return result.value;
-  const issues = result.issues.map((issue) => ({ path: pathOf(issue), message: textOf(issue) }));
+  const { length } = result.issues;
+  const issues = result.issues.slice(0, KEPT_ISSUES).map((issue) => ({ path: pathOf(issue), message: textOf(issue) }));
   const named = issues.slice(0, NAMED_ISSUES);
   const texts = named.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
-  if (issues.length > named.length) texts.push(`and ${issues.length - named.length} more`);
+  if (length > named.length) texts.push(`and ${length - named.length} more`);
   const text = `${what} does not fit the contract: ${texts.join('; ')}`;
-  throw new GridError('INVALID_ARGUMENT', text, { details: issues });
+  const details = length > issues.length ? [...issues, andMore(length - issues.length)] : issues;
+  throw new GridError('INVALID_ARGUMENT', text, { details });
 }
 
 /** Of so many the text tells; the details, which an answer has to hold beside it, tell of as many as it can. */
 const NAMED_ISSUES = 10;
+/** Of so many the details tell: an answer holds fewer, and a payload may have a million. */
+const KEPT_ISSUES = 256;
 
 function pathOf(issue: SchemaIssue): string {
   return (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { Omitted } from '../errors/index.js';
+import { andMore, countOf, type Omitted } from '../errors/index.js';
 import { METADATA_BYTES } from '../wire/index.js';
 
 /**
@@ -54,11 +54,13 @@ function longest(
   written: (list: readonly (string | object)[]) => string,
   fits: (json: string) => boolean,
 ): string | undefined {
+  // its last entry may stand for many already
+  const total = list.length - 1 + countOf(list.at(-1));
   let longestYet: string | undefined;
   for (let low = 0, high = list.length - 1; low < high;) {
     const middle = (low + high + 1) >>> 1;
-    const omitted = `and ${count(list.length - middle)} more`;
-    const attempt = written([...list.slice(0, middle), typeof list[0] === 'string' ? omitted : { omitted }]);
+    const rest = andMore(total - middle);
+    const attempt = written([...list.slice(0, middle), typeof list[0] === 'string' ? rest.omitted : rest]);
     if (!fits(attempt)) high = middle - 1;
     else {
       low = middle;

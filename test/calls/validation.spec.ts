@@ -155,6 +155,34 @@ it('of a long list of faults the text names ten, and the details as many as an a
   expect(details.at(-1)).toEqual({ omitted: `and ${1000 - details.length + 1} more` });
 });
 
+it('of a million faults 256 are looked at, and their number is told', async () => {
+  const line = gridLine();
+  let looked = 0;
+  const issue = {
+    path: [0],
+    get message() {
+      looked++;
+      return 'no number';
+    },
+  };
+  const refusing = (count: number): StandardSchema => {
+    const validate = () => ({ issues: Array.from({ length: count }, () => issue) });
+    return { '~standard': { version: 1, vendor: 'test', validate } };
+  };
+  const Sum = defineRequest({ id: 26, name: 'sum', payload: refusing(1_000_000) });
+  const here = await failure(line.caller.request(Sum, 1, { validate: true }));
+  const details = here.details as unknown[];
+  expect([details.length, details.at(-1)]).toEqual([257, { omitted: 'and 999,744 more' }]);
+  expect(here.message).toMatch(/; and 999990 more$/);
+  line.handle(26, () => 'ok', { payloadSchema: refusing(1_000_000) });
+  const there = (await failure(line.caller.request(Sum, 1))).details as unknown[];
+  expect(there.length).toBeLessThan(257);
+  expect(there.at(-1)).toEqual({ omitted: `and ${(1_000_000 - there.length + 1).toLocaleString('en-US')} more` });
+  expect(looked).toBeLessThan(2_000);
+  const few = await failure(line.caller.request({ ...Sum, payload: refusing(256) }, 1, { validate: true }));
+  expect(few.details).toHaveLength(256);
+});
+
 it('a schema that changes values does so at the handler once, and for what comes back at the caller', async () => {
   const line = gridLine();
   const text = z.string().transform((given) => `${given}!`);
