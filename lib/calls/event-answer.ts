@@ -5,7 +5,7 @@ import { inOwnContext } from './async-context.js';
 import { CallContext, contextFacts, type ContextFacts } from './call-context.js';
 import { decodeOptional } from './codec.js';
 import { admission, gateOf, type Gate } from './gate.js';
-import { logText } from './handler-failure.js';
+import { logFailure } from './handler-failure.js';
 import { DEFAULT_OUT_CAPACITY, type HandlerSpec } from './handler-spec.js';
 import { InterceptedHandler } from './intercept-handler.js';
 import { unreadable } from './message-reader.js';
@@ -152,7 +152,7 @@ export class EventAnswer implements Answer {
   }
 
   private failure(spec: HandlerSpec, thrown: unknown): GridError {
-    this.ports.logger.error(`event ${spec.route.name}: ${logText(thrown)}`);
+    logFailure(this.ports.logger, `event ${spec.route.name}`, thrown);
     return toGridError(thrown, 'INTERNAL');
   }
 }

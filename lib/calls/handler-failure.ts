@@ -23,10 +23,24 @@ export function failureOf(thrown: unknown, spec: HandlerSpec, logger: GridLogger
 
 /** For the log: with the stack where there is one. */
 export function logText(thrown: unknown): string {
-  return (types.isNativeError(thrown) && thrown.stack) || textOf(thrown);
+  try {
+    if (types.isNativeError(thrown) && typeof thrown.stack === 'string' && thrown.stack !== '') return thrown.stack;
+  } catch {
+    // a getter of the application: its text has to do
+  }
+  return textOf(thrown);
+}
+
+/** Tells the log of a failure. Who answers the call, or gives its place back, has to go on whatever the log does. */
+export function logFailure(logger: GridLogger, what: string, thrown: unknown): void {
+  try {
+    logger.error(`${what}: ${logText(thrown)}`);
+  } catch {
+    // nobody is left to tell
+  }
 }
 
 function internal(thrown: unknown, what: string, logger: GridLogger): GridError {
-  logger.error(`handler ${what}: ${logText(thrown)}`);
+  logFailure(logger, `handler ${what}`, thrown);
   return new GridError('INTERNAL', INTERNAL_TEXT, { cause: thrown });
 }

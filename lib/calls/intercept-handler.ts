@@ -1,7 +1,7 @@
 import type { GridLogger } from '../observe/index.js';
 import { GridError } from '../errors/index.js';
 import type { CallContext } from './call-context.js';
-import { logText } from './handler-failure.js';
+import { logFailure } from './handler-failure.js';
 
 /** A call on its way to its handler. */
 export interface IncomingCall {
@@ -98,6 +98,6 @@ export class InterceptedHandler {
   }
 
   private log(thrown: unknown): void {
-    this.ports.logger.error(`handler ${this.call.context.pattern}: its interceptor failed: ${logText(thrown)}`);
+    logFailure(this.ports.logger, `handler ${this.call.context.pattern}: its interceptor failed`, thrown);
   }
 }

@@ -21,7 +21,7 @@ describe('the gate of a handler with a concurrency', () => {
     expect(started).toEqual(Array.from({ length: 50_000 }, (_, call) => call));
   });
 
-  it('one that comes while others are let in stands behind them, and the place of each is free in the end', async () => {
+  it('one that comes while others are let in stands behind them, the place of each is free in the end', async () => {
     const gate = new Gate(1, 2);
     const order: string[] = [];
     gate.enter(() => order.push('a'));
