@@ -1,4 +1,5 @@
 import { GridError } from '../errors/index.js';
+import { GRID_ERROR_KEY } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
 import { LONE_SURROGATE, METADATA_BYTES, metadataSize, type Metadata } from '../wire/index.js';
 import type { ParentCall } from './call-options.js';
@@ -98,7 +99,7 @@ export class CallContext<In = unknown> implements ParentCall {
 
   /**
    * Sent with the answer or the end of the stream, where the connection can carry it.
-   * @throws GridError INTERNAL for what is no string, RESOURCE_EXHAUSTED past 8,192 bytes in all.
+   * @throws GridError INTERNAL for what is no string and for the key `grid-error`, RESOURCE_EXHAUSTED past 8,192 bytes.
    */
   setResponseMetadata(key: string, value: string): void {
     // no prototype: each key is just a key
@@ -127,6 +128,9 @@ function checkResponseMetadata(metadata: Metadata, key: unknown, value: unknown)
   const call = 'setResponseMetadata()';
   if (![key, value].every((text) => typeof text === 'string' && !LONE_SURROGATE.test(text))) {
     throw new GridError('INTERNAL', `${call}: key and value must be strings that UTF-8 can hold`);
+  }
+  if (key === GRID_ERROR_KEY) {
+    throw new GridError('INTERNAL', `${call}: the key ${GRID_ERROR_KEY} is the protocol's own`);
   }
   const bytes = metadataSize(metadata);
   if (bytes <= METADATA_BYTES) return;

@@ -186,7 +186,11 @@ const TRACE_KEYS = ['traceparent', 'tracestate', 'baggage'] as const;
 
 /** The trace that the call is part of: the one it was given, else that of the handler inside which it is made. */
 export function traceContextOf({ traceContext, parent }: CallOptions): Record<string, string> | undefined {
-  if (traceContext !== undefined) return { ...traceContext };
+  if (traceContext) {
+    // code of the application runs here and not while they are written; what is no string cannot travel
+    const texts = Object.entries(traceContext).filter(([, value]) => typeof value === 'string');
+    return texts.length === 0 ? undefined : Object.fromEntries(texts);
+  }
   const metadata = parent?.getMetadata?.();
   if (metadata?.traceparent === undefined) return undefined;
   const inherited = TRACE_KEYS.map((key) => [key, metadata[key]]).filter(([, value]) => value !== undefined);

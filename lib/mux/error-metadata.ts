@@ -3,7 +3,7 @@ import { METADATA_BYTES, metadataSize, parseJson, type Metadata } from '../wire/
 import { detailsJson } from './error-details.js';
 
 /** The metadata key under which an error answer carries more than its text (wire spec §11, `error`). */
-const GRID_ERROR_KEY = 'grid-error';
+export const GRID_ERROR_KEY = 'grid-error';
 
 /**
  * The metadata of an error answer. Where 8,192 bytes do not hold it all, the details go first, but for a word that

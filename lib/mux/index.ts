@@ -1,6 +1,7 @@
 export type { CallInit, StreamInit } from './call-init.js';
 export { CallerStream } from './caller-stream.js';
 export { CLEAN_END, type End } from './end.js';
+export { GRID_ERROR_KEY } from './error-metadata.js';
 export type { CallHandler, HandlerDirectory } from './handler.js';
 export { Fifo } from './fifo.js';
 export { HandlerStream } from './handler-stream.js';

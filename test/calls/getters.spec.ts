@@ -47,6 +47,16 @@ describe('a value that sends while it is encoded', () => {
     expect(await collect(streamed)).toEqual(['its own']);
   });
 
+  it('what its trace context does as text is never asked: only strings travel', async () => {
+    line.handle(61, (_payload, context) => context.getMetadata());
+    let asked = 0;
+    const traceparent = { toString: () => String(asked++) } as unknown as string;
+    const options = { traceContext: { traceparent, baggage: 5 as unknown as string, tracestate: 'a=b' } };
+    expect(await line.caller.request(61, 1, options)).toEqual({ tracestate: 'a=b' });
+    expect(await line.caller.request(61, 1, { traceContext: { traceparent } })).toEqual({});
+    expect(asked).toBe(0);
+  });
+
   it('as a message that is written: what took its credit comes first, and both are whole', async () => {
     line.handle(
       61,

@@ -54,6 +54,7 @@ it.each([
   ['a lone surrogate in the value', 'k', '\udfff'],
   ['a value that is no string', 'k', 5 as unknown as string],
   ['a key that is no string', 7 as unknown as string, 'x'],
+  ["the protocol's own key", 'grid-error', '{"code":"NOT_FOUND"}'],
 ])('%s fails the handler, and its caller gets an answer', async (_, key, value) => {
   both(key, value);
   const expected = { code: 'INTERNAL', message: expect.stringMatching(/^setResponseMetadata/), remote: true };
