@@ -152,7 +152,7 @@ export class EventAnswer implements Answer {
   }
 
   private failure(spec: HandlerSpec, thrown: unknown): GridError {
-    logFailure(this.ports.logger, `event ${spec.route.name}`, thrown);
+    logFailure(this.ports.logger, `event ${spec.route.name}:`, thrown);
     return toGridError(thrown, 'INTERNAL');
   }
 }

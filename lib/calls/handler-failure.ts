@@ -34,13 +34,13 @@ export function logText(thrown: unknown): string {
 /** Tells the log of a failure. Who answers the call, or gives its place back, has to go on whatever the log does. */
 export function logFailure(logger: GridLogger, what: string, thrown: unknown): void {
   try {
-    logger.error(`${what}: ${logText(thrown)}`);
+    logger.error(`${what} ${logText(thrown)}`);
   } catch {
     // nobody is left to tell
   }
 }
 
 function internal(thrown: unknown, what: string, logger: GridLogger): GridError {
-  logFailure(logger, `handler ${what}`, thrown);
+  logFailure(logger, `handler ${what}:`, thrown);
   return new GridError('INTERNAL', INTERNAL_TEXT, { cause: thrown });
 }

@@ -98,6 +98,6 @@ export class InterceptedHandler {
   }
 
   private log(thrown: unknown): void {
-    logFailure(this.ports.logger, `handler ${this.call.context.pattern}: its interceptor failed`, thrown);
+    logFailure(this.ports.logger, `handler ${this.call.context.pattern}: its interceptor failed:`, thrown);
   }
 }
