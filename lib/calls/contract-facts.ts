@@ -1,5 +1,6 @@
 import { GridError } from '../errors/index.js';
 import type { RequestContract, StreamContract } from './contract.js';
+import { MOST_CAPACITY } from './handler-spec.js';
 import { shownOption } from './option-names.js';
 import { MAX_HANDLER_ID } from './pattern.js';
 
@@ -29,8 +30,8 @@ const STREAM: Rules<StreamContract> = {
   ...SHARED,
   input: SCHEMA,
   output: SCHEMA,
-  inCapacity: { allowed: 'an integer of at least 0', fits: (value) => isInteger(value, 0) },
-  outCapacity: { allowed: 'an integer of at least 1', fits: (value) => isInteger(value, 1) },
+  inCapacity: capacity(0),
+  outCapacity: capacity(1),
 };
 
 const RULES: Readonly<Record<'request' | 'stream', Readonly<Record<string, Rule>>>> = {
@@ -61,17 +62,24 @@ export function verifyContractFacts(kind: 'request' | 'stream', facts: unknown):
   }
 }
 
+function capacity(least: number): Rule {
+  return {
+    allowed: `an integer from ${least} to ${MOST_CAPACITY}`,
+    fits: (value) => isInteger(value, least, MOST_CAPACITY),
+  };
+}
+
 function wrong({ id, name }: Readonly<Record<string, unknown>>, text: string): GridError {
   const which = isName(name) ? String(name) : `with the ID ${shownOption(id)}`;
   return new GridError('INVALID_ARGUMENT', `contract ${which}: ${text}`);
 }
 
 function isHandlerId(value: unknown): boolean {
-  return isInteger(value, 1) && Number(value) <= MAX_HANDLER_ID;
+  return isInteger(value, 1, MAX_HANDLER_ID);
 }
 
-function isInteger(value: unknown, least: number): boolean {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least;
+function isInteger(value: unknown, least: number, most: number): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= least && value <= most;
 }
 
 function isName(value: unknown): boolean {

@@ -54,8 +54,9 @@ export class Lookups {
     }
     const question: Question = { waiting: [give], addresses: [], freshUntil: 0 };
     this.questions.set(hostname, question);
-    // where it failed there are no addresses, whatever its type says
-    this.system.lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[] | undefined = []) => {
+    this.system.lookup(hostname, { ...options, all: true }, (error, found) => {
+      // where it failed there is no list, whatever its type says
+      const addresses = error ? [] : found;
       const { waiting = [] } = question;
       const now = this.clock.now();
       question.waiting = undefined;

@@ -73,7 +73,7 @@ describe('options of a call that would do nothing are refused, and nothing is se
   it('a capacity as text', async () => {
     const given = { inCapacity: '5' } as object;
     expect(await failure((async () => void line.caller.stream(60, 1, given))())).toEqual(
-      refused("inCapacity must be an integer of at least 0, not '5'"),
+      refused("inCapacity must be an integer from 0 to 4294967295, not '5'"),
     );
   });
 });
