@@ -21,7 +21,6 @@ import {
 } from '../wire/index.js';
 import { Heartbeat } from './heartbeat.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
-import { mostTaken } from './own-max.js';
 import { patienceWith } from './patience.js';
 import { movesOf } from './moves.js';
 import type { ConnectionPorts } from './ports.js';
@@ -100,10 +99,8 @@ export class Connection implements FrameListener {
     this.dialed = facts.dialed;
     this.dialect = dialect;
     this.remoteAddress = socket.remoteAddress;
-    const { extensions } = dialect;
-    // who was told a Max may send whatever fits it
-    const messageBytes = extensions.size === 0 ? limits.messageBytes : mostTaken(limits);
-    this.rules = { extensions, messageBytes, frameMessages: limits.frameMessages };
+    const { messageBytes, frameMessages } = limits;
+    this.rules = { extensions: dialect.extensions, messageBytes, frameMessages };
     const abort = (error: GridError, closeCode: number): void => this.abort(error, closeCode);
     const calls = (): number => this.mux.outgoing;
     this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, calls, sleptMs, onFatal: abort });

@@ -20,7 +20,7 @@ export function tooManyMessages(count: number, cap: number): GridError {
 
 /** A payload larger than `limits.messageBytes`: the one fault that WebSocket has its own close code for. */
 export function tooManyBytes(bytes: number, cap: number): GridError {
-  return new GridError('OUT_OF_RANGE', `a payload of ${bytes} bytes, by limits.messageBytes at most ${cap} are taken`, {
+  return new GridError('OUT_OF_RANGE', `a payload of ${bytes} bytes, limits.messageBytes is ${cap}`, {
     reason: 'limit',
   });
 }

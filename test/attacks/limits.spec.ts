@@ -56,9 +56,8 @@ const CUTS: Cut[] = [
     is: 1_000,
     code: 1009,
     reason: /messageBytes/,
-    // a peer with extensions may send what fits its Max: 8,259 bytes more, metadata and head
-    attack: (attacker, bytes) => attacker.send({ ...ask, muxId: 1, handler: 60, payload: Buffer.alloc(bytes + 8_259) }),
-    far: [50_000],
+    attack: (attacker, bytes) => attacker.send({ ...ask, muxId: 1, handler: 60, payload: Buffer.alloc(bytes) }),
+    far: [60_000],
   },
   {
     limit: 'frameBytes',

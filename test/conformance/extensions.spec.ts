@@ -209,13 +209,6 @@ describe('Max', () => {
     expect((await peer.call(60, big.subarray(0, MAX - 66))).payload).toHaveLength(MAX - 66);
   });
 
-  test('the node takes a message of its own Max that is nearly all payload', async () => {
-    const peer = await stage.peer({ ext: ['cancel'] });
-    const most = Number(peer.hello['Max']) - 66;
-    expect((await peer.call(80, Buffer.alloc(most))).op).toBe(op.MuxConnectError);
-    await peer.settle();
-  });
-
   test('an item that would pass it ends its stream with an error', async () => {
     const peer = await stage.peer({ ext: [], max: MAX });
     const stream = await RawStream.opened(peer, 63, `3,${MAX}`);

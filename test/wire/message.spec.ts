@@ -152,7 +152,7 @@ describe('the seven fields', () => {
     expect(decodeOne(bytesOf(messageOf({ payload: new Uint8Array(100) })), rules).payload).toHaveLength(100);
     const error = refusalOf(() => decodeFrame(bytesOf(messageOf({ payload: new Uint8Array(101) })), rules));
     expect([error.code, error.reason, closeCodeOf(error)]).toEqual(['OUT_OF_RANGE', 'limit', 1009]);
-    expect(error.message).toBe('a payload of 101 bytes, by limits.messageBytes at most 100 are taken');
+    expect(error.message).toBe('a payload of 101 bytes, limits.messageBytes is 100');
   });
 
   it('bounds the size of a message, whatever its fields', () => {
