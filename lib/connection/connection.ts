@@ -21,8 +21,8 @@ import {
 } from '../wire/index.js';
 import { Heartbeat } from './heartbeat.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
-import { patienceWith } from './patience.js';
 import { movesOf } from './moves.js';
+import { patienceWith } from './patience.js';
 import type { ConnectionPorts } from './ports.js';
 import { WriteQueue } from './write-queue.js';
 

@@ -3,6 +3,7 @@ import { encodeApart, intoOf, PAYLOAD_SHARE, type Outbox, type PayloadEncoder } 
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { CloseCode, maxEncodedSize, type Message } from '../wire/index.js';
+import { DrainWaiters } from './drain-waiters.js';
 import { FlushPolicy } from './flush-policy.js';
 import { Lane } from './lane.js';
 import type { ConnectionIntervals, ConnectionLimits } from './limits.js';
@@ -70,9 +71,7 @@ export class WriteQueue implements Outbox {
   private bytes = 0;
   private inFlightBytes = 0;
 
-  private readonly waiters = new Set<() => void>();
-  private resuming = false;
-
+  private readonly waiters = new DrainWaiters(() => this.crowded);
   private readonly policy: FlushPolicy;
   private readonly stallWatch: StallWatch;
 
@@ -175,9 +174,7 @@ export class WriteQueue implements Outbox {
   }
 
   onDrain(resume: () => void): () => void {
-    const waiter = (): void => resume();
-    this.waiters.add(waiter);
-    return () => this.waiters.delete(waiter);
+    return this.waiters.add(resume);
   }
 
   /**
@@ -283,19 +280,7 @@ export class WriteQueue implements Outbox {
   private account(messages: number, bytes: number): void {
     this.messages += messages;
     this.bytes += bytes;
-    if (this.waiters.size === 0 || this.resuming || this.crowded) return;
-    // not at once: a mux that withdraws is not called back meanwhile
-    this.resuming = true;
-    queueMicrotask(() => this.resume());
-  }
-
-  private resume(): void {
-    this.resuming = false;
-    for (const waiter of this.waiters) {
-      if (this.crowded) return;
-      this.waiters.delete(waiter);
-      waiter();
-    }
+    this.waiters.look();
   }
 
   private fail(error: GridError, closeCode: number): void {

@@ -80,12 +80,11 @@ export class StreamSender implements InboundPorts, OutboundPorts {
   }
 
   emitEnd(error: GridError | undefined, metadata: Metadata | undefined): void {
-    this.sendEnd(error, metadata);
-    this.owner.endWasSent(error);
+    this.owner.endWasSent(this.sendEnd(error, metadata));
   }
 
-  /** The end message, and the goodbye that always follows it (spec §6, H13). */
-  sendEnd(error: GridError | undefined, metadata: Metadata | undefined): void {
+  /** The end message, and the goodbye that always follows it (spec §6, H13). Gives the error that it says. */
+  sendEnd(error: GridError | undefined, metadata: Metadata | undefined): GridError | undefined {
     const { emitter } = this.ports;
     const failure = error ?? overflow(emitter.outbox, 0, metadata);
     if (failure) {
@@ -96,6 +95,7 @@ export class StreamSender implements InboundPorts, OutboundPorts {
       emitter.sendLast(Op.MuxServerMsg, this.muxId, this.sequence.take(), undefined, metadata);
     }
     emitter.send(Op.DisconnectClientMux, this.muxId, 0, 0, undefined);
+    return failure;
   }
 
   overrun(): GridError {

@@ -453,6 +453,7 @@ describe('a mux whose peer writes the messages', () => {
     solo.room = 3_000;
     solo.receive(Op.Request, 7, { handler: 60 });
     solo.receive(Op.ConnectMux, 8, { handler: 63, flags: Flag.Crc | Flag.Eof });
+    expect(solo.ended).toEqual(['RESOURCE_EXHAUSTED', 'RESOURCE_EXHAUSTED']);
     const errors = solo.take().filter(({ flags }) => flags & Flag.PayloadIsErr);
     expect(errors.map(({ metadata: told }) => JSON.parse(told!['grid-error']!) as object)).toMatchObject(
       Array(2).fill({ code: 'RESOURCE_EXHAUSTED' }),

@@ -1,4 +1,4 @@
-import { GridError, TEXT } from '../../lib/errors/index.js';
+import { GridError, TEXT, type GridCode } from '../../lib/errors/index.js';
 import {
   encodeApart,
   Mux,
@@ -7,7 +7,7 @@ import {
   type MuxLimits,
   type Outbox,
 } from '../../lib/mux/index.js';
-import { silentObserver } from '../../lib/observe/index.js';
+import { silentCalls, silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { EXTENSIONS, Flag, Op, type Extension, type Message } from '../../lib/wire/index.js';
 
@@ -16,6 +16,8 @@ export class SoloMux {
   readonly clock = new ManualClock();
   readonly sent: Message[] = [];
   readonly drops: string[] = [];
+  /** The codes that calls ended with, as counted here. */
+  readonly ended: (GridCode | undefined)[] = [];
   readonly mux: Mux;
   handed = Infinity;
   congested = false;
@@ -63,7 +65,11 @@ export class SoloMux {
       handlers: {
         find: (handler, subroute) => options.handlers?.[subroute === undefined ? handler : `${handler}:${subroute}`],
       },
-      observer: { ...silentObserver, dropped: (what) => this.drops.push(what) },
+      observer: {
+        ...silentObserver,
+        dropped: (what) => this.drops.push(what),
+        callsOf: () => ({ ...silentCalls, ended: (code) => void this.ended.push(code) }),
+      },
       limits: {
         messageBytes: 1 << 20,
         queuedBytes: 1 << 25,
