@@ -1,8 +1,9 @@
 import type { RequestContext } from '@nestjs/microservices';
-import { catchError, isObservable, throwError, type ObservableInput } from 'rxjs';
-import { isThenable } from '../calls/index.js';
+import { catchError, from, isObservable, map, throwError, type Observable, type ObservableInput } from 'rxjs';
+import { isAsyncIterable, isThenable } from '../calls/index.js';
+import { adaptedObservable, type Adaptation } from './adapted-observable.js';
 import type { DirectCall } from './direct-call.js';
-import { filtered } from './filtered-result.js';
+import { FilteredIterable } from './filtered-iterable.js';
 import type { GridContext } from './grid-context.js';
 import type { HandlerFilters } from './handler-filters.js';
 import type { UnseenValues } from './unseen-values.js';
@@ -18,7 +19,10 @@ export interface HandlerRunPorts {
 }
 
 /** One call of a handler: what becomes of its result, and of what it throws. */
-export class HandlerRun {
+export class HandlerRun implements Adaptation {
+  /** Nest's pipeline did not stand around the method: its Observable's error has still to go through the filters. */
+  private unfiltered = false;
+
   constructor(
     private readonly ports: HandlerRunPorts,
     readonly payload: unknown,
@@ -30,43 +34,63 @@ export class HandlerRun {
   /** The result as it is answered: what it throws while it runs goes through the filters. */
   adapted(result: unknown): unknown {
     if (typeof result !== 'object' || result === null || ArrayBuffer.isView(result)) return result;
-    const { filters, unseen } = this.ports;
-    const safe = this.mapped(unseen ? unseen.first(result) : result);
-    return filters ? filtered(safe, (thrown) => this.handle(thrown), unseen) : safe;
+    if (!isObservable(result)) return this.value(result);
+    const { unseen } = this.ports;
+    return adaptedObservable(unseen ? unseen.first(result) : result, this);
   }
 
   /** The same for a method that Nest's pipeline does not stand around: all that it throws goes through the filters. */
   called(method: DirectCall): unknown {
+    this.unfiltered = true;
     let result: unknown;
     try {
       result = method(this.payload, this.context);
     } catch (thrown) {
       return this.replaced(thrown);
     }
-    if (!isThenable(result)) return this.adapted(this.caught(result));
+    if (!isThenable(result)) return this.adapted(result);
     // those of others may give nothing or throw where a Promise gives the next one
     return Promise.resolve(result).then(
-      (late) => this.adapted(this.caught(late)),
+      (late) => this.adapted(late),
       (thrown: unknown) => this.replaced(thrown),
     );
+  }
+
+  /** A result, or a value of an Observable. */
+  value(value: unknown): unknown {
+    const { filters, unseen } = this.ports;
+    if (!filters || !isAsyncIterable(value)) return value;
+    unseen?.found();
+    return new FilteredIterable(value, (thrown) => this.handle(thrown));
+  }
+
+  /** What comes in place of an Observable's error. */
+  instead(thrown: unknown): Observable<unknown> {
+    return this.unfiltered ? this.caught(thrown) : this.named(throwError(() => thrown));
+  }
+
+  private caught(thrown: unknown): Observable<unknown> {
+    let given: Observable<unknown>;
+    try {
+      given = from(this.filter(thrown) as ObservableInput<unknown>);
+    } catch (fault) {
+      given = throwError(() => fault);
+    }
+    return this.named(given).pipe(map((value) => this.value(value)));
   }
 
   /** What the filters make of an error that a generator threw. */
   private handle(thrown: unknown): unknown {
     const given = this.filter(thrown);
-    return isThenable(given) ? Promise.resolve(given).then((late) => this.mapped(late)) : this.mapped(given);
+    return isThenable(given) ? Promise.resolve(given).then((late) => this.ofFilter(late)) : this.ofFilter(given);
   }
 
   /** What is answered in place of an error. */
   private replaced(thrown: unknown): unknown {
     const given = this.filter(thrown);
+    // the filters are not asked again for an error that they gave themselves
+    this.unfiltered = false;
     return isThenable(given) ? Promise.resolve(given).then((late) => this.adapted(late)) : this.adapted(given);
-  }
-
-  /** An Observable's error goes through the filters, as it does in Nest's pipeline. */
-  private caught(result: unknown): unknown {
-    if (!isObservable(result)) return result;
-    return result.pipe(catchError((thrown) => this.filter(thrown) as ObservableInput<unknown>));
   }
 
   /** What the filters make of an error: by Nest's custom an Observable. */
@@ -74,8 +98,12 @@ export class HandlerRun {
     return this.ports.filters!.catch(thrown, this.payload, this.context, this.request);
   }
 
-  private mapped(result: unknown): unknown {
-    const { errorOf } = this.ports;
-    return isObservable(result) ? result.pipe(catchError((given) => throwError(() => errorOf(given)))) : result;
+  private ofFilter(given: unknown): unknown {
+    return isObservable(given) ? this.named(given) : given;
+  }
+
+  /** Its errors are those for the caller. */
+  private named(given: Observable<unknown>): Observable<unknown> {
+    return given.pipe(catchError((error) => throwError(() => this.ports.errorOf(error))));
   }
 }

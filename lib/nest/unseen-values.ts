@@ -1,6 +1,6 @@
 import { INTERCEPTORS_METADATA } from '@nestjs/common/constants.js';
 import type { ApplicationConfig } from '@nestjs/core';
-import { isObservable, tap } from 'rxjs';
+import { tap, type Observable } from 'rxjs';
 import { isAsyncIterable } from '../calls/index.js';
 import type { GridLogger } from '../observe/index.js';
 import { isMarked, type HandlerOwner } from './handler-owners.js';
@@ -38,8 +38,8 @@ export class UnseenValues {
   }
 
   /** The same result; of the first call it is seen whether an interceptor has put the iterable into an object. */
-  first(result: unknown): unknown {
-    if (this.looked || !isObservable(result)) return result;
+  first(result: Observable<unknown>): Observable<unknown> {
+    if (this.looked) return result;
     this.looked = true;
     return result.pipe(
       tap((value) => {

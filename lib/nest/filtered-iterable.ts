@@ -1,25 +1,16 @@
 import type { Readable } from 'node:stream';
 import { EMPTY, isObservable, of, type Subscription } from 'rxjs';
 import { heardReadable, isThenable } from '../calls/index.js';
-import { withPulled } from './pulled-result.js';
-import type { UnseenValues } from './unseen-values.js';
-
-/**
- * The same result; once a generator in it throws, what follows is what `handle` gives: an Observable's values or its
- * error, a value, or nothing. So an exception filter may end a stream by an error of its own, or by a last message.
- * @param unseen Told of each generator; given where interceptors stand around the handler.
- */
-export function filtered(result: unknown, handle: (thrown: unknown) => unknown, unseen?: UnseenValues): unknown {
-  return withPulled(result, (iterable) => {
-    unseen?.found();
-    return new FilteredIterable(iterable, handle);
-  });
-}
 
 type Step = Promise<IteratorResult<unknown>>;
 
-/** Iterates once, as what it stands for does. One more promise per item is all that it costs while nothing throws. */
-class FilteredIterable implements AsyncIterable<unknown> {
+/**
+ * The same generator, iterable or Readable; once it throws, what follows is what `handle` gives: an Observable's values
+ * or its error, a value, or nothing. So an exception filter may end a stream by an error of its own, or by a last
+ * message. Iterates once, as what it stands for does. One more promise per item is all that it costs while nothing
+ * throws.
+ */
+export class FilteredIterable implements AsyncIterable<unknown> {
   private readonly readable: Readable | undefined;
 
   constructor(
