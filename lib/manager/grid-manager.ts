@@ -15,6 +15,7 @@ import {
   type GivenAnswer,
   type HandlerInterceptor,
   type Pattern,
+  type PayloadArgs,
   type PayloadOf,
   type RequestContract,
 } from '../calls/index.js';
@@ -184,8 +185,7 @@ export class GridManager {
   requestAll<Res = unknown>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
   requestAll<C extends RequestContract, V extends boolean = false>(
     to: C,
-    payload: PayloadOf<C>,
-    options?: FanOutOptions<V>,
+    ...args: PayloadArgs<PayloadOf<C>, FanOutOptions<V>>
   ): SettledResults<GivenAnswer<C, V>>;
   requestAll(to: Pattern | RequestContract, payload?: unknown, options: FanOutOptions = {}): SettledResults<unknown> {
     return fanOut(this.called(options), options, (peer, each) => peer.request(to as Pattern, payload, each));

@@ -33,7 +33,7 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient, opti
   const count: number = await peer.request(Count);
   for await (const tick of peer.stream(Ticks)) tick.toFixed();
   await peer.stream(Lines, 'name').write('line');
-  for await (const outcome of grid.requestAll(Count, undefined)) {
+  for await (const outcome of grid.requestAll(Count)) {
     if (outcome.status === 'fulfilled') outcome.value.toFixed();
   }
   for await (const outcome of grid.requestAll(Look, { key: 'k' })) {

@@ -65,6 +65,8 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   peer.send(Until, undefined, { validate: true }).subscribe((date) => date.slice(1));
   // refused: Type 'Uint8Array<ArrayBufferLike>' is not assignable to type 'never'
   peer.send(Upload, { key: 'k' });
+  // refused: is not assignable to parameter of type 'Query'
+  grid.requestAll(Look, 1);
   // refused: 'outcome.value' is of type 'unknown'
   for (const outcome of await grid.requestAll(60).all()) if (outcome.status === 'fulfilled') outcome.value.size;
   // refused: 'payload' is of type 'unknown'
