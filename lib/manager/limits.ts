@@ -49,7 +49,10 @@ export interface GridLimits {
   readonly refusedPerMinute: number;
   /** Pings of the connection itself, per second: 100. Past it: close 1008. */
   readonly pingsPerSecond: number;
-  /** Cancels per second of calls just opened: 10,000. Past it: close 1008. */
+  /**
+   * Cancels per second of calls just opened: 10,000. Past it: close 1008. Our own wait for a second past half of it:
+   * the peer's limit is taken to be ours.
+   */
   readonly cancelsPerSecond: number;
   /**
    * Largest metadata of a call in bytes, as encoded, either way: 8 KiB, and no more than that. Sending:

@@ -3,6 +3,7 @@ import type { CallKind, MuxObserver, StreamFlow } from '../observe/index.js';
 import type { Clock, DeadlineWheel, Rota } from '../time/index.js';
 import type { Dialect, Message, MuxId, Op } from '../wire/index.js';
 import type { BlockWatch } from './block-watch.js';
+import type { CancelLine } from './cancel-line.js';
 import type { CapacityBodies } from './capacity-bodies.js';
 import type { Emitter } from './emitter.js';
 import type { HeldBytes } from './held-bytes.js';
@@ -35,6 +36,8 @@ export interface OutgoingPorts extends CallPorts {
   readonly upgrades: boolean;
   /** Streams of ours that are pinged. */
   readonly pings: Rota<CallerStream>;
+  /** Where requests are cancelled, towards a peer that knows it. */
+  readonly cancels: CancelLine;
   /** The stream that a request became takes its place. */
   replace(muxId: MuxId, call: OutgoingCall): void;
   /** The call is over. */

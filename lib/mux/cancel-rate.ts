@@ -1,10 +1,10 @@
 import { Rate, type Clock } from '../time/index.js';
 
 /** A call that was opened no longer ago was just opened. */
-const JUST_MS = 1000;
+export const JUST_MS = 1000;
 
 /** When it was opened, and until when its caller waits, on the mux's clock. */
-interface OpenedCall {
+export interface OpenedCall {
   readonly openedAt: number;
   readonly deadlineAt: number | undefined;
 }

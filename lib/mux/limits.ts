@@ -21,7 +21,7 @@ export interface MuxLimits {
   readonly unreadBytes: number;
   /** Messages received and not consumed, per call, where no capacity is known. */
   readonly unreadMessages: number;
-  /** Cancels per second of calls just opened (rapid reset). */
+  /** Cancels per second of calls just opened (rapid reset); past half of them our own wait. */
   readonly cancelsPerSecond: number;
   /** Largest metadata of an opening message in bytes, as encoded, either direction. */
   readonly metadataBytes: number;

@@ -4,6 +4,7 @@ import { Rota } from '../time/index.js';
 import { decodePong, Flag, Op, type Message, type Metadata } from '../wire/index.js';
 import type { CallInit, StreamInit } from './call-init.js';
 import type { CallPorts, OutgoingCall, OutgoingPorts } from './call-ports.js';
+import { CancelLine } from './cancel-line.js';
 import { CallTable } from './call-table.js';
 import { CallerStream } from './caller-stream.js';
 import { openingMetadata } from './metadata-cap.js';
@@ -21,6 +22,9 @@ export class OutgoingCalls {
     this.calls = new CallTable(ports.clock.random());
     this.ports = {
       ...ports,
+      cancels: new CancelLine(ports.clock, ports.limits.cancelsPerSecond, (muxId) => {
+        ports.emitter.send(Op.DisconnectServerMux, muxId, 0, 0, undefined);
+      }),
       pings: new Rota<CallerStream>(ports.clock, ports.intervals.streamPingMs, (stream) => stream.ping()),
       replace: (muxId, call) => this.calls.replace(muxId, call),
       release: (muxId) => this.calls.delete(muxId),
@@ -88,6 +92,7 @@ export class OutgoingCalls {
   drop(error: GridError): void {
     for (const call of this.calls.values()) call.drop(error);
     this.ports.pings.clear();
+    this.ports.cancels.clear();
   }
 
   private metadataOf(init: CallInit): Metadata | undefined {

@@ -35,7 +35,8 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
   /** @internal */
   after: Deadline | undefined = undefined;
 
-  private readonly openedAt: number;
+  /** @internal */
+  readonly openedAt: number;
   private readonly position: number;
   private readonly observer: CallObserver;
   private readonly many: boolean;
@@ -74,6 +75,11 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
     this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
   }
 
+  /** @internal */
+  get deadlineAt(): number {
+    return this.openedAt + (this.timeoutMs ?? this.ports.intervals.requestTimeoutMs);
+  }
+
   /** Ends the request now with this error, which its listener gets. Does nothing once it is over. */
   cancel(error: GridError): void {
     if (this.over) return;
@@ -81,9 +87,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
       this.fail(error.with({ notSent: true }));
       return;
     }
-    if (this.ports.dialect.extensions.has('cancel')) {
-      this.ports.emitter.send(Op.DisconnectServerMux, this.muxId, 0, 0, undefined);
-    }
+    if (this.ports.dialect.extensions.has('cancel')) this.ports.cancels.cancel(this.muxId, this);
     this.fail(error);
   }
 
