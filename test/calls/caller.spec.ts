@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { finished } from 'node:stream/promises';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, from, lastValueFrom, of, Subject, take, toArray } from 'rxjs';
 import {
   bytes,
@@ -12,19 +12,10 @@ import {
   type Codec,
 } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
-import { collect, failure, gridLine, HANDLER, type GridLine } from './grid-line.js';
+import { collect, failure, gridLine, HANDLER, lineForEachTest, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
-});
+lineForEachTest((fresh) => (line = fresh));
 
 async function* count(to = Infinity): AsyncGenerator<number> {
   for (let i = 0; i < to; i++) yield i;

@@ -1,3 +1,4 @@
+import { afterEach, beforeEach, expect } from '@jest/globals';
 import {
   Caller,
   HandlerTable,
@@ -29,6 +30,24 @@ export interface GridLine {
   handle(to: Pattern, run: HandlerFunction, more?: Partial<HandlerSpec>): () => void;
 }
 
+/** Those of the test that runs. */
+const made: GridLine[] = [];
+
+/** A line for each test of a file. Behind it those that it made itself are cut too, and no timer is left. */
+export function lineForEachTest(take: (line: GridLine) => void): void {
+  beforeEach(() => {
+    made.length = 0;
+    take(gridLine());
+  });
+  afterEach(async () => {
+    for (const { pair, clock } of made) {
+      pair.cut();
+      await pair.settle();
+      expect(clock.timers).toBe(0);
+    }
+  });
+}
+
 export function gridLine(options: MuxPairOptions = {}, ports: Partial<CallerPorts> = {}): GridLine {
   const clock = new ManualClock();
   const logged: string[] = [];
@@ -47,7 +66,9 @@ export function gridLine(options: MuxPairOptions = {}, ports: Partial<CallerPort
   });
   const handle = (to: Pattern, run: HandlerFunction, more: Partial<HandlerSpec> = {}): (() => void) =>
     table.add({ route: resolvePattern(to), kind: 'both', codec: json(), run, ...more });
-  return { caller, table, pair, clock, logged, drops, handle };
+  const line = { caller, table, pair, clock, logged, drops, handle };
+  made.push(line);
+  return line;
 }
 
 /** The GridError that a promise rejects with. */

@@ -1,18 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { Observable, of, Subject } from 'rxjs';
 import type { CallContext } from '../../lib/calls/index.js';
-import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
+import { collect, failure, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-});
+lineForEachTest((fresh) => (line = fresh));
 
 describe('registering', () => {
   it('refuses a second handler of one pattern, naming it and both methods', () => {

@@ -1,20 +1,11 @@
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { from, of, Subject, type Observable } from 'rxjs';
 import { GridError } from '../../lib/errors/index.js';
-import { collect, failure, gridLine, HANDLER, type GridLine } from './grid-line.js';
+import { collect, failure, HANDLER, lineForEachTest, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
-});
+lineForEachTest((fresh) => (line = fresh));
 
 async function* count(to = Infinity): AsyncGenerator<number> {
   for (let i = 0; i < to; i++) yield i;

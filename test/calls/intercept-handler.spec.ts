@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, Observable } from 'rxjs';
 import type { HandlerInterceptor } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { turn } from '../turn.js';
-import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
+import { collect, failure, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
 /** What the hooks of a test saw, in order. */
@@ -21,15 +21,9 @@ const named =
       seen.push(`${name} ${error ? `${error.code} ${(error.cause as Error | undefined)?.message}` : 'well'}`);
   };
 
-beforeEach(() => {
-  line = gridLine();
+lineForEachTest((fresh) => {
+  line = fresh;
   seen = [];
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
 });
 
 /** What AsyncLocalStorage holds at each step of a generator, its teardown included. */

@@ -1,20 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom } from 'rxjs';
 import type { CallInterceptor } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
-import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
+import { collect, failure, gridLine, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
-});
+lineForEachTest((fresh) => (line = fresh));
 
 async function* count(to = Infinity): AsyncGenerator<number> {
   for (let i = 0; i < to; i++) yield i;

@@ -1,20 +1,11 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { lastValueFrom, Observable, of, toArray } from 'rxjs';
 import { Op } from '../../lib/wire/index.js';
 import { turn } from '../turn.js';
-import { failure, gridLine, signalled, type GridLine } from './grid-line.js';
+import { failure, gridLine, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
-});
+lineForEachTest((fresh) => (line = fresh));
 
 const sendAll = (id: number): Promise<unknown[]> => lastValueFrom(line.caller.send(id).pipe(toArray()));
 const answeredBy = (): string => (line.pair.bToA.delivered.some(({ op }) => op === Op.AckMux) ? 'stream' : 'response');

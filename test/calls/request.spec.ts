@@ -1,22 +1,13 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { NEVER, Observable, of, throwError } from 'rxjs';
 import { bytes, msgpack, type CallContext } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
-import { CALLER, failure, gridLine, HANDLER, signalled, type GridLine } from './grid-line.js';
+import { CALLER, failure, HANDLER, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
-});
+lineForEachTest((fresh) => (line = fresh));
 
 const explode = (): never => {
   throw new Error('secret');

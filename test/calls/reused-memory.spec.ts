@@ -1,20 +1,12 @@
 // An application may use its memory again as soon as a value is given: what waits has bytes of its own.
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { lastValueFrom, Observable, Subject, toArray } from 'rxjs';
 import { bytes, json, msgpack, type Codec } from '../../lib/calls/index.js';
 import { turn } from '../turn.js';
-import { collect, failure, gridLine, type GridLine } from './grid-line.js';
+import { collect, failure, lineForEachTest, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
-});
+lineForEachTest((fresh) => (line = fresh));
 
 /** One byte array that is given again and again, holding 0, 1, 2, … */
 const reused = (count: number): Observable<Uint8Array> =>

@@ -1,20 +1,11 @@
 import { getEventListeners } from 'node:events';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { finalize, firstValueFrom, interval, lastValueFrom, take, toArray } from 'rxjs';
 import { bytes } from '../../lib/calls/index.js';
-import { failure, gridLine, type GridLine } from './grid-line.js';
+import { failure, gridLine, lineForEachTest, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
-});
+lineForEachTest((fresh) => (line = fresh));
 
 async function* count(to = Infinity): AsyncGenerator<number> {
   for (let i = 0; i < to; i++) yield i;

@@ -1,21 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Readable } from 'node:stream';
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { EMPTY, from, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { GridError } from '../../lib/errors/index.js';
-import { collect, failure, gridLine, HANDLER, signalled, type GridLine } from './grid-line.js';
+import { collect, failure, HANDLER, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
-
-beforeEach(() => {
-  line = gridLine();
-});
-
-afterEach(async () => {
-  line.pair.cut();
-  await line.pair.settle();
-  expect(line.clock.timers).toBe(0);
-});
+lineForEachTest((fresh) => (line = fresh));
 
 const explode = (): never => {
   throw new Error('secret');
