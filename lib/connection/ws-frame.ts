@@ -20,7 +20,12 @@ let usedKeys = keys.length;
  * Writes a binary frame in one piece: its header goes into the `WS_HEADER_MAX` bytes in front of it, and it is masked
  * where it is. `ws` makes a Buffer for each header, and another for each frame that it masks.
  */
-export function writeFrame({ stream, masks }: WsStream, frame: Uint8Array, done: (error?: Error) => void): void {
+export function writeFrame(
+  { stream, masks }: WsStream,
+  frame: Uint8Array,
+  done: () => void,
+  failed: (done: (error: Error) => void, error: Error) => void,
+): void {
   const { length } = frame;
   const lengthBytes = length < LENGTH_16 ? 0 : length <= 0xffff ? 2 : 8;
   const headerBytes = 2 + lengthBytes + (masks ? KEY_BYTES : 0);
@@ -35,7 +40,7 @@ export function writeFrame({ stream, masks }: WsStream, frame: Uint8Array, done:
   if (lengthBytes === 2) bytes.writeUInt16BE(length, 2);
   // no frame has 2^48 bytes
   else if (lengthBytes === 8) bytes.writeUIntBE(length, bytes.writeUInt16BE(0, 2), 6);
-  stream.write(bytes, (error) => done(error ?? undefined));
+  stream.write(bytes, (error) => (error ? failed(done, error) : done()));
 }
 
 function nextKey(): number {

@@ -54,6 +54,8 @@ class WsSocket implements FrameSocket {
   private listener: FrameListener | undefined = undefined;
   /** What happened before anybody listened. */
   private early: ((listener: FrameListener) => void)[] = [];
+  /** Writes that failed while the WebSocket was being closed. */
+  private failures: (() => void)[] = [];
   private readonly bypass: WsBypass | undefined;
 
   constructor(
@@ -73,7 +75,10 @@ class WsSocket implements FrameSocket {
       const reason = REASONS.get(code) ?? message;
       this.tell((listener) => listener.onViolation(CODES.get(code) ?? CloseCode.Protocol, reason));
     });
-    ws.on('close', (code, reason) => this.tell((listener) => listener.onClose(code, reason.toString())));
+    ws.on('close', (code, reason) => {
+      this.tell((listener) => listener.onClose(code, reason.toString()));
+      for (const fail of this.failures.splice(0)) fail();
+    });
     this.bypass = below && WsBypass.of(below, this.onFrame);
     if (ws.readyState === ws.CLOSED) this.early.push((listener) => listener.onClose(CloseCode.Abnormal, ''));
   }
@@ -87,8 +92,8 @@ class WsSocket implements FrameSocket {
 
   send(frame: Uint8Array, done: (error?: Error) => void, room = 0): void {
     const { ws, below } = this;
-    if (below && room >= WS_HEADER_MAX && ws.readyState === ws.OPEN) writeFrame(below, frame, done);
-    else ws.send(frame, { binary: true }, done);
+    if (below && room >= WS_HEADER_MAX && ws.readyState === ws.OPEN) writeFrame(below, frame, done, this.failed);
+    else ws.send(frame, { binary: true }, (error) => (error ? this.failed(done, error) : done()));
   }
 
   traffic(): Traffic {
@@ -121,6 +126,15 @@ class WsSocket implements FrameSocket {
     const { listener } = this;
     if (listener) listener.onFrame(frame);
     else this.early.push((later) => later.onFrame(frame));
+  };
+
+  /**
+   * Where the other end has said goodbye, 'close' comes next and knows its code and reason, by which a dialer tells that
+   * another process has its place: the failure of a write would come before it, and end the connection as broken.
+   */
+  private readonly failed = (done: (error: Error) => void, error: Error): void => {
+    if (this.ws.readyState === this.ws.CLOSING) this.failures.push(() => done(error));
+    else done(error);
   };
 
   private tell(event: (listener: FrameListener) => void): void {

@@ -204,6 +204,21 @@ describe.each([
     expect(events.list).toEqual([['close', 4001, 'replaced']]);
   });
 
+  it('a write between the goodbye of the other end and the end of the socket does not hide why it is closed', async () => {
+    socket.listen(events);
+    tcp.write(wsFrame(0x88, Buffer.concat([Buffer.from([0x0f, 0xa1]), Buffer.from('replaced')])));
+    await until(() => ws.readyState === ws.CLOSING);
+    for (const room of [0, 20]) {
+      socket.send(Buffer.alloc(40).subarray(room), (error) => events.list.push(['written', error instanceof Error]), room);
+    }
+    await until(() => events.list.length === 3);
+    expect(events.list).toEqual([
+      ['close', 4001, 'replaced'],
+      ['written', true],
+      ['written', true],
+    ]);
+  });
+
   it('a socket that is reset is closed with 1006, not a violation', async () => {
     socket.listen(events);
     tcp.resetAndDestroy();

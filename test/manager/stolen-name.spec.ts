@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { GridManager, type GridEvent } from '../../lib/manager/index.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { volume } from '../scale.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { House, LogBook, Neighbourhood, SECRET } from './neighbourhood.js';
 
@@ -79,6 +80,24 @@ describe('a name that two processes use', () => {
     for (let n = 0; n < 100; n++) expect(await whoAnswers()).toBe('second');
     expect(first.grid.peers[0]!.state).toBe('disconnected');
     expect(first.grid.stats().peers[0]!.reconnects).toBe(0);
+    expect(second.log.lines).toEqual([]);
+  });
+
+  it('is given up by a loser with calls on their way, too', async () => {
+    const first = await twin('first');
+    let lost = false;
+    const calls = (async () => {
+      while (!lost) {
+        // written in the turns in which the goodbye comes
+        first.grid.peers[0]!.request(61).catch(() => undefined);
+        await turn();
+      }
+    })();
+    const second = await twin('second');
+    await until(() => first.log.lines.length > 0, 'a line of the loser');
+    lost = true;
+    await calls;
+    expect(first.log.lines).toEqual([expect.stringContaining('took its connection for ours; we wait 60000 ms')]);
     expect(second.log.lines).toEqual([]);
   });
 
