@@ -17,15 +17,17 @@ export async function drained(isBusy: () => boolean, clock: Clock, timeoutMs: nu
 }
 
 /**
- * True while calls are open, answers wait to be written, a peer may not have heard of the drain, or may have taken a
- * connection of ours for made.
+ * True while handlers run, calls are open, answers wait to be written, a peer may not have heard of the drain, or may
+ * have taken a connection of ours for made.
  */
 export function isBusy(own: OpenCalls, links: readonly PeerLink[]): boolean {
   // of a local call the answer is still on its way when its handler has ended
   if (own.running > 0 || own.outgoing > 0) return true;
-  return links.some(({ connection, greeting }) => {
+  return links.some(({ connection, greeting, load }) => {
+    // a handler may outlive the connection of its call
+    if (load.running > 0) return true;
     if (!connection) return greeting;
     const { mux, queuedMessages, drainPending } = connection;
-    return drainPending || mux.running > 0 || mux.incoming > 0 || mux.outgoing > 0 || queuedMessages > 0;
+    return drainPending || mux.incoming > 0 || mux.outgoing > 0 || queuedMessages > 0;
   });
 }

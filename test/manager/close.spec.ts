@@ -145,6 +145,35 @@ describe('closing', () => {
     expect(clock.timers).toBe(0);
   });
 
+  it.each(['stands again', 'is gone'])('waits for a handler of a call whose connection was lost and %s', async (now) => {
+    const told = new EventEmitter();
+    let ended = false;
+    const [a, b] = await pair({ drainTimeoutMs: 30_000 }, (grid) => {
+      grid.handle(60, {}, async (_: unknown, { signal }: CallContext) => {
+        told.emit('runs');
+        await once(signal, 'abort');
+        told.emit('aborted');
+        // what it has begun it ends
+        await once(told, 'end');
+        ended = true;
+      });
+    });
+    const runs = once(told, 'runs');
+    const call = rejectionOf(a.peer(b.local).request(60));
+    await runs;
+    const aborted = once(told, 'aborted');
+    acceptor.killIncoming();
+    expect(await call).toMatchObject({ code: 'UNAVAILABLE', reason: 'disconnected' });
+    await aborted;
+    if (now === 'stands again') await allConnected(a, b);
+    else await a.close();
+    const closing = b.close().then(() => expect(ended).toBe(true));
+    await turn();
+    await turn();
+    told.emit('end');
+    await closing;
+  });
+
   it('does not wait when nothing runs', async () => {
     const [a, b] = await pair({ drainTimeoutMs: 60_000 });
     await Promise.all([a.close(), b.close()]);
