@@ -129,8 +129,8 @@ class WsSocket implements FrameSocket {
   };
 
   /**
-   * Where the other end has said goodbye, 'close' comes next and knows its code and reason, by which a dialer tells that
-   * another process has its place: the failure of a write would come before it, and end the connection as broken.
+   * Where the other end has said goodbye, 'close' comes next and knows its code and reason: a dialer sees by it that
+   * another process has its place. The failure of a write would come before it, and end the connection as broken.
    */
   private readonly failed = (done: (error: Error) => void, error: Error): void => {
     if (this.ws.readyState === this.ws.CLOSING) this.failures.push(() => done(error));

@@ -6,13 +6,12 @@ import { unixMs, type ConnectRequest } from '../wire/index.js';
 import { claim } from './claim.js';
 import type { GridEvent } from './grid-event.js';
 import { HandshakePlaces } from './handshake-places.js';
-import { inOneLine } from './line-budget.js';
+import { inOneLine, LineBudget } from './line-budget.js';
 import type { GridSettings } from './options.js';
 import type { PeerLink } from './peer-link.js';
 import { refusalKeyOf, type Refusals } from './refusals.js';
 import { MOST_SKEW_MS, type TokenAuth } from './token.js';
 
-/** So much of what a stranger claims is repeated in a text. */
 /** Why a pending handshake is ended before its time. */
 const OTHERS_WAIT = 'the place is needed: more handshakes than pendingHandshakes';
 
@@ -47,9 +46,12 @@ export class Acceptor {
   private readonly sockets = new Set<FrameSocket>();
 
   constructor(private readonly ports: AcceptorPorts) {
-    const { limits, logger } = ports.settings;
-    this.places = new HandshakePlaces(limits.pendingHandshakes, () => {
-      logger.warn(`more than pendingHandshakes (${limits.pendingHandshakes}) handshakes are pending: some are refused`);
+    const { limits, logger, clock } = ports.settings;
+    const { pendingHandshakes: most } = limits;
+    const budget = new LineBudget(clock);
+    this.places = new HandshakePlaces(most, () => {
+      const line = budget.spend(`more than pendingHandshakes (${most}) handshakes are pending: some are refused`);
+      if (line !== undefined) logger.warn(line);
     });
   }
 

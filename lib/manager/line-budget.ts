@@ -1,6 +1,8 @@
 import { Window, type Clock } from '../time/index.js';
 
 const HOUR_MS = 60 * 60 * 1_000;
+/** Ten restarts of a peer are told in full. */
+const LINES_PER_HOUR = 20;
 /** So much of what another host said stands in a line. */
 const MOST_CHARS = 512;
 
@@ -13,17 +15,14 @@ export function inOneLine(text: string): string {
 }
 
 /**
- * Lets so many lines about one thing through in an hour, and says when it lets no more: what comes and goes all the
- * time must not fill a log.
+ * Lets 20 lines about one thing through in an hour, and says when it lets no more: what comes and goes all the time
+ * must not fill a log.
  */
 export class LineBudget {
   private readonly hour: Window;
   private lines = 0;
 
-  constructor(
-    clock: Clock,
-    private readonly perHour: number,
-  ) {
+  constructor(clock: Clock) {
     this.hour = new Window(clock, HOUR_MS);
   }
 
@@ -31,12 +30,12 @@ export class LineBudget {
   spend(line: string): string | undefined {
     let leftOut = 0;
     if (this.hour.turned()) {
-      leftOut = Math.max(0, this.lines - this.perHour);
+      leftOut = Math.max(0, this.lines - LINES_PER_HOUR);
       this.lines = 0;
     }
     this.lines++;
     if (leftOut > 0) return `${line} (${leftOut} lines before this one were left out)`;
-    if (this.lines < this.perHour) return line;
-    return this.lines === this.perHour ? `${line} (no more lines of this sort for up to an hour)` : undefined;
+    if (this.lines < LINES_PER_HOUR) return line;
+    return this.lines === LINES_PER_HOUR ? `${line} (no more lines of this sort for up to an hour)` : undefined;
   }
 }

@@ -5,8 +5,6 @@ import { inOneLine, LineBudget } from './line-budget.js';
 
 /** A peer that stays away is named this often. */
 export const REPEAT_MS = 60 * 60 * 1_000;
-/** Lines about one peer in an hour, about its connection and about streams each: ten restarts are told in full. */
-const LINES_PER_HOUR = 20;
 
 /** The peer does not want us, and says why; one that is starting or closing (HTTP 503) is only away. */
 export function isRefusal(error: GridError): boolean {
@@ -17,7 +15,7 @@ export function isRefusal(error: GridError): boolean {
  * What is logged of one peer. A peer that is down makes a constant number of lines however often it is dialed: one when
  * it is lost (or, where it never was there, at the second failure of ours to dial, or when it has let the time pass in
  * which it should have dialed), one with each reason of a refusal, then one an hour; and one when it is back. One that
- * comes and goes all the time makes no more than `LINES_PER_HOUR`.
+ * comes and goes all the time makes no more than its `LineBudget`, and its streams theirs.
  */
 export class LinkLog {
   private failures = 0;
@@ -38,8 +36,8 @@ export class LinkLog {
     private readonly clock: Clock,
     private readonly peer: string,
   ) {
-    this.budget = new LineBudget(clock, LINES_PER_HOUR);
-    this.streamBudget = new LineBudget(clock, LINES_PER_HOUR);
+    this.budget = new LineBudget(clock);
+    this.streamBudget = new LineBudget(clock);
     this.replacements = new Window(clock, REPEAT_MS);
   }
 

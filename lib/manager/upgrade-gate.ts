@@ -11,6 +11,7 @@ import { claim } from './claim.js';
 import { certifiedBy, whyNotSafe } from './dialer-certificate.js';
 import { allowHandshake } from './handshake-allowance.js';
 import { HandshakePlaces } from './handshake-places.js';
+import { LineBudget } from './line-budget.js';
 import type { OpenSockets } from './open-sockets.js';
 import type { GridSettings } from './options.js';
 import { refusalKeyOf, type Refusals } from './refusals.js';
@@ -53,9 +54,12 @@ export class UpgradeGate {
   private readonly places: HandshakePlaces;
 
   constructor(private readonly ports: UpgradeGatePorts) {
-    const { limits, logger } = ports.settings;
-    this.places = new HandshakePlaces(limits.pendingHandshakes, () => {
-      logger.warn(`more than pendingHandshakes (${limits.pendingHandshakes}) tokens are looked at: some are refused`);
+    const { limits, logger, clock } = ports.settings;
+    const { pendingHandshakes: most } = limits;
+    const budget = new LineBudget(clock);
+    this.places = new HandshakePlaces(most, () => {
+      const line = budget.spend(`more than pendingHandshakes (${most}) tokens are looked at: some are refused`);
+      if (line !== undefined) logger.warn(line);
     });
     this.server = new WebSocketServer({
       ...WS_OPTIONS,

@@ -145,7 +145,7 @@ describe('closing', () => {
     expect(clock.timers).toBe(0);
   });
 
-  it.each(['stands again', 'is gone'])('waits for a handler of a call whose connection was lost and %s', async (now) => {
+  it.each(['stands again', 'is gone'])('waits for a handler whose connection was lost and %s', async (now) => {
     const told = new EventEmitter();
     let ended = false;
     const [a, b] = await pair({ drainTimeoutMs: 30_000 }, (grid) => {

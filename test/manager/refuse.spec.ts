@@ -286,6 +286,35 @@ describe('a raw dialer', () => {
     silent[1]!.ws.terminate();
   });
 
+  it('that takes all places again and again makes 20 lines an hour', async () => {
+    running(acceptor, { limits: { pendingHandshakes: 1 } });
+    const token = await tokenOf(dialer.origin, acceptor.origin);
+    for (let n = 0; n < 25; n++) {
+      const silent = await RawDialer.open(acceptor.origin, token);
+      expect((await RawDialer.refused(acceptor.origin, token)).status).toBe(503);
+      silent.ws.terminate();
+      await until(() => acceptor.sockets === 0, 'the place is free');
+    }
+    const lines = acceptor.log.matching(/handshakes are pending/);
+    expect(lines).toHaveLength(20);
+    expect(lines[19]).toContain('no more lines');
+  });
+
+  it('whose tokens keep all places for long again and again makes 20 lines an hour', async () => {
+    const looks: ((error: Error) => void)[] = [];
+    const verify = (): Promise<void> => new Promise((_, reject) => looks.push(reject));
+    const limits = { pendingHandshakes: 1, refusedPerMinute: 1_000 };
+    running(acceptor, { limits, auth: { sign: () => 'good', verify } });
+    for (let n = 0; n < 25; n++) {
+      const first = RawDialer.refused(acceptor.origin, 'bad');
+      await until(() => looks.length === 1, 'the token is looked at');
+      expect((await RawDialer.refused(acceptor.origin, 'bad')).status).toBe(503);
+      looks.pop()!(new Error('unknown'));
+      expect((await first).status).toBe(401);
+    }
+    expect(acceptor.log.matching(/tokens are looked at/)).toHaveLength(20);
+  });
+
   it('H3 that stays silent is closed', async () => {
     running(acceptor, { limits: { handshakeMs: 50 } });
     const token = await tokenOf(dialer.origin, acceptor.origin);
