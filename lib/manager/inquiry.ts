@@ -27,6 +27,11 @@ export class Inquiry {
     }
   }
 
+  /** Aborted by `close`, with its error as the reason. */
+  get closed(): AbortSignal {
+    return this.closing.signal;
+  }
+
   /** Nobody waits any more: who asks, or asked, gets this error. */
   close(error: GridError): void {
     this.closing.abort(error);

@@ -35,7 +35,7 @@ export class OwnListener {
   /**
    * Listens on the address of `local`, or what `listen` says instead. Rejects with FAILED_PRECONDITION when it cannot,
    * for example because the port is taken, with INVALID_ARGUMENT for TLS options that cannot be used, and with what the
-   * inquiry says where a function does not give them.
+   * inquiry says where a function does not give them, or when that is closed meanwhile.
    * @param requestMs Connections that have not sent a whole request by then, or nothing at all, are closed.
    */
   static async open(
@@ -60,8 +60,11 @@ export class OwnListener {
     server.on('request', (_request, response) => response.writeHead(404).end());
     server.listen({ host, port });
     try {
-      await once(server, 'listening');
+      await once(server, 'listening', { signal: inquiry.closed });
     } catch (error) {
+      // a name that is looked up for long: the question cannot be taken back, and its answer is for nobody
+      server.on('error', () => {}).once('listening', () => server.close());
+      if (inquiry.closed.aborted) throw inquiry.closed.reason;
       throw new GridError('FAILED_PRECONDITION', whyNot(host, port, error as NodeJS.ErrnoException), { cause: error });
     }
     return new OwnListener(server, listen.tls, inquiry);

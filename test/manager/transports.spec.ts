@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -7,6 +8,7 @@ import { localDials } from '../../lib/manager/who-dials.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { decodeFrame, EXTENSIONS, Flag, Op, type DecodeRules } from '../../lib/wire/index.js';
 import { freeHosts, freePort } from '../ports.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { allConnected, LogBook, SECRET } from './neighbourhood.js';
 import { get } from './raw-dialer.js';
@@ -257,6 +259,24 @@ describe('a listener of its own', () => {
     taken.close();
     await once(taken, 'close');
     await grid.listen();
+  });
+
+  it.each(['finds it', 'fails'])('holds up no close() by a look-up of its name, which %s later', async (outcome) => {
+    const { lookup } = dns;
+    cleanups.push(async () => Object.assign(dns, { lookup }));
+    const asked = new Promise<(error: Error | null, address?: string, family?: number) => void>((resolve) => {
+      Object.assign(dns, { lookup: (_name: string, ...rest: unknown[]) => resolve(rest.at(-1) as never) });
+    });
+    const port = await freePort();
+    const grid = make('http://node-1.invalid:9000', ['http://node-1.invalid:9000'], { listen: { port } });
+    const listening = rejectionOf(grid.listen());
+    const answer = await asked;
+    await grid.close();
+    expect(await listening).toMatchObject({ code: 'FAILED_PRECONDITION', reason: 'closed' });
+    if (outcome === 'fails') answer(new Error('nobody knows'));
+    else answer(null, '127.0.0.1', 4);
+    await turn();
+    await expect(get(`http://127.0.0.1:${port}`, '/', {})).rejects.toMatchObject({ code: 'ECONNREFUSED' });
   });
 
   it('may listen elsewhere than on the address of local', async () => {
