@@ -51,7 +51,10 @@ export class GridTestingModule {
     private readonly clock: unknown,
   ) {}
 
-  /** Makes and starts the apps; they are connected when it resolves. */
+  /**
+   * Makes and starts the apps; they are connected when it resolves. Rejects where one cannot be made, or where one
+   * refuses another: by `auth`, for example.
+   */
   static async create(options: GridTestingOptions = {}): Promise<GridTestingModule> {
     const { nodes: count = 2, wire = 'memory' } = options;
     const name = options.grid?.name ?? DEFAULTS.name;
@@ -67,18 +70,21 @@ export class GridTestingModule {
         const logger = quietLogger();
         const grid = { logger, ...options.grid, auth, dialer, intervals, local: origin, hosts };
         const app = await testingApp(options, index, grid);
-        await connectGrid(app, { grid: name, ...options.connect });
+        await connectOrClose(app, { grid: name, ...options.connect });
         nodes.push({ origin, app, grid: app.get<Grid>(getGridToken(name)) });
       }
       for (const { app, origin } of nodes) {
         await (wire === 'memory' ? app.init() : app.listen(Number(new URL(origin).port), '127.0.0.1'));
       }
+      // looked at from the first dial on
+      const refused = refusalAmong(nodes);
       wiring.open();
-      await made.connected();
+      await Promise.race([made.connected(), refused]);
       return made;
     } catch (error) {
       wiring.open();
-      await made.close();
+      // why they cannot be made is what counts
+      await Promise.allSettled([made.close()]);
       throw error;
     }
   }
@@ -172,6 +178,27 @@ const TURNS = 12;
 async function hostsOf(count: number, wire: 'memory' | 'loopback'): Promise<string[]> {
   if (wire === 'memory') return Array.from({ length: count }, (_, index) => `http://node-${index + 1}:9000`);
   return freeHosts(count);
+}
+
+async function connectOrClose(app: INestApplication, options: ConnectGridOptions): Promise<void> {
+  try {
+    await connectGrid(app, options);
+  } catch (error) {
+    await Promise.allSettled([app.close()]);
+    throw error;
+  }
+}
+
+/** Rejects when one of the hosts refuses another: it would do so for ever, and the lines about it are not logged. */
+function refusalAmong(nodes: readonly GridTestingNode[]): Promise<never> {
+  return new Promise((_, reject) => {
+    for (const { grid, origin } of nodes) {
+      grid.events.subscribe((event) => {
+        if (event.type !== 'refused' || event.direction !== 'outgoing') return;
+        reject(new GridError('FAILED_PRECONDITION', `${event.peer} refuses ${origin}: ${event.reason}`));
+      });
+    }
+  });
 }
 
 /** A connection that was just lost may not know it yet: only an answer proves that it stands. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Controller, Injectable, Module } from '@nestjs/common';
+import { Controller, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
@@ -115,6 +115,32 @@ describe('GridTestingModule', () => {
       const app = (): TestingModuleBuilder => Test.createTestingModule({ imports: [AppModule] });
       await expect(GridTestingModule.create({ app, metadata: {} })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
     });
+  });
+
+  test('apps that cannot be connected are closed, and the reason is told', async () => {
+    let open = 0;
+    @Injectable()
+    class Connections implements OnModuleDestroy {
+      constructor() {
+        open++;
+      }
+
+      onModuleDestroy(): void {
+        open--;
+      }
+    }
+    const metadata = { providers: [Connections] };
+    const made = GridTestingModule.create({ metadata, connect: { grid: 'locks' } });
+    await expect(made).rejects.toThrow("there is not a grid named 'locks' to connect");
+    expect(open).toBe(0);
+  });
+
+  test.each(['memory', 'loopback'] as const)('hosts that refuse each other over %s fail it', async (wire) => {
+    const verify = (): never => {
+      throw new Error('unknown');
+    };
+    const made = GridTestingModule.create({ wire, grid: { auth: { sign: () => 'x', verify } } });
+    await expect(made).rejects.toThrow(/^http:\/\/\S+ refuses http:\/\/\S+: .*the token is not valid: unknown$/);
   });
 
   test('metadata per host, another adapter, a manual clock', async () => {
