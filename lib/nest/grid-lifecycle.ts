@@ -58,7 +58,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     service.listen = async () => {};
     service['applicationConfig'].useGlobalFilters(new GridExceptionFilter());
     this.attachment = { kind: 'app', app, service, inherit };
-    if (this.bootstrapped) await this.startIn(app, service, inherit);
+    if (this.bootstrapped || isInitialized(app)) await this.startIn(app, service, inherit);
   }
 
   /**
@@ -234,6 +234,11 @@ export function lifecyclesOf(modules: ModulesContainer): GridLifecycle[] {
 /** Where the lifecycle of the grid of that name is provided. */
 export function lifecycleToken(name: string): string {
   return `nestjs-grid:lifecycle:${name}`;
+}
+
+/** Nest runs no hooks of a module that is loaded lazily, behind the start. */
+function isInitialized(app: INestApplication & { readonly isInitialized?: boolean }): boolean {
+  return app.isInitialized === true;
 }
 
 function undecided(enhancers: readonly string[]): string {

@@ -3,6 +3,7 @@ import {
   Catch,
   Controller,
   Injectable,
+  Module,
   type CanActivate,
   type ExceptionFilter,
   type INestApplication,
@@ -10,7 +11,7 @@ import {
   type OnModuleInit,
   type PipeTransform,
 } from '@nestjs/common';
-import { APP_GUARD, NestFactory } from '@nestjs/core';
+import { APP_GUARD, LazyModuleLoader, NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
@@ -377,6 +378,26 @@ describe('when the grid starts', () => {
     clock.advance(60_000);
     expect(await grid.peer(local).request(60, 'x')).toBe('x');
     expect(log.errors).toEqual([]);
+  });
+
+  test('a module that is loaded lazily: connectGrid starts its grid at once, and the app ends it', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    @Module({
+      imports: [GridModule.forRoot({ local, hosts: [local], auth: { secret: SECRET } })],
+      controllers: [Echo],
+    })
+    class Late {}
+    @Module({})
+    class Root {}
+    const app = await NestFactory.create(Root, { logger: false });
+    apps.push(app);
+    await app.listen(portOf(local), '127.0.0.1');
+    const late = await app.get(LazyModuleLoader).load(() => Late);
+    await connectGrid(app);
+    const peer = late.get(Grid, { strict: false }).peer(local);
+    expect(await peer.request(60, 'x')).toBe('x');
+    await app.close();
+    expect(peer.state).toBe('closed');
   });
 
   test('in an app of @nestjs/testing', async () => {
