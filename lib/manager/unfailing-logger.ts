@@ -1,3 +1,4 @@
+import { isThenable } from '../calls/index.js';
 import { handled } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 
@@ -11,8 +12,8 @@ export function unfailingLogger(logger: GridLogger): GridLogger {
     (message: string): void => {
       try {
         const written: unknown = logger[level]?.(message);
-        // a method that its author made async
-        if (written instanceof Promise) void handled(written);
+        // a method that its author made async; of whichever kind its promise is
+        if (isThenable(written)) void handled(written);
       } catch {
         // see above
       }

@@ -138,6 +138,20 @@ describe('options', () => {
     await turn();
   });
 
+  it('hears the failure of a line whatever kind of promise it has', async () => {
+    let heard = false;
+    const written = {
+      then(_: unknown, refused: (error: Error) => void): void {
+        heard = true;
+        refused(new Error('full'));
+      },
+    };
+    const { logger } = verifyOptions({ ...GOOD, logger: { log: () => {}, warn: () => {}, error: () => written } });
+    logger.error('a');
+    await turn();
+    expect(heard).toBe(true);
+  });
+
   it('dials on where the line about a peer that is away cannot be written', async () => {
     const hosts = localDials('http://a:1', 'http://b:1') ? ['http://a:1', 'http://b:1'] : ['http://b:1', 'http://a:1'];
     const clock = new ManualClock(0, () => 0);
