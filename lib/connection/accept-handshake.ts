@@ -19,7 +19,7 @@ export type Admission = { readonly accepted: true } | { readonly accepted: false
 export interface AcceptFacts {
   /** This host's origin. */
   readonly local: string;
-  /** Checks host, time, token and who dials. */
+  /** Checks host, time, token and who dials. Rejects with UNAVAILABLE while nobody is let in, whoever it is. */
   admit(request: ConnectRequest, remoteAddress: string | undefined): Promise<Admission>;
   /** Ends the handshake with its reason, if that is not over. */
   readonly signal?: AbortSignal;
@@ -29,8 +29,8 @@ export interface AcceptFacts {
  * Makes a connection of an open socket that the other end dialed: waits for its Connect, has it checked and answers,
  * all within `limits.handshakeMs`. Whatever goes wrong, the socket is closed.
  * @throws GridError: UNAUTHENTICATED or FAILED_PRECONDITION (refused by `admit`), INVALID_ARGUMENT (the first frame is
- * no Connect, or much came before the answer), UNAVAILABLE (too slow, or the socket was closed), INTERNAL (`admit`
- * failed), that of `signal`.
+ * no Connect, or much came before the answer), UNAVAILABLE (too slow, the socket was closed, or nobody is let in),
+ * INTERNAL (`admit` failed), that of `signal`.
  */
 export async function acceptHandshake(
   socket: FrameSocket,
@@ -61,7 +61,9 @@ export async function acceptHandshake(
     const request = decodeConnectRequest(message.payload);
     handshake.decide();
     decide(request).catch((fault: unknown) => {
-      handshake.fail(toGridError(fault, 'INTERNAL'), CloseCode.Internal, 'the handshake failed');
+      const error = toGridError(fault, 'INTERNAL');
+      if (error.code === 'UNAVAILABLE') handshake.fail(error, CloseCode.Overloaded);
+      else handshake.fail(error, CloseCode.Internal, 'the handshake failed');
     });
   });
   const { signal } = facts;

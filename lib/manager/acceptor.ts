@@ -121,8 +121,7 @@ export class Acceptor {
   private async whyNot(request: ConnectRequest, entry: Entry): Promise<string | undefined> {
     const { settings, auth } = this.ports;
     const { host } = request;
-    const closed = this.ports.closedBecause();
-    if (closed !== undefined) return closed;
+    this.verifyOpen();
     const link = this.ports.link(host);
     if (!link) {
       if (host === settings.local) return `host ${claim(host)} is this host's own name`;
@@ -140,7 +139,14 @@ export class Acceptor {
     if (uncertified !== undefined) return `the certificate does not stand for ${host}: ${uncertified}`;
     if (link.dials) return `${host} must not dial ${settings.local}: ${settings.local} dials ${host}`;
     // the grid may have been closed while the token was looked at
-    return this.ports.closedBecause();
+    this.verifyOpen();
+    return undefined;
+  }
+
+  /** No word about who dials: it is not refused, this host is away. */
+  private verifyOpen(): void {
+    const closed = this.ports.closedBecause();
+    if (closed !== undefined) throw new GridError('UNAVAILABLE', closed, { reason: 'not-connected' });
   }
 
   /** Counts a refusal, tells of it, and logs it, see `Refusals`. */

@@ -8,6 +8,7 @@ import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
 import { systemClock, type Clock } from '../../lib/time/index.js';
 import { encodeConnectRequest, Op, wireTimeOf } from '../../lib/wire/index.js';
+import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { allConnected, House, Neighbourhood, SECRET } from './neighbourhood.js';
 import { frameOf, RawDialer } from './raw-dialer.js';
@@ -222,6 +223,34 @@ describe('a raw dialer', () => {
     });
     void grid.start();
     expect((await RawDialer.refused(acceptor.origin, 'x')).status).toBe(401);
+  });
+
+  it('whose handshake is under way when the host closes is closed with 1013, which is no refusal', async () => {
+    const grid = acceptor.grid();
+    let called = (): void => {};
+    let end = (): void => {};
+    const runs = new Promise<void>((resolve) => (called = resolve));
+    grid.handle(60, {}, () => {
+      called();
+      return new Promise<void>((resolve) => (end = resolve));
+    });
+    void grid.start();
+    const told: GridEvent[] = [];
+    grid.events.subscribe((event) => told.push(event));
+    const raw = await RawDialer.open(acceptor.origin, await tokenOf(dialer.origin, acceptor.origin));
+    const call = grid.peer(acceptor.origin).request(60);
+    await runs;
+    const closing = grid.close();
+    const dialing = running(dialer, { dialer: async () => raw.ws });
+    const closed = raw.closed();
+    expect(await closed).toEqual([1013, 'this host is shutting down']);
+    await until(() => dialing.stats().peers[0]!.framesOut > 0, 'Connect was sent');
+    await turn();
+    end();
+    await closing;
+    await call;
+    expect(told.filter(({ type }) => type === 'refused')).toEqual([]);
+    expect([...acceptor.log.lines, ...dialer.log.matching(/refuses us/)]).toEqual([]);
   });
 
   it('gets 429 after too many refusals; who claims another host does not', async () => {
