@@ -27,6 +27,10 @@ class GuardedSocket implements FrameSocket, FrameListener {
     this.remoteAddress = socket.remoteAddress;
   }
 
+  get closing(): boolean {
+    return this.socket.closing === true;
+  }
+
   listen(listener: FrameListener): void {
     this.listener = listener;
     this.flush();

@@ -49,6 +49,8 @@ export interface Traffic {
 export interface FrameSocket extends Omit<MessageSocket, 'listen'> {
   /** How much has moved; not there where it is not known. */
   traffic?(): Traffic;
+  /** The other end has said goodbye: nothing is written any more, `onClose` follows. */
+  readonly closing?: boolean;
   /** As that of a message socket. */
   listen(listener: FrameListener): void;
 }

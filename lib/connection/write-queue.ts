@@ -71,7 +71,8 @@ export class WriteQueue implements Outbox {
   private bytes = 0;
   private inFlightBytes = 0;
 
-  private readonly waiters = new DrainWaiters(() => this.crowded);
+  /** Room at a socket that is on its way out is none. */
+  private readonly waiters = new DrainWaiters(() => this.crowded || this.ports.socket.closing === true);
   private readonly policy: FlushPolicy;
   private readonly stallWatch: StallWatch;
 
@@ -235,7 +236,8 @@ export class WriteQueue implements Outbox {
 
   /** True: frames are left that wait for the socket. */
   private handAll(): boolean {
-    while (this.inFlightBytes < IN_FLIGHT_BYTES) {
+    // what is not handed over was certainly not sent: its calls may be made again
+    while (this.inFlightBytes < IN_FLIGHT_BYTES && !this.ports.socket.closing) {
       const urgent = this.urgent.shift();
       const frame = urgent ?? this.bulk.shift();
       if (!frame) return false;

@@ -96,6 +96,10 @@ class WsSocket implements FrameSocket {
     else ws.send(frame, { binary: true }, (error) => (error ? this.failed(done, error) : done()));
   }
 
+  get closing(): boolean {
+    return this.ws.readyState === this.ws.CLOSING;
+  }
+
   traffic(): Traffic {
     const stream = this.below?.stream as NodeSocket | undefined;
     const handle = stream?._handle;
@@ -133,7 +137,7 @@ class WsSocket implements FrameSocket {
    * another process has its place. The failure of a write would come before it, and end the connection as broken.
    */
   private readonly failed = (done: (error: Error) => void, error: Error): void => {
-    if (this.ws.readyState === this.ws.CLOSING) this.failures.push(() => done(error));
+    if (this.closing) this.failures.push(() => done(error));
     else done(error);
   };
 

@@ -665,6 +665,18 @@ describe('the write queue', () => {
     expect(fatal).toEqual([[expect.objectContaining({ code: 'UNAVAILABLE', message: 'writing failed: EPIPE' }), 1006]]);
   });
 
+  it('hands nothing to a socket whose other end has said goodbye: it was certainly not sent', async () => {
+    const first = queue.send(data(1, 10));
+    Object.assign(socket, { closing: true });
+    const second = queue.send(data(2, 10));
+    await turn();
+    queue.flush();
+    expect(sent()).toEqual([[1]]);
+    expect([queue.isHanded(first), queue.isHanded(second)]).toEqual([true, false]);
+    queue.stop();
+    expect(fatal).toEqual([]);
+  });
+
   it('a socket that throws or answers at once does no harm', async () => {
     socket.send = () => {
       throw new Error('no socket');

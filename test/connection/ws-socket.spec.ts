@@ -207,7 +207,9 @@ describe.each([
   it('a write that comes behind the goodbye of the other end does not hide why it is closed', async () => {
     socket.listen(events);
     tcp.write(wsFrame(0x88, Buffer.concat([Buffer.from([0x0f, 0xa1]), Buffer.from('replaced')])));
+    expect(socket.closing).toBe(false);
     await until(() => ws.readyState === ws.CLOSING);
+    expect(socket.closing).toBe(true);
     for (const room of [0, 20]) {
       const done = (error?: Error): unknown => events.list.push(['written', error === undefined]);
       socket.send(Buffer.alloc(40).subarray(room), done, room);
