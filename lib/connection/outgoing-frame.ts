@@ -42,6 +42,8 @@ export class OutgoingFrame {
   live = 0;
   /** Bytes of the message added last. */
   lastBytes = 0;
+  /** Bytes of messages of streams, which are not withdrawn. */
+  streamBytes = 0;
 
   /** Bytes that a slab must have free for a frame whose first message has at most so many. */
   static room(bytes: number): number {

@@ -2,7 +2,7 @@ import { GridError, toGridError } from '../errors/index.js';
 import { encodeApart, intoOf, PAYLOAD_SHARE, type Outbox, type PayloadEncoder } from '../mux/index.js';
 import type { ConnectionObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
-import { CloseCode, maxEncodedSize, type Message } from '../wire/index.js';
+import { CloseCode, maxEncodedSize, Op, type Message } from '../wire/index.js';
 import { DrainWaiters } from './drain-waiters.js';
 import { FlushPolicy } from './flush-policy.js';
 import { Lane } from './lane.js';
@@ -15,8 +15,9 @@ import { StallWatch } from './stall-watch.js';
 const IN_FLIGHT_BYTES = 256 * 1024;
 
 /**
- * Bytes that wait, past which streams add nothing. Whatever they add stands before each later call, whose time it
- * costs; up to `queuedBytes` it would leave no room for calls at all, as long as the streams go on.
+ * Bytes of streams that wait, past which these add nothing. Whatever they add stands before each later call, whose time
+ * it costs; up to `queuedBytes` it would leave no room for calls at all, as long as the streams go on. What calls have
+ * waiting does not count: as long as those go on the streams would stand still.
  */
 const CROWDED_BYTES = 1024 * 1024;
 
@@ -69,6 +70,8 @@ export class WriteQueue implements Outbox {
   private handedPosition = 0;
   private messages = 0;
   private bytes = 0;
+  /** Of these, those of streams. */
+  private streamBytes = 0;
   private inFlightBytes = 0;
 
   /** Room at a socket that is on its way out is none. */
@@ -113,7 +116,7 @@ export class WriteQueue implements Outbox {
   }
 
   get crowded(): boolean {
-    return this.bytes > CROWDED_BYTES || this.congested;
+    return this.streamBytes > CROWDED_BYTES || this.congested;
   }
 
   hasRoom(bytes: number): boolean {
@@ -202,10 +205,15 @@ export class WriteQueue implements Outbox {
     this.blocked = false;
     this.messages = 0;
     this.bytes = 0;
+    this.streamBytes = 0;
   }
 
   private add(lane: Lane, message: Message, bound: number, position: number): OutgoingFrame {
     const frame = lane.add(message, bound, position);
+    if (message.op === Op.MuxServerMsg || message.op === Op.MuxClientMsg) {
+      frame.streamBytes += frame.lastBytes;
+      this.streamBytes += frame.lastBytes;
+    }
     this.account(1, frame.lastBytes);
     return frame;
   }
@@ -275,6 +283,7 @@ export class WriteQueue implements Outbox {
       this.fail(new GridError('UNAVAILABLE', text, { reason: 'disconnected', cause: error }), CloseCode.Abnormal);
       return;
     }
+    this.streamBytes -= frame.streamBytes;
     this.account(-frame.live, -frame.liveBytes);
     if (this.blocked) this.pump();
   }

@@ -28,7 +28,7 @@ export interface Outbox {
   isHanded(position: number): boolean;
   /** True while more than `limits.queuedBytes` wait to be written. */
   readonly congested: boolean;
-  /** True while so much waits that streams shall add nothing, at the latest while it is congested. */
+  /** True while so much of streams waits that they shall add nothing, at the latest while it is congested. */
   readonly crowded: boolean;
   /** False: with an answer of so many bytes more would wait than may, even for calls let in before it was congested. */
   hasRoom(bytes: number): boolean;

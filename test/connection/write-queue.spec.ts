@@ -539,6 +539,25 @@ describe('the write queue', () => {
     expect([queue.crowded, resumed]).toEqual([false, 1]);
   });
 
+  it('what calls have waiting holds no stream up: as long as those go on it would wait for ever', async () => {
+    open({ queuedBytes: 8 * 1024 * 1024 });
+    const request = { op: Op.Request, flags: Flag.Crc | Flag.Eof } as const;
+    for (let muxId = 1; muxId <= 40; muxId++) queue.send({ ...data(muxId, 65_000), ...request });
+    expect(queue.crowded).toBe(false);
+    for (let muxId = 41; muxId <= 57; muxId++) queue.send(data(muxId, 65_000));
+    expect([queue.crowded, queue.congested]).toEqual([true, false]);
+    let resumed = 0;
+    queue.onDrain(() => resumed++);
+    while (sent().flat().length < 44) socket.finish(1);
+    await turn();
+    expect([queue.crowded, resumed]).toEqual([true, 0]);
+    while (queue.crowded) socket.finish(1);
+    await turn();
+    expect(resumed).toBe(1);
+    while (queue.queuedMessages > 0) socket.finish();
+    expect(queue.crowded).toBe(false);
+  });
+
   it('a withdrawal ends congestion too, and calls nobody back before it returned', async () => {
     const each = frameOf(data(1, 100)).length;
     open({ queuedBytes: 2 * each });
