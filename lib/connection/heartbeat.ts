@@ -129,9 +129,15 @@ export class Heartbeat {
   private send(onAnswered?: () => void): void {
     const { clock } = this.ports;
     const time = wireTimeOf(clock.date());
-    if (this.sent.length === MAX_SENT) this.sent.shift();
+    if (this.sent.length === MAX_SENT) this.forgetOne();
     this.sent.push({ time, sentAt: clock.now(), onAnswered });
     this.ports.sendPing(time);
+  }
+
+  /** The oldest ping, but not one whose answer somebody waits for: behind a large frame pongs are long on their way. */
+  private forgetOne(): void {
+    const index = this.sent.findIndex(({ onAnswered }) => onAnswered === undefined);
+    this.sent.splice(Math.max(0, index), 1);
   }
 }
 

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { Heartbeat } from '../../lib/connection/heartbeat.js';
 import { acceptHandshake, type Connection, type FrameSocket } from '../../lib/connection/index.js';
+import { GridError } from '../../lib/errors/index.js';
 import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { socketPair, type MemorySocket } from '../../lib/testing/socket-pair.js';
@@ -11,6 +13,7 @@ import {
   Flag,
   Op,
   type Message,
+  type WireTime,
 } from '../../lib/wire/index.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
@@ -257,4 +260,25 @@ describe('a process that slept', () => {
     await until(() => acceptor.closed !== undefined);
     expect(clock.timers).toBe(0);
   });
+});
+
+it('who waits for the answer to one ping hears of it, however many follow before: a slow link is alive', () => {
+  const clock = new ManualClock();
+  const times: WireTime[] = [];
+  const heartbeat = new Heartbeat({
+    clock,
+    pingMs: 10_000,
+    sendPing: (time) => times.push(time),
+    onRoundTrip: () => {},
+    moves: () => true,
+    onSilence: () => {},
+  });
+  const heard: string[] = [];
+  clock.advance(10_000);
+  heartbeat.probe(() => heard.push('probe'));
+  clock.advance(60_000);
+  heartbeat.handlePong({ notFound: false, time: times[1]! });
+  expect([times.length, heard, heartbeat.lastPingMs]).toEqual([8, ['probe'], 60_000]);
+  heartbeat.stop(new GridError('UNAVAILABLE', 'over'));
+  expect(clock.timers).toBe(0);
 });
