@@ -220,6 +220,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
 
   /** @internal */
   endWasSent(error: GridError | undefined): void {
+    // what the details of an error are made of may have ended the connection meanwhile
+    if (this.onWire === 'over') return;
     this.leaveWire(error);
     this.inputHalf?.finish(error ? { error } : new HandlerEnded());
   }

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GridError } from '../../lib/errors/index.js';
-import type { IncomingRequest, RequestListener } from '../../lib/mux/index.js';
+import { PeerLoad, type IncomingRequest, type RequestListener } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { decodeMuxConnectError, encodeMuxConnectError, Flag, Op } from '../../lib/wire/index.js';
@@ -476,6 +476,25 @@ describe('a mux whose peer writes the messages', () => {
     solo.receive(Op.ConnectMux, 8, { handler: 63 });
     solo.receive(Op.MuxClientMsg, 8, { seq: 1, payload: bytes('x') });
     expect(brief(solo.take())).toEqual(['AckMux#0', 'UnblockClMux#1', 'MuxServerMsg#2', 'DisconnectClientMux#0']);
+  });
+
+  it('what details are made of may end the connection: the stream ends once, and is counted once', () => {
+    const load = new PeerLoad(1_000);
+    const solo = new SoloMux({
+      load,
+      handlers: {
+        63: {
+          ...echo,
+          onStream: (call) => {
+            const details = { toJSON: () => solo.mux.close(new GridError('UNAVAILABLE', 'closed')) };
+            call.output.fail(new GridError('NOT_FOUND', 'no', { details }));
+          },
+        },
+      },
+    });
+    solo.receive(Op.ConnectMux, 8, { handler: 63, payload: bytes('x') });
+    expect([solo.ended, solo.mux.incoming, load.running, load.streams]).toEqual([['UNAVAILABLE'], 0, 0, 0]);
+    expect([load.held.refusal(1_000), load.held.refusal(1_001)?.code]).toEqual([undefined, 'RESOURCE_EXHAUSTED']);
   });
 
   it('an error text is cut at a character, and to errorTextBytes', () => {

@@ -6,6 +6,7 @@ import {
   type MuxIntervals,
   type MuxLimits,
   type Outbox,
+  type PeerLoad,
 } from '../../lib/mux/index.js';
 import { silentCalls, silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
@@ -33,6 +34,7 @@ export class SoloMux {
       intervals?: Partial<MuxIntervals>;
       extensions?: readonly Extension[];
       peerMaxBytes?: number;
+      load?: PeerLoad;
     } = {},
   ) {
     const self = this;
@@ -95,6 +97,7 @@ export class SoloMux {
         extensions: new Set(options.extensions ?? EXTENSIONS),
         peerMaxBytes: options.peerMaxBytes ?? Infinity,
       },
+      load: options.load,
       abort: (error, closeCode) => {
         this.aborted ??= { error, closeCode };
         this.mux.close(error);
