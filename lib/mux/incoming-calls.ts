@@ -85,8 +85,10 @@ export class IncomingCalls {
     }
     const request = new IncomingRequest(this.ports, this.kept(message), subroute, handler, cameAt);
     this.calls.add(message.muxId, request);
-    if (handler.onRequest) run(request, handler.onRequest, (error) => request.fail(error));
-    else if (handler.onStream) startStream(request.becomeStream(), handler.onStream);
+    if (handler.onRequest) {
+      run(request, handler.onRequest, (error) => request.fail(error));
+      request.watchTime();
+    } else if (handler.onStream) startStream(request.becomeStream(), handler.onStream);
   }
 
   acceptStream(message: Message, cameAt: number): void {

@@ -91,17 +91,22 @@ export class IncomingRequest implements IncomingCall, Deadline {
   /** Called once when the call is aborted. The deadline is watched only from here on: most handlers end long before. */
   set onAbort(listener: ((error: GridError) => void) | undefined) {
     this.abortListener = listener;
-    if (!listener || this.slot >= 0 || this.state.kind !== 'running') return;
-    const bound = this.bound();
-    if (bound !== undefined) this.ports.deadlines.add(this, bound);
+    if (listener) this.watchBound();
+  }
+
+  /**
+   * The time is watched in which a caller without a deadline is to be answered, even if that has no clock of its own
+   * (spec §11). To be called once, when the handler has been started: many have answered by then and need no timer.
+   * @internal
+   */
+  watchTime(): void {
+    if (this.many && this.deadlineAt === undefined) this.watchBound();
   }
 
   /** @internal */
   onDue(): void {
     // a caller that gave no deadline need not have a clock of its own (spec §11)
-    if (this.deadlineAt === undefined) {
-      this.sendError(timedOut(), undefined);
-    }
+    if (this.deadlineAt === undefined) this.sendError(timedOut(), undefined);
     this.abort(timedOut());
   }
 
@@ -226,6 +231,12 @@ export class IncomingRequest implements IncomingCall, Deadline {
     this.ports.deadlines.remove(this);
     this.over(error, this.ports.clock.now());
     this.abortListener?.(error);
+  }
+
+  private watchBound(): void {
+    if (this.slot >= 0 || this.state.kind !== 'running') return;
+    const bound = this.bound();
+    if (bound !== undefined) this.ports.deadlines.add(this, bound);
   }
 
   private over(error: GridError | undefined, now: number): void {

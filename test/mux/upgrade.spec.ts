@@ -126,12 +126,30 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
     request.onAbort = () => {};
     const watched = request;
     solo.receive(Op.Request, 2, asked);
-    solo.clock.advance(60_001);
+    solo.clock.advance(59_999);
+    // late, and before the timer that would say so
+    solo.clock.setTimer(0.5, () => request.respond(bytes('late')));
+    solo.clock.oversleep(2);
     watched.respond(bytes('late'));
-    request.respond(bytes('late'));
     const late = { op: Op.Response, flags: Flag.Crc | Flag.Eof | Flag.PayloadIsErr };
-    expect(solo.sent).toMatchObject([{ ...late, muxId: 1 }, { ...late, muxId: 2 }]);
+    expect(solo.sent).toMatchObject([{ ...late, muxId: 2 }, { ...late, muxId: 1 }]);
     expect(solo.sent.map(({ payload }) => text(payload))).toEqual(Array(2).fill('context deadline exceeded'));
+  });
+
+  it('nor need its handler ask when it is over: one that never answers is answered for', () => {
+    pair = muxPair({ clock });
+    const solo = new SoloMux({ extensions: ['capacity', 'cancel', 'upgrade'], handlers: { 60: holding } });
+    const asked = { handler: 60, flags: Flag.Crc | Flag.Eof | Flag.Many, payload: bytes('x') };
+    solo.receive(Op.Request, 1, asked);
+    solo.clock.advance(59_999);
+    expect(solo.sent).toEqual([]);
+    solo.clock.advance(1);
+    expect(solo.sent).toMatchObject([{ op: Op.Response, muxId: 1, flags: Flag.Crc | Flag.Eof | Flag.PayloadIsErr }]);
+    expect([solo.mux.incoming, solo.mux.running, solo.ended]).toEqual([0, 1, ['DEADLINE_EXCEEDED']]);
+    request.respond(bytes('late'));
+    solo.receive(Op.Request, 2, asked);
+    request.respond(bytes('in time'));
+    expect([solo.sent.length, solo.mux.running, solo.clock.timers]).toEqual([2, 0, 0]);
   });
 
   it('past openStreams it cannot go on as a stream, and is still to be answered', async () => {
