@@ -12,9 +12,12 @@ const askReturn = (iterator: AnyIterator): Promise<unknown> | undefined => {
   return typeof end === 'function' ? Promise.resolve(Reflect.apply(end, iterator, [])) : undefined;
 };
 
+const nobody = (): void => {};
+
 /** An async generator, iterable or Readable: one value is asked for each time the sink is ready, never two at once. */
 export class PullSource implements Source {
-  private state: 'idle' | 'pulling' | 'over' = 'idle';
+  /** While `next()` itself runs it is `asking`: a generator cannot be returned from inside of its own code. */
+  private state: 'idle' | 'asking' | 'pulling' | 'over' = 'idle';
   private stopped: (() => void) | undefined = undefined;
 
   constructor(
@@ -33,17 +36,24 @@ export class PullSource implements Source {
   resume(): void {
     // an iterator that answers at once goes on in the same turn, as far as the credits reach
     while (this.state === 'idle' && this.sink.isReady()) {
-      this.state = 'pulling';
+      this.state = 'asking';
       let next: unknown;
+      let late = false;
       try {
         next = this.context.runInAsyncScope(askNext, undefined, this.iterator);
-        if (isThenable(next)) {
-          Promise.resolve(next as PromiseLike<IteratorResult<unknown>>).then(this.onNext, this.onFailure);
-          return;
-        }
+        late = isThenable(next);
+        if (late) Promise.resolve(next as PromiseLike<IteratorResult<unknown>>).then(this.onNext, this.onFailure);
       } catch (thrown) {
         // by `next()`, or by a getter of what it gave
         this.onFailure(thrown);
+        return;
+      }
+      if (this.isOver()) {
+        this.tearDown(late);
+        return;
+      }
+      if (late) {
+        this.state = 'pulling';
         return;
       }
       this.take(next as IteratorResult<unknown>);
@@ -55,18 +65,28 @@ export class PullSource implements Source {
       stopped();
       return;
     }
-    const pulling = this.state === 'pulling';
+    const { state } = this;
     this.state = 'over';
+    this.stopped = stopped;
+    // by the code of `next()`: when that comes back
+    if (state !== 'asking') this.tearDown(state === 'pulling');
+  }
+
+  private isOver(): boolean {
+    return this.state === 'over';
+  }
+
+  private tearDown(pulling: boolean): void {
+    const stopped = this.stopped ?? nobody;
     const tells = this.askToEnd(stopped);
+    if (tells) this.stopped = undefined;
     try {
       this.release?.();
     } catch {
       // the call is over already: nobody is left to tell
     }
-    if (tells) return;
     // an iterator without `return` has ended when the pull that runs has
-    if (pulling) this.stopped = stopped;
-    else stopped();
+    if (!tells && !pulling) stopped();
   }
 
   /** False: the iterator has no `return`, which would tell. */

@@ -48,6 +48,26 @@ describe('input of a stream call', () => {
     expect(returned).toBe(true);
   });
 
+  it.each(['yields on', 'ends', 'throws'])('that ends its call and %s is cleaned up', async (then) => {
+    line.handle(60, never, { inCapacity: 3 });
+    const controller = new AbortController();
+    let returned = 0;
+    const input = (function* () {
+      try {
+        yield 1;
+        controller.abort();
+        if (then === 'throws') throw new Error('no');
+        if (then === 'yields on') yield 2;
+      } finally {
+        returned++;
+      }
+    })();
+    const call = line.caller.stream(60, undefined, { input, signal: controller.signal });
+    expect((await failure(call.done)).code).toBe('CANCELLED');
+    await line.pair.settle();
+    expect(returned).toBe(1);
+  });
+
   it('from an Observable fails past outBuffer', async () => {
     line.handle(60, never, { inCapacity: 3 });
     const input = new Subject<number>();
