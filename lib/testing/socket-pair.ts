@@ -82,7 +82,10 @@ export class MemorySocket implements MessageSocket {
   }
 
   private push(parcel: Parcel): void {
-    if (this.state === 'closed') return;
+    if (this.state === 'closed') {
+      this.lose([parcel]);
+      return;
+    }
     this.inbox.push(parcel);
     this.schedule();
   }
@@ -97,7 +100,10 @@ export class MemorySocket implements MessageSocket {
   private deliver(): void {
     const arrived = this.listener && !this.stalled ? this.inbox.splice(0) : [];
     for (const [index, parcel] of arrived.entries()) {
-      if (this.state === 'closed') return;
+      if (this.state === 'closed') {
+        this.lose(arrived.slice(index));
+        return;
+      }
       if (this.stalled) {
         this.inbox.unshift(...arrived.slice(index));
         return;
@@ -129,11 +135,14 @@ export class MemorySocket implements MessageSocket {
   private end(code: number, reason: string): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
-    const lost = this.inbox.splice(0);
-    setImmediate(() => {
-      for (const parcel of lost) if (parcel.kind === 'frame') parcel.done(new Error('the socket is closed'));
-    });
+    this.lose(this.inbox.splice(0));
     this.listener?.onClose(code, reason);
+  }
+
+  private lose(parcels: readonly Parcel[]): void {
+    setImmediate(() => {
+      for (const parcel of parcels) if (parcel.kind === 'frame') parcel.done(new Error('the socket is closed'));
+    });
   }
 }
 
