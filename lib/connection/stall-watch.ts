@@ -19,8 +19,9 @@ export interface StallWatchPorts {
 
 /**
  * Finds out that writing makes no progress (wire spec §8, B04). Looks are counted, not milliseconds: a process that
- * slept sees one look pass, however long it was. It is progress that the system took something; where a socket tells
- * only of whole frames, 16 MiB in one get 16 times the time. There is a timer only while something is being written.
+ * slept sees one look pass, however long it was. It is progress that the system took something. 16 MiB in one frame
+ * get 16 times the time: a socket may tell of whole frames only, and from a slow link the system takes nothing for
+ * seconds, then a megabyte or two. There is a timer only while something is being written.
  */
 export class StallWatch {
   private timer: Timer | undefined = undefined;
