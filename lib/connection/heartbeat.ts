@@ -40,8 +40,9 @@ interface Asked {
 /**
  * Pings the peer and judges by its pongs whether it is alive (wire spec §8). The age of the last pong is counted in
  * ticks of our own event loop: a process that was stopped sees one tick pass however long it slept, and so hears what
- * arrived meanwhile before it judges. A tick in which much moved does not count: behind a large frame on a slow link
- * pings and pongs wait longer than a dead peer is waited for.
+ * arrived meanwhile before it judges. A tick in which much moved is a sign of life as good as a pong: behind a large
+ * frame on a slow link those wait longer than a dead peer is waited for, and the system takes of it in large parts,
+ * with ticks in between in which nothing moves.
  */
 export class Heartbeat {
   private ticksSincePong = 0;
@@ -109,7 +110,7 @@ export class Heartbeat {
   }
 
   private handleTick(): void {
-    if (!this.ports.moves()) this.ticksSincePong++;
+    this.ticksSincePong = this.ports.moves() ? 0 : this.ticksSincePong + 1;
     if (this.ticksSincePong > LIMIT_TICKS) {
       this.ports.onSilence();
       return;

@@ -126,6 +126,18 @@ describe('the heartbeat', () => {
     expect(ends.length).toBe(1);
   });
 
+  it('B11 never offline while the system takes a large frame in parts, with long times in between', async () => {
+    let taken = 0;
+    socket.traffic = () => ({ read: 0, taken, waiting: 1 });
+    for (let part = 0; part < 10; part++) {
+      taken += 1_500_000;
+      await advance(15_000);
+    }
+    expect(ends).toEqual([]);
+    await advance(10_000);
+    expect(ends.length).toBe(1);
+  });
+
   it('B11 never offline while pongs come', async () => {
     for (let round = 0; round < 50; round++) {
       await advance(10_000);
