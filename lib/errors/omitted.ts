@@ -9,9 +9,10 @@ export function andMore(count: number): Omitted {
   return { omitted: `and ${count.toLocaleString('en-US')} more` };
 }
 
-/** How many the rest of a list was that such an entry stands for, 1 for any other: itself. */
+/** How many the rest of a list was that such an entry, or its text in a list of texts, stands for; 1 for any other. */
 export function countOf(entry: unknown): number {
-  const said = isOmitted(entry) ? /^and ([\d,]+) more$/.exec(entry.omitted) : null;
+  const text = isOmitted(entry) ? entry.omitted : entry;
+  const said = typeof text === 'string' ? /^and ([\d,]+) more$/.exec(text) : null;
   return said ? Number(said[1]!.replaceAll(',', '')) : 1;
 }
 

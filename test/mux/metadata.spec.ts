@@ -182,6 +182,12 @@ describe('errors with a code (spec §11, error)', () => {
     const some = arrived(issues) as unknown[];
     expect(some.slice(0, -1)).toEqual(issues.slice(0, some.length - 1));
     expect(some.at(-1)).toEqual({ omitted: `and ${500 - some.length + 1} more` });
+    // cut once more where a host hands them on
+    for (const list of [cut, some]) {
+      const again = arrived(list, { k: 'v'.repeat(4000) }) as { omitted?: string }[] | string[];
+      const last = again.at(-1)!;
+      expect(typeof last === 'string' ? last : last.omitted).toBe(`and ${500 - again.length + 1} more`);
+    }
     expect(arrived(lines(20_000), { k: 'v'.repeat(8000) })).toEqual([...lines(3), 'and 19,997 more']);
   });
 
