@@ -1,11 +1,22 @@
 import { Logger, Module, type DynamicModule, type FactoryProvider, type Provider } from '@nestjs/common';
 import { ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
+import { verifyOptionNames } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import { kindOf, type GridOptions } from '../manager/index.js';
 import { GridLifecycle, lifecycleToken } from './grid-lifecycle.js';
 import type { GridModuleAsyncOptions, GridModuleOptions, GridOptionsFactory } from './grid-module-options.js';
 import { DEFAULT_GRID, getGridToken } from './grid-token.js';
 import { Grid } from './grid.js';
+
+const ASYNC_NAMES: Readonly<Record<keyof GridModuleAsyncOptions, true>> = {
+  name: true,
+  isGlobal: true,
+  imports: true,
+  inject: true,
+  useFactory: true,
+  useClass: true,
+  useExisting: true,
+};
 
 /**
  * Holds what there is once per grid, and is made by `forRoot` only. Were it `GridModule` itself, each `forFeature`
@@ -20,6 +31,7 @@ export class GridCoreModule {
   }
 
   static ofAsync(options: GridModuleAsyncOptions = {}): DynamicModule {
+    verifyOptionNames('forRootAsync', options, Object.keys(ASYNC_NAMES));
     const { name, isGlobal, imports = [] } = options;
     const { inject, useFactory, providers, source } = factoryOf(options);
     const grid: FactoryProvider<Grid> = {
@@ -68,6 +80,10 @@ function named(options: GridOptions, name: string | undefined): GridOptions {
       'INVALID_ARGUMENT',
       `name is '${options.name}'; with forRootAsync it must stand beside useFactory`,
     );
+  }
+  // an option of forRoot, and needed before these are made: "unknown" would send its reader the wrong way
+  if ('isGlobal' in options) {
+    throw new GridError('INVALID_ARGUMENT', 'isGlobal: with forRootAsync it must stand beside useFactory');
   }
   return name === undefined ? options : { ...options, name };
 }

@@ -96,6 +96,15 @@ describe('forRootAsync', () => {
     const wrong = GridModule.forRootAsync({ useFactory: () => ({ ...optionsOf('http://a:1'), name: 'locks' }) });
     await expect(make({ imports: [wrong] })).rejects.toThrow(/name is 'locks'; with forRootAsync it must stand beside/);
   });
+
+  test('isGlobal among what the factory gives, and a name that is no option', async () => {
+    const wrong = GridModule.forRootAsync({ useFactory: () => ({ ...optionsOf('http://a:1'), isGlobal: false }) });
+    await expect(make({ imports: [wrong] })).rejects.toThrow('isGlobal: with forRootAsync it must stand beside');
+    const misspelled = { useFactory: () => optionsOf('http://a:1'), isglobal: false };
+    expect(() => GridModule.forRootAsync(misspelled)).toThrow(
+      'forRootAsync: unknown option isglobal; known are name, isGlobal, imports, inject, useFactory',
+    );
+  });
 });
 
 describe('what is no set of options', () => {
