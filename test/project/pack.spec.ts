@@ -19,7 +19,7 @@ const INSTALL = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit'
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
 
 const folder = mkdtempSync(join(tmpdir(), 'nestjs-grid-pack-'));
-let packed: { filename: string; files: { path: string }[] };
+let packed: { filename: string; files: { path: string; size: number }[] };
 
 function installedVersion(name: string): string {
   const text = readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8');
@@ -80,6 +80,12 @@ describe('the packed tarball in an empty Nest app', () => {
     expect(paths).toEqual(expect.arrayContaining(linked));
     const known = /^(?:dist\/[\w/.-]+\.(?:js|js\.map|d\.ts)|(?:docs\/)?[A-Z-]+\.md|LICENSE|package\.json)$/;
     expect(paths.filter((path) => !known.test(path))).toEqual([]);
+  });
+
+  test('has the code of the frame codec once, not in its types', () => {
+    const sizeOf = (end: string): number => packed.files.find(({ path }) => path.endsWith(end))!.size;
+    expect(sizeOf('codec-modules.js')).toBeGreaterThan(10_000);
+    expect(sizeOf('codec-modules.d.ts')).toBeLessThan(200);
   });
 
   test('brings its own dependencies only', () => {

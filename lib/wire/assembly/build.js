@@ -23,11 +23,12 @@ if (!existing().includes(digest)) {
   const { default: asc } = await import('assemblyscript/asc');
   const simd = await compile(asc, ['--enable', 'simd']);
   const scalar = await compile(asc, []);
+  // typed, else the compiler writes both once more as literal types
   write(`// Made by lib/wire/assembly/build.js of sources ${digest}
 
-export const SIMD_MODULE = '${simd}';
+export const SIMD_MODULE: string = '${simd}';
 
-export const SCALAR_MODULE = '${scalar}';
+export const SCALAR_MODULE: string = '${scalar}';
 `);
 }
 
