@@ -17,6 +17,8 @@ const NEST_APP = [
 ];
 const INSTALL = ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', '--no-package-lock'];
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
+/** TypeScript 6, the last that can be told to look for packages as it did before they had `exports`. */
+const OLD_TSC = join(ROOT, 'node_modules/.bin/tsc6');
 
 const folder = mkdtempSync(join(tmpdir(), 'nestjs-grid-pack-'));
 let packed: { filename: string; files: { path: string; size: number }[] };
@@ -67,6 +69,15 @@ beforeAll(async () => {
   if (install.code !== 0) throw new Error(`npm install failed:\n${install.stderr}`);
   compilation('module', ['main.ts', 'core.mts']);
   compilation('commonjs', ['main.ts']);
+  const subpaths = Object.keys(manifest().exports).filter((subpath) => /^\.\/\w+$/.test(subpath));
+  const names = subpaths.map((subpath) => subpath.slice(2));
+  const lines = names.map((name) => `export type * as ${name} from 'nestjs-grid/${name}';`);
+  writeFileSync(join(folder, 'commonjs/subpaths.ts'), lines.join('\n'));
+  writeJson('commonjs/old.json', {
+    extends: './tsconfig.json',
+    compilerOptions: { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0', outDir: 'old' },
+    include: ['*.ts'],
+  });
 }, 120_000);
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -103,6 +114,14 @@ describe('the packed tarball in an empty Nest app', () => {
       expect(JSON.parse(ran.stdout)).toEqual({ echo: true, counted: [1, 2, 3], unknown: 'UNIMPLEMENTED' });
     }, 60_000);
   }
+
+  test('compiles and calls in a CommonJS app of old: module commonjs, which knows no exports', async () => {
+    const compiled = await run(OLD_TSC, ['-p', 'commonjs/old.json'], { cwd: folder });
+    expect(compiled).toMatchObject({ code: 0, stdout: '' });
+    const ran = await run('node', ['commonjs/old/main.js', ...(await freeHosts(2))], { cwd: folder });
+    expect(ran).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(ran.stdout)).toEqual({ echo: true, counted: [1, 2, 3], unknown: 'UNIMPLEMENTED' });
+  }, 60_000);
 
   test('the core and the testing tools work by their subpaths', async () => {
     const compiled = await run(TSC, ['-p', 'module'], { cwd: folder });
