@@ -54,6 +54,11 @@ describe('docs/OPTIONS.md is what the code does', () => {
     expect(Number(rows.get('drainTimeoutMs')!.replaceAll(',', ''))).toBe(DEFAULTS.drainTimeoutMs);
   });
 
+  test('options of the module', () => {
+    const members = membersOf('lib/nest/grid-module-options.ts', 'GridModuleAsyncOptions');
+    expect(column(OPTIONS, '| module option | default | meaning |').toSorted()).toEqual(members.toSorted());
+  });
+
   test('options of a handler', () => {
     const documented = tableOf(OPTIONS, '| handler option | default | meaning |');
     const rows = new Map(documented.map(([name, value]) => [plain(name!), value!.replaceAll(',', '')]));
@@ -114,6 +119,19 @@ describe('docs/ERRORS.md is what the code does', () => {
 });
 
 describe('docs/OBSERVABILITY.md is what the code does', () => {
+  test('every event, with all that it has', () => {
+    const { text } = sourcesOf('lib').find(({ path }) => path === 'lib/manager/grid-event.ts')!;
+    const told = new Map<string, Set<string>>();
+    for (const [, body] of text.matchAll(/\{([^}]*readonly type: [^}]*)\}/g)) {
+      const type = /readonly type: '(\w+)'/.exec(body!)![1]!;
+      const names = [...body!.matchAll(/readonly (\w+):/g)].map(([, name]) => name!);
+      told.set(type, new Set([...(told.get(type) ?? []), ...names.filter((name) => name !== 'type')]));
+    }
+    const rows = tableOf('docs/OBSERVABILITY.md', '| event | has beside its `type` | when |');
+    const shown = rows.map(([type, names]) => [plain(type!), plain(names!).split(', ').toSorted()]);
+    expect(shown).toEqual([...told].map(([type, names]) => [type, [...names].toSorted()]));
+  });
+
   test('every reason to drop a message', () => {
     const [, union] = /type DropKind =([^;]+);/.exec(readText('lib/observe/observer.ts'))!;
     const kinds = [...union!.matchAll(/'([\w-]+)'/g)].map(([, kind]) => kind);
