@@ -124,9 +124,14 @@ export class GridManager {
     });
   }
 
-  /** A host of the list, `local` included. @throws GridError INVALID_ARGUMENT for any other name. */
-  peer(origin: string): GridPeer {
-    return this.roster.peer(origin);
+  /**
+   * A host of the list, `local` included; with `subroute` what `peer(origin).subroute(…)` gives.
+   * @throws GridError INVALID_ARGUMENT for any other name, and for an empty part of the subroute.
+   */
+  peer(origin: string, subroute?: string | readonly string[]): GridPeer {
+    const peer = this.host(origin);
+    if (subroute === undefined) return peer;
+    return typeof subroute === 'string' ? peer.subroute(subroute) : peer.subroute(...subroute);
   }
 
   /**
@@ -283,6 +288,10 @@ export class GridManager {
   /** What starts this grid, in words for who waits for it. */
   protected startAdvice(): string {
     return 'call start()';
+  }
+
+  protected host(origin: string): GridPeer {
+    return this.roster.peer(origin);
   }
 
   private async begin(): Promise<void> {

@@ -77,7 +77,7 @@ export class FakeGrid extends Grid {
   // last, for the compiler explains the last overload: what is typed should say what is wrong
   answer<C extends Contract>(origin: string, to: C, run: ContractHandler<C>): this;
   answer(origin: string, to: Pattern | Contract, run: (payload: never, context: CallContext) => unknown): this {
-    const { handlers, answers } = this.host(origin);
+    const { handlers, answers } = this.played(origin);
     const { name } = resolvePattern(isContract(to) ? to.id : to);
     answers.get(name)?.();
     answers.set(name, handlers.add(handlerSpec(to, {}, run, this.options.codec)));
@@ -86,28 +86,28 @@ export class FakeGrid extends Grid {
 
   /** The host is away: calls fail with UNAVAILABLE, reason `not-connected`, `notSent`. */
   disconnect(origin: string): void {
-    this.host(origin).link.connected = false;
+    this.played(origin).link.connected = false;
   }
 
   /** The host is there again. */
   reconnect(origin: string): void {
-    this.host(origin).link.connected = true;
+    this.played(origin).link.connected = true;
   }
 
-  override peer(origin: string): GridPeer {
-    return this.hosts?.get(origin)?.peer ?? super.peer(origin);
+  protected override host(origin: string): GridPeer {
+    return this.hosts?.get(origin)?.peer ?? super.host(origin);
   }
 
   override stats(): GridStats {
     const { peers, ...rest } = super.stats();
     const played = peers.map((peer) => {
-      const { own, link } = this.host(peer.host);
+      const { own, link } = this.played(peer.host);
       const counts = own.stats.counts();
       // a played host makes no calls: what came in there is what went out here
       const handlers = counts.handlers.filter(({ direction }) => direction === 'outgoing');
       return { ...peer, ...counts, handlers, outgoing: own.openCalls.outgoing, state: link.state };
     });
-    const { own } = this.host(this.local);
+    const { own } = this.played(this.local);
     return { ...rest, peers: played, self: { ...own.stats.counts(), ...own.openCalls } };
   }
 
@@ -137,7 +137,7 @@ export class FakeGrid extends Grid {
     return { handlers, link, own, peer: new GridPeer(link, caller), answers: new Map() };
   }
 
-  private host(origin: string): FakeHost {
+  private played(origin: string): FakeHost {
     return this.hosts?.get(this.peer(origin).origin) as FakeHost;
   }
 }

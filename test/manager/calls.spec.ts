@@ -100,6 +100,13 @@ describe('calls between two hosts', () => {
     })) as [GridManager, GridManager];
     expect(await a.peer(b.local).request({ id: 60, subroute: 'disk1/x' })).toBe('disk1/x');
     expect(await a.peer(b.local).subroute('disk1').subroute('x').request(60)).toBe('disk1/x');
+    for (const subroute of ['disk1/x', ['disk1', 'x']]) {
+      expect(await a.peer(b.local, subroute).request(60)).toBe('disk1/x');
+    }
+    for (const empty of ['', [], ['disk1', '']]) {
+      expect(thrownBy(() => a.peer(b.local, empty)).code).toBe('INVALID_ARGUMENT');
+    }
+    expect(thrownBy(() => a.peer('http://stranger:1', 'disk1')).message).toContain('is not one of the hosts');
     expect(await a.peer(b.local).request('sum', [1, 2, 3])).toBe(6);
     expect((await rejectionOf(a.peer(b.local).request(60))).code).toBe('UNIMPLEMENTED');
     expect(thrownBy(() => a.handle('sum2', { subroute: 'x' }, () => 0)).message).toContain('goes with a handler ID');

@@ -44,6 +44,8 @@ describe('fakeGrid', () => {
       { kind: 'request', peer: B, pattern: 'sum', payload: [1, 2], options: { metadata: { tenant: 't' } } },
       { kind: 'request', peer: C, pattern: '60' },
     ]);
+    grid.answer(B, { id: 60, subroute: 'disk1' }, () => 'of disk1');
+    expect(await grid.peer(B, 'disk1').request(60)).toBe('of disk1');
     expect(() => grid.peer('http://d:9000')).toThrow('not one of the hosts');
     expect(() => grid.answer('http://d:9000', 60, () => 1)).toThrow('not one of the hosts');
     await grid.close();
