@@ -251,7 +251,8 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     // an item may be empty; an end may come without one
     const item = payload ?? (last ? undefined : EMPTY);
     if (item) this.observer.received(item.length);
-    const refusal = item && (last ? input.append(item) : input.push(item));
+    // the last one asks for no credit, but for a handler that takes input
+    const refusal = item && (last && this.inCapacity > 0 ? input.append(item) : input.push(item));
     if (refusal) this.endByProtocol(refusal);
     else if (last) input.finish(CLEAN_END);
   }

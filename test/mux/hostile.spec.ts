@@ -80,16 +80,19 @@ describe('B07 a peer that breaks the rules of one stream', () => {
     call.output.end();
   });
 
-  it('input to a handler that takes none: "did not expect inbound message"; its end is fine', () => {
+  it('input to a handler that takes none: "did not expect inbound message", with its end too; the end is fine', () => {
     const { solo, openStream } = withStream(0);
     openStream(7).output.fail;
     solo.receive(Op.MuxClientMsg, 7, { seq: 1, flags: EOF });
     expect(solo.take()).toEqual([]);
-    const second = openStream(8);
-    solo.receive(Op.MuxClientMsg, 8, { seq: 1, payload: bytes('x') });
-    expect(ending(solo.take())).toBe('did not expect inbound message');
-    expect(second.aborted?.code).toBe('FAILED_PRECONDITION');
-    second.output.end();
+    for (const [muxId, flags] of [[8, Flag.Crc], [9, EOF]] as const) {
+      const call = openStream(muxId);
+      solo.receive(Op.MuxClientMsg, muxId, { seq: 1, flags, payload: bytes('x') });
+      expect(ending(solo.take())).toBe('did not expect inbound message');
+      expect(call.aborted?.code).toBe('FAILED_PRECONDITION');
+      expect(call.input.available).toBe(0);
+      call.output.end();
+    }
   });
 
   it('input after the end of input ends the stream', () => {
