@@ -4,7 +4,6 @@ import { Turn } from '../time/index.js';
 import {
   decodeCapacity,
   decodeErrorText,
-  decodeMuxConnectError,
   decodePong,
   Flag,
   Op,
@@ -170,7 +169,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
         );
         return;
       case Op.MuxConnectError:
-        this.finish(refusalOf(decodeMuxConnectError(message.payload), message.metadata));
+        this.finish(refusalOf(message));
         return;
       case Op.Pong:
         this.handlePong(message);

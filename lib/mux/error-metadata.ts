@@ -1,6 +1,14 @@
 import { failureOfText, GridError, isGridCode, refusalOfText } from '../errors/index.js';
-import { METADATA_BYTES, metadataSize, parseJson, type Metadata } from '../wire/index.js';
+import {
+  decodeMuxConnectError,
+  METADATA_BYTES,
+  metadataSize,
+  parseJson,
+  type Message,
+  type Metadata,
+} from '../wire/index.js';
 import { detailsJson } from './error-details.js';
+import { oversizeMetadata } from './metadata-cap.js';
 
 /** The metadata key under which an error answer carries more than its text (wire spec §11, `error`). */
 export const GRID_ERROR_KEY = 'grid-error';
@@ -52,9 +60,10 @@ function longestPrefix(code: string, message: string, details: string | undefine
   return longest;
 }
 
-/** The error of a refusal: its handler never ran. */
-export function refusalOf(text: string, metadata: Metadata | undefined): GridError {
-  return refined(refusalOfText(text), metadata);
+/** The error of a refusal, whatever is wrong with its metadata: its handler never ran. */
+export function refusalOf(message: Message): GridError {
+  const text = decodeMuxConnectError(message.payload);
+  return oversizeMetadata(message)?.with({ notSent: true }) ?? refined(refusalOfText(text), message.metadata);
 }
 
 /** The error of an error answer or of an error end. */

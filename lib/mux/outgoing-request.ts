@@ -3,7 +3,6 @@ import type { CallObserver } from '../observe/index.js';
 import type { Deadline } from '../time/index.js';
 import {
   decodeErrorText,
-  decodeMuxConnectError,
   Flag,
   Op,
   type Message,
@@ -98,7 +97,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
         this.handleResponse(message, cameAt);
         return;
       case Op.MuxConnectError:
-        this.fail(refusalOf(decodeMuxConnectError(message.payload), message.metadata));
+        this.fail(refusalOf(message));
         return;
       case Op.AckMux:
         if (this.many) this.upgrade(message, cameAt);

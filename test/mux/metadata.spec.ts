@@ -4,7 +4,7 @@ import { GridError, GRID_CODES } from '../../lib/errors/index.js';
 import type { CallHandler, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { errorMetadata, failureOf, ownMetadata } from '../../lib/mux/error-metadata.js';
 import { muxPair } from '../../lib/testing/mux-pair.js';
-import { METADATA_BYTES, metadataSize, type Extension, type Metadata } from '../../lib/wire/index.js';
+import { encodeMuxConnectError, METADATA_BYTES, metadataSize, type Extension, type Metadata } from '../../lib/wire/index.js';
 import { bytes, SoloMux } from './solo-mux.js';
 
 const ALL: readonly Extension[] = ['meta', 'error', 'capacity', 'cancel', 'upgrade'];
@@ -85,7 +85,14 @@ describe('metadata (spec §11, meta)', () => {
     const errors: GridError[] = [];
     solo.mux.openRequest(init(), { onResponse() {}, onError: (error) => errors.push(error) });
     solo.receive(15, solo.take()[0]!.muxId, { metadata: {}, metadataBytes: METADATA_BYTES + 1 });
-    expect(errors).toMatchObject([{ code: 'RESOURCE_EXHAUSTED', message }]);
+    expect(errors).toMatchObject([{ code: 'RESOURCE_EXHAUSTED', message, notSent: false }]);
+    // of a refusal nothing but that it is one is believed
+    const refusal = { metadata: {}, metadataBytes: METADATA_BYTES + 1, payload: encodeMuxConnectError('no room') };
+    solo.mux.openRequest(init(), { onResponse() {}, onError: (error) => errors.push(error) });
+    const call = solo.mux.openStream(streamInit());
+    for (const { muxId } of solo.take()) solo.receive(6, muxId, refusal);
+    const refused = { code: 'RESOURCE_EXHAUSTED', message, notSent: true };
+    expect([errors[1], call.output.end?.error]).toMatchObject([refused, refused]);
   });
 });
 
