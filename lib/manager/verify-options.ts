@@ -244,25 +244,26 @@ export function verifyOptions(options: GridOptions): GridSettings {
   verifyKeys('', options, Object.keys(KNOWN));
   const local = verifyLocal(options.local);
   const hosts = verifyHostList(local, options.hosts);
-  const { logger = consoleLogger } = options;
-  const name = options.name ?? DEFAULTS.name;
+  // of all options null is a wrong value, not one that was left out
+  const { name = DEFAULTS.name, route = DEFAULTS.route, crc = DEFAULTS.crc, logger = consoleLogger } = options;
+  const { drainTimeoutMs = DEFAULTS.drainTimeoutMs } = options;
   if (typeof name !== 'string' || name === '') throw wrong('name', name, 'a string that is not empty');
   return Object.freeze({
     local,
     hosts,
     name,
     auth: verifyAuth(options.auth),
-    route: verifyRoute(options.route ?? DEFAULTS.route),
+    route: verifyRoute(route),
     tls: verifyTls(options.tls),
     allowedOrigins: verifyAllowedOrigins(options.allowedOrigins),
     limits: verifyLimits(options.limits),
     intervals: verifyIntervals(options.intervals),
-    crc: oneOf<boolean | 'auto'>('crc', options.crc ?? DEFAULTS.crc, ['auto', true, false]),
+    crc: oneOf<boolean | 'auto'>('crc', crc, ['auto', true, false]),
     codec: options.codec === undefined ? msgpack() : verifyMethods('codec', options.codec, ['encode', 'decode']),
     dialer: verifyFunction('dialer', options.dialer),
     logger: named(name, unfailingLogger(verifyMethods('logger', logger, ['log', 'warn', 'error']))),
     waitForPeers: verifyWait(options.waitForPeers, hosts.length - 1),
-    drainTimeoutMs: whole('drainTimeoutMs', options.drainTimeoutMs ?? DEFAULTS.drainTimeoutMs, 0, LONGEST_MS),
+    drainTimeoutMs: whole('drainTimeoutMs', drainTimeoutMs, 0, LONGEST_MS),
     listen: verifyListen(options.listen),
     clock:
       options.clock === undefined
