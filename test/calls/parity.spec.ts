@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { defineRequest, defineStream, msgpack, type CallContext } from '../../lib/calls/index.js';
+import { bytes, defineRequest, defineStream, msgpack, type CallContext, type Codec } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
@@ -108,12 +108,24 @@ describe('payload types', () => {
     ['P40 a map with two entries', { foo: 'bar', fizz: 'buzz' }],
     ['P41 no map', null],
     ['P42 twelve bytes', Buffer.from('hello world!')],
-    ['P43 no bytes', Buffer.alloc(0)],
+    ['P43 bytes of which there are none', Buffer.alloc(0)],
   ])('%s: nothing is lost and nothing left over', (_name, value) => {
     const codec = msgpack();
     const encoded = codec.encode(value);
     expect(codec.decode(encoded)).toEqual(value);
     expect(() => codec.decode(Buffer.concat([encoded, Buffer.from([0xc0])]))).toThrow('left over');
+  });
+
+  it.each<[string, Codec, unknown[]]>([
+    ['P41 no map', msgpack(), [undefined, null, {}]],
+    ['P43 no bytes', bytes(), [undefined, Buffer.alloc(0)]],
+    ['P43 no bytes among values', msgpack(), [undefined, null, Buffer.alloc(0)]],
+  ])('%s is not an empty one: each answer is what was given, over the wire', async (_name, codec, values) => {
+    let index = 0;
+    line.handle(70, () => values[index++], { codec });
+    const answers: unknown[] = [];
+    for (const _ of values) answers.push(await line.caller.request(70, undefined, { codec }));
+    expect(answers).toStrictEqual(values);
   });
 });
 

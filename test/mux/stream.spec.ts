@@ -173,22 +173,32 @@ describe('streams between two muxes', () => {
     const call = pair.a.openStream(init(69, { input: true }));
     await pair.settle();
     while (call.input.ready) call.input.send(bytes('x'));
+    expect(call.input.credits).toBe(0);
     call.cancel(new GridError('CANCELLED', 'context canceled'));
     await pair.settle();
     expect(handler!.aborted?.code).toBe('CANCELLED');
+    expect(readAll(call.output)).toMatchObject({ items: [], end: { error: { code: 'CANCELLED' } } });
+    // what was sent before is read, and then that it was cut
+    expect(readAll(handler!.input)).toMatchObject({ items: ['x', 'x'], end: { error: { code: 'CANCELLED' } } });
     handler!.output.end();
   });
 
-  it('P14 a deadline ends the call at both ends', async () => {
+  it.each([
+    ['one way', 0],
+    ['two ways', 1],
+  ])('P14 a deadline ends the call at both ends, %s', async (_, inCapacity) => {
     let handler: HandlerStream | undefined;
-    open({ handlersB: { 67: stream((call) => (handler = call)) } });
-    const call = pair.a.openStream(init(67, { timeoutMs: 50 }));
+    open({ handlersB: { 67: stream((call) => (handler = call), inCapacity) } });
+    const call = pair.a.openStream(init(67, { timeoutMs: 50, input: inCapacity > 0 }));
     await pair.settle();
     pair.aToB.hold();
     pair.bToA.hold();
-    clock.advance(50);
+    clock.advance(49);
+    expect([call.over, handler!.aborted]).toEqual([false, undefined]);
+    clock.advance(1);
     expect(call.output.end?.error?.code).toBe('DEADLINE_EXCEEDED');
     expect(handler!.aborted?.code).toBe('DEADLINE_EXCEEDED');
+    if (inCapacity > 0) expect(handler!.input.end?.error?.code).toBe('DEADLINE_EXCEEDED');
     pair.aToB.release();
     pair.bToA.release();
     await pair.settle();
