@@ -83,7 +83,7 @@ describe.each(COUNTS)('B10 a connection that is cut under %i calls', (count) => 
   );
 });
 
-describe('B10 a shutdown under load', () => {
+describe('B10 B21 a shutdown under load', () => {
   it('does not wait for a held reader, empties the queue, ends all calls and waits, and lets nobody in', async () => {
     const { from, to, open } = await held();
     const peer = from.peer(to.local);

@@ -79,11 +79,15 @@ describe('single requests between two muxes', () => {
     pair.a.openRequest(init(60), listen(outcomes));
     const subroute = new Uint8Array(32).fill(0xab);
     pair.a.openRequest({ ...init(60), subroute }, listen(outcomes));
+    // of streams too it is the peer that is asked, not the table of the caller
+    const stream = pair.a.openStream({ ...init(60), input: false, inCapacity: undefined, outCapacity: undefined });
     await pair.settle();
+    const refused = { code: 'UNIMPLEMENTED', message: 'Invalid Handler for type: 60', remote: true, notSent: true };
     expect(outcomes).toMatchObject([
-      { error: { code: 'UNIMPLEMENTED', message: 'Invalid Handler for type: 60', remote: true, notSent: true } },
+      { error: refused },
       { error: { code: 'UNIMPLEMENTED', message: `Invalid Handler for type: ${'ab'.repeat(32)}` } },
     ]);
+    expect(stream.output.end?.error).toMatchObject(refused);
   });
 
   it('B31 a handler that throws fails its call; the next one works', async () => {
