@@ -238,7 +238,7 @@ describe('ops and flags', () => {
     refused(hexOf(bytes), V1_RULES);
   });
 
-  it('takes the CRC and its absence on every message', () => {
+  it('H8 takes the CRC and its absence on every message', () => {
     for (const op of ALL_OPS) {
       if (op === Op.Merged) continue;
       const muxId = CALL_OPS.includes(op) ? 1 : 0;
