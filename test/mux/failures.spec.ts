@@ -374,6 +374,16 @@ describe('what broke the protocol', () => {
     expect(new MuxIds(0.999_999).next({ has: () => false })).toBeLessThan(2 ** 32);
   });
 
+  it('H1 ids begin somewhere by chance, at each end for itself: two ends hardly ever use the same', () => {
+    const firstOf = (chance: number): number => {
+      const solo = new SoloMux({ chance });
+      solo.mux.openRequest(request(60), { onResponse: () => {}, onError: () => {} });
+      return Number(solo.sent[0]!.muxId);
+    };
+    expect([0, 0.25, 0.5].map(firstOf)).toEqual([1, 2 ** 28 + 1, 2 ** 29 + 1]);
+    expect(firstOf(1 - Number.EPSILON)).toBeLessThanOrEqual(2 ** 30);
+  });
+
   it('H7 a caller that believes in more capacity than there is ends that stream alone', () => {
     const calls: HandlerStream[] = [];
     const solo = new SoloMux({ handlers: { 65: stream((call) => calls.push(call), 1), 60: echo }, extensions: [] });

@@ -427,6 +427,21 @@ describe('a mux whose peer writes the messages', () => {
     for (const call of held) call.respond(undefined);
   });
 
+  it('cancels of calls that were opened a second ago do not count, however many', () => {
+    const held: IncomingRequest[] = [];
+    const solo = new SoloMux({
+      handlers: { 60: { ...echo, onRequest: (call) => held.push(call) } },
+      limits: { cancelsPerSecond: 10 },
+    });
+    for (let muxId = 1; muxId <= 100; muxId++) solo.receive(Op.Request, muxId, { handler: 60 });
+    solo.clock.advance(999);
+    for (let muxId = 1; muxId <= 10; muxId++) solo.receive(Op.DisconnectServerMux, muxId);
+    solo.clock.advance(1);
+    for (let muxId = 11; muxId <= 100; muxId++) solo.receive(Op.DisconnectServerMux, muxId);
+    expect([solo.aborted, held.filter((call) => call.aborted).length]).toEqual([undefined, 100]);
+    for (const call of held) call.respond(undefined);
+  });
+
   it('an error where much waits is its code and the start of its text: all calls may fail at once', () => {
     const error = new GridError('NOT_FOUND', 'x'.repeat(3_000), { details: { long: 'y'.repeat(3_000) } });
     const solo = new SoloMux({

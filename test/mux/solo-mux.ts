@@ -14,7 +14,7 @@ import { EXTENSIONS, Flag, Op, type Extension, type Message } from '../../lib/wi
 
 /** One mux whose peer is the test: it sees each message and writes its own. */
 export class SoloMux {
-  readonly clock = new ManualClock();
+  readonly clock: ManualClock;
   readonly sent: Message[] = [];
   readonly drops: string[] = [];
   /** The codes that calls ended with, as counted here. */
@@ -35,9 +35,13 @@ export class SoloMux {
       extensions?: readonly Extension[];
       peerMaxBytes?: number;
       load?: PeerLoad;
+      /** What the clock gives for it. */
+      chance?: number;
     } = {},
   ) {
     const self = this;
+    const { chance = 0.5 } = options;
+    this.clock = new ManualClock(undefined, () => chance);
     const outbox: Outbox = {
       send: (message) => this.sent.push({ ...message, payload: message.payload && new Uint8Array(message.payload) }),
       cork: () => {},

@@ -162,6 +162,18 @@ describe('the time of a stream', () => {
     expect(pings()).toBe(6);
   });
 
+  it('when it has a deadline of more than one interval, it is pinged after each', async () => {
+    await running('one way', {}, 30_001);
+    for (let second = 0; second < 30; second++) {
+      clock.advance(1_000);
+      await pair.settle();
+    }
+    expect(pings()).toBe(2);
+    clock.advance(1);
+    await pair.settle();
+    expect([call.output.end?.error?.code, handler.aborted?.code]).toEqual(['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED']);
+  });
+
   it('when it has a deadline of at most one interval, it is not pinged', async () => {
     await running('one way', {}, 15_000);
     clock.advance(15_000);
