@@ -1,9 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { acceptHandshake } from '../../lib/connection/index.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
-import { Op, type Extension, type Message } from '../../lib/wire/index.js';
+import { encodeConnectRequest, Op, type Extension, type Message } from '../../lib/wire/index.js';
 import { until } from '../until.js';
-import { connect, errorOf, ports, request } from './grid-end.js';
-import { messagesOf } from './raw-peer.js';
+import { A, B, connect, errorOf, ports, request } from './grid-end.js';
+import { messagesOf, RawPeer } from './raw-peer.js';
 
 const WITH: readonly Extension[] = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];
 
@@ -55,11 +56,34 @@ describe('a connection that drains (spec §11)', () => {
   });
 
   it('cuts a reason to 1 KiB', async () => {
-    const { leaving, reasons } = await pair(WITH);
+    const { leaving, reasons, said } = await pair(WITH);
     leaving.drain('x'.repeat(5000));
     await until(() => reasons.length > 0);
     expect(reasons).toEqual(['x'.repeat(1024)]);
+    expect(said()[0]!.payload).toHaveLength(1024);
     leaving.close(1001, 'done');
+  });
+
+  it.each<[string, readonly Extension[], string[]]>([
+    ['is heard once, and 1 KiB of its reason', WITH, ['x'.repeat(1024)]],
+    ['is ignored where it was not negotiated', ['capacity'], []],
+  ])('said by a peer as often and as long as it likes %s', async (_, ext, heard) => {
+    const [dialer, acceptor] = socketPair();
+    const admit = async () => ({ accepted: true }) as const;
+    const accepting = acceptHandshake(acceptor, { local: B, admit }, ports({ extensions: WITH }));
+    const peer = new RawPeer(dialer);
+    const time = { seconds: 0, nanos: 0 };
+    const payload = encodeConnectRequest({ id: new Uint8Array(16), host: A, time, token: '', ext });
+    peer.send(Op.Connect, { payload });
+    const connection = await accepting;
+    const reasons: string[] = [];
+    connection.onPeerDraining = (reason) => reasons.push(reason);
+    for (const letter of ['x', 'y', 'z']) peer.send(Op.Disconnect, { payload: Buffer.alloc(5_000, letter) });
+    peer.send(Op.Ping, {});
+    await until(() => peer.messages.some(({ op }) => op === Op.Pong), 'all was read, and the connection stands');
+    expect([reasons, connection.peerDrainReason, connection.closed]).toEqual([heard, heard[0], undefined]);
+    connection.close(1000, '');
+    await until(() => peer.closed !== undefined);
   });
 
   it('says nothing to a peer without the extension', async () => {
