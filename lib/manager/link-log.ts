@@ -6,6 +6,9 @@ import { inOneLine, LineBudget } from './line-budget.js';
 /** A peer that stays away is named this often. */
 export const REPEAT_MS = 60 * 60 * 1_000;
 
+/** So many reasons of one outage are told: a peer must not fill the memory with ever new ones. */
+const MOST_REASONS = 8;
+
 /** The peer does not want us, and says why; one that is starting or closing (HTTP 503) is only away. */
 export function isRefusal(error: GridError): boolean {
   return error.remote && error.code !== 'UNAVAILABLE';
@@ -14,16 +17,18 @@ export function isRefusal(error: GridError): boolean {
 /**
  * What is logged of one peer. A peer that is down makes a constant number of lines however often it is dialed: one when
  * it is lost (or, where it never was there, at the second failure of ours to dial, or when it has let the time pass in
- * which it should have dialed), one with each reason of a refusal, then one an hour; and one when it is back. One that
- * comes and goes all the time makes no more than its `LineBudget`, and its streams theirs.
+ * which it should have dialed), one with each reason that is news (`isNews`), then one an hour; and one when it is
+ * back. One that comes and goes all the time makes no more than its `LineBudget`, and its streams theirs.
  */
 export class LinkLog {
   private failures = 0;
   private wasConnected = false;
   /** When the last line about this outage was written (`clock.now()`). */
   private lastLineAt: number | undefined = undefined;
-  /** The sort of the refusal that was told last. */
-  private refusal: string | undefined = undefined;
+  /** The sorts of failure that were told in this outage. */
+  private readonly told = new Set<string>();
+  /** The sort of the last failure, told or not. */
+  private lastSort: string | undefined = undefined;
   private leaving = false;
   private stolenTold = false;
   /** Of lines about a connection of ours that another process took. */
@@ -64,16 +69,16 @@ export class LinkLog {
   /** A dial that led to nothing. */
   failed(error: GridError): void {
     this.failures++;
-    const { dueAgain } = this;
-    if (isRefusal(error)) {
-      // the same one, whatever numbers are in it
-      const sort = error.message.replaceAll(/\d+/g, '');
-      if (this.refusal === sort && !dueAgain) return;
-      this.refusal = sort;
-      this.say(`${this.peer} refuses us: ${inOneLine(error.message)}`);
-    } else if (dueAgain || (this.lastLineAt === undefined && this.failures === 2)) {
-      this.say(`cannot reach ${this.peer}: ${inOneLine(error.message)} (${this.failures} attempts; it is tried on)`);
-    }
+    // the same one, whatever numbers are in it
+    const sort = error.message.replaceAll(/\d+/g, '');
+    const repeated = sort === this.lastSort;
+    this.lastSort = sort;
+    if (!this.isNews(error, sort, repeated)) return;
+    if (this.dueAgain) this.told.clear();
+    this.told.add(sort);
+    const why = inOneLine(error.message);
+    if (isRefusal(error)) this.say(`${this.peer} refuses us: ${why}`);
+    else this.say(`cannot reach ${this.peer}: ${why} (${this.failures} attempts; it is tried on)`);
   }
 
   /** The peer, which is the one that dials, has not done so for long. */
@@ -93,7 +98,8 @@ export class LinkLog {
     this.failures = 0;
     this.leaving = false;
     this.lastLineAt = undefined;
-    this.refusal = undefined;
+    this.told.clear();
+    this.lastSort = undefined;
   }
 
   /** Another process uses the name of the peer while the first one is still connected. Told once. */
@@ -111,6 +117,20 @@ export class LinkLog {
     if (line !== undefined) this.logger.warn(line);
   }
 
+  /**
+   * A refusal counts at once, else it takes two in a row. That a peer which was there is away has been told when it was
+   * lost; what keeps it away when it is back (`isMisfit`) has not. Of one that never was there no reason is known:
+   * hosts that start together find each other's ports closed before they find what is really wrong.
+   */
+  private isNews(error: GridError, sort: string, repeated: boolean): boolean {
+    if (this.dueAgain) return true;
+    if (!isRefusal(error)) {
+      if (this.lastLineAt === undefined) return this.failures === 2;
+      if (!repeated || (this.wasConnected && !isMisfit(error))) return false;
+    }
+    return !this.told.has(sort) && this.told.size < MOST_REASONS;
+  }
+
   private get dueAgain(): boolean {
     return this.lastLineAt !== undefined && this.clock.now() - this.lastLineAt >= REPEAT_MS;
   }
@@ -124,4 +144,17 @@ export class LinkLog {
     const line = this.budget.spend(text);
     if (line !== undefined) this.logger[level](line);
   }
+}
+
+/** How Node's and OpenSSL's codes begin for TLS that fails, and for an answer that is no HTTP. */
+const PROTOCOLS = /^(?:EPROTO$|HPE_|ERR_(?:SSL|OSSL|TLS)_)/;
+/** What stands in OpenSSL's codes for a certificate that is not accepted. */
+const CERTIFICATES = /CERT|CRL|ISSUER|SIGNATURE|PURPOSE|INVALID_CA|PATH_LENGTH|HOSTNAME/;
+
+/** Something answers at the peer's address, and no waiting makes a connection of it. */
+function isMisfit(error: GridError): boolean {
+  if (error.code !== 'UNAVAILABLE') return true;
+  // what a dialer of the application threw may be anything: none of its code runs here
+  const code: unknown = Object.getOwnPropertyDescriptor(Object(error.cause), 'code')?.value;
+  return typeof code === 'string' && (PROTOCOLS.test(code) || CERTIFICATES.test(code));
 }

@@ -99,8 +99,18 @@ function urlOf(peer: string, route: string): string {
 
 function unreachable(peer: string, error: NodeJS.ErrnoException): GridError {
   // an AggregateError of several addresses has a code and no message
-  const text = tlsFault(error.message) ?? (error.message || error.code || error.name);
+  const text = tlsFault(error.message) ?? hungUp(peer, error.message) ?? (error.message || error.code || error.name);
   return new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected', cause: error });
+}
+
+/**
+ * Node's words for a socket that the peer closed in place of an answer, and what to look for: a listener that refuses a
+ * certificate says so in its own log only, one that speaks TLS says nothing to who does not.
+ */
+function hungUp(peer: string, text: string): string | undefined {
+  if (text !== 'socket hang up') return undefined;
+  if (isSecure(peer)) return `${text}; if the peer asks for a certificate, its log says what is wrong with ours`;
+  return `${text}; does the peer speak plain HTTP at this port?`;
 }
 
 /** What OpenSSL says, without the places in its sources; undefined where it was not OpenSSL. */

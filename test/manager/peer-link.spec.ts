@@ -493,6 +493,73 @@ describe('B50 the lines about a peer that is down', () => {
     link.close();
   });
 
+  /** A failure whose cause is an error of Node with that code. */
+  const failure = (text: string, code: string): GridError =>
+    new GridError('UNAVAILABLE', text, { cause: Object.assign(new Error(text), { code }) });
+
+  /** Dials on, so many times, and each fails so. */
+  const failing = async (house: ReturnType<typeof linkOf>, error: GridError, times: number): Promise<void> => {
+    for (let i = 0; i < times; i++) {
+      await house.fail(error);
+      house.clock.advance(1_500);
+    }
+  };
+
+  it('of one that never was there tell what else is wrong once its port is open, each reason once', async () => {
+    const house = linkOf();
+    const { book, link, connect } = house;
+    link.start();
+    await failing(house, away(), 3);
+    await failing(house, failure('socket hang up', 'ECONNRESET'), 1);
+    // once is chance
+    expect(book.lines).toHaveLength(1);
+    await failing(house, failure('socket hang up', 'ECONNRESET'), 2);
+    expect(book.lines.slice(1)).toEqual([`cannot reach ${PEER}: socket hang up (5 attempts; it is tried on)`]);
+    for (let i = 0; i < 50; i++) {
+      await failing(house, away(), 3);
+      await failing(house, failure('socket hang up', 'ECONNRESET'), 3);
+    }
+    expect(book.lines).toHaveLength(2);
+    await connect();
+    expect(book.lines.slice(2)).toEqual([`connected to ${PEER} again`]);
+    link.close();
+  });
+
+  it.each([
+    ['certificate has expired', 'CERT_HAS_EXPIRED'],
+    ['self-signed certificate', 'DEPTH_ZERO_SELF_SIGNED_CERT'],
+    ['unable to verify the first certificate', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+    ["Host: b. is not in the cert's altnames", 'ERR_TLS_CERT_ALTNAME_INVALID'],
+    ['TLS: wrong version number', 'EPROTO'],
+    ['Parse Error: Expected HTTP/', 'HPE_INVALID_CONSTANT'],
+  ])('of one that comes back to no use tell why: %s', async (text, code) => {
+    const house = linkOf();
+    const { book, link, connect, clock } = house;
+    link.start();
+    (await connect()).end(cut(), 1006);
+    clock.advance(1_500);
+    await failing(house, away(), 3);
+    await failing(house, failure('no answer within 2000 ms', 'ETIMEDOUT'), 3);
+    await failing(house, failure('getaddrinfo EAI_AGAIN b', 'EAI_AGAIN'), 3);
+    expect(book.lines).toEqual([`lost the connection to ${PEER}: the socket was closed: 1006`]);
+    await failing(house, failure(text, code), 50);
+    expect(book.lines.slice(1)).toEqual([`cannot reach ${PEER}: ${text} (11 attempts; it is tried on)`]);
+    await connect();
+    link.close();
+  });
+
+  it('tell eight reasons of one outage at most, and again after an hour', async () => {
+    const house = linkOf();
+    const { book, link } = house;
+    link.start();
+    const refusal = (i: number): GridError => new GridError('INTERNAL', 'x'.repeat(i + 1), { remote: true });
+    for (let i = 0; i < 100; i++) await failing(house, refusal(i), 1);
+    expect(book.lines).toHaveLength(8);
+    await failing(house, refusal(100), 2_500);
+    expect(book.lines.slice(8)).toEqual([`${PEER} refuses us: ${'x'.repeat(101)}`]);
+    link.close();
+  });
+
   it('who waits for it in vain learns why, and so does who calls', async () => {
     const { clock, link, fail } = linkOf();
     link.start();

@@ -3,8 +3,13 @@ import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server, type ServerOptions } from 'node:https';
-import { connect as connectTcp, type AddressInfo } from 'node:net';
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { connect as connectTcp, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
+import {
+  connect as connectTls,
+  createServer as createTlsServer,
+  type ConnectionOptions,
+  type TLSSocket,
+} from 'node:tls';
 import { afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { WebSocket } from 'ws';
 import { GridManager, type GridOptions } from '../../lib/manager/index.js';
@@ -152,6 +157,42 @@ describe('B46 TLS', () => {
     await pair((dials) => (dials ? { logger: log } : {}));
     await until(() => log.lines.length > 0, 'the second failure');
     expect(log.lines[0]).toMatch(/cannot reach .*unable to verify the first certificate/);
+  });
+
+  it('tells in the log that a host has come back with a certificate that is no good', async () => {
+    const [a, b] = await ownPair(() => ({ tls: { ca }, listen: { tls: own } }));
+    await allConnected(a, b);
+    await b.close();
+    const expired = await authority.certify(['127.0.0.1'], { endsInMs: -1_000 });
+    const back = make(b.local, [a.local, b.local], { tls: { ca }, listen: { tls: expired } });
+    await back.listen();
+    void back.start();
+    await until(() => bookOf(a).lines.length === 2, 'the reason');
+    expect(bookOf(a).lines).toEqual([
+      `${b.local} is leaving: this host is shutting down`,
+      expect.stringMatching(/^cannot reach .*: certificate has expired \(\d+ attempts; it is tried on\)$/),
+    ]);
+  });
+
+  it.each([
+    ['http', 'does the peer speak plain HTTP at this port?'],
+    ['https', 'if the peer asks for a certificate, its log says what is wrong with ours'],
+  ])('tells what to look for where the peer of an %s origin hangs up in place of an answer', async (scheme, hint) => {
+    const hangUp = (socket: Socket): unknown => socket.once('data', () => socket.end());
+    const server = scheme === 'http' ? createTcpServer(hangUp) : createTlsServer({ ...own }, hangUp);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanups.push(async () => {
+      server.close();
+      await once(server, 'close');
+    });
+    const peer = `${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    let local = `${scheme}://other-0.invalid:1`;
+    for (let i = 1; !localDials(local, peer); i++) local = `${scheme}://other-${i}.invalid:1`;
+    const grid = make(local, [local, peer], { tls: { ca } });
+    void grid.start();
+    await until(() => bookOf(grid).lines.length > 0, 'the second failure');
+    expect(bookOf(grid).lines[0]).toBe(`cannot reach ${peer}: socket hang up; ${hint} (2 attempts; it is tried on)`);
   });
 
   it('asks a function for the options once, and again after reloadTls()', async () => {
