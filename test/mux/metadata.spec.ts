@@ -4,7 +4,13 @@ import { GridError, GRID_CODES } from '../../lib/errors/index.js';
 import type { CallHandler, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { errorMetadata, failureOf, ownMetadata } from '../../lib/mux/error-metadata.js';
 import { muxPair } from '../../lib/testing/mux-pair.js';
-import { encodeMuxConnectError, METADATA_BYTES, metadataSize, type Extension, type Metadata } from '../../lib/wire/index.js';
+import {
+  encodeMuxConnectError,
+  METADATA_BYTES,
+  metadataSize,
+  type Extension,
+  type Metadata,
+} from '../../lib/wire/index.js';
 import { bytes, SoloMux } from './solo-mux.js';
 
 const ALL: readonly Extension[] = ['meta', 'error', 'capacity', 'cancel', 'upgrade'];
