@@ -9,6 +9,14 @@ export type UpgradeHandler = (request: IncomingMessage, socket: Duplex, head: Bu
 /** How a server tells its listeners of an event. */
 type Emit = (event: string, ...args: unknown[]) => boolean;
 
+/** By this newer servers, of Node 22 on, decide which requests are upgrades: by default all, if anybody listens. */
+interface AskingServer {
+  shouldUpgradeCallback?: (request: IncomingMessage) => boolean;
+}
+
+/** A server serves upgrade requests as plain ones while nobody listens to them. */
+const present = (): void => {};
+
 const routers = new WeakMap<Server, UpgradeRouter>();
 
 /**
@@ -52,21 +60,19 @@ class UpgradeRouter {
     const { server } = this;
     const own = Object.getOwnPropertyDescriptor(server, 'emit');
     const emit: Emit = server.emit.bind(server);
-    // Node serves upgrade requests as plain ones while nobody listens to them
-    const present = (): void => {};
+    const unasked = this.beAsked();
     let standing = true;
     const routed: Emit = (event, ...args) => {
       if (standing && event === 'upgrade') {
         const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
-        if (this.take(request, socket, head, present)) return true;
+        if (this.take(request, socket, head)) return true;
       }
       return emit(event, ...args);
     };
     server.emit = routed;
-    server.on('upgrade', present);
     return () => {
       standing = false;
-      server.off('upgrade', present);
+      unasked();
       // somebody who wrapped it after us still calls ours, which then only passes on
       if (server.emit !== routed) return;
       if (own) Object.defineProperty(server, 'emit', own);
@@ -74,22 +80,48 @@ class UpgradeRouter {
     };
   }
 
+  /** Has the server take for upgrades what is one for this router; the returned function ends that. */
+  private beAsked(): () => void {
+    const { server } = this;
+    const asking: AskingServer = server;
+    const { shouldUpgradeCallback: before } = asking;
+    server.on('upgrade', present);
+    if (!before) return () => server.off('upgrade', present);
+    const asked = (request: IncomingMessage): boolean =>
+      this.isOurs(request) || (this.hasListeners() && before.call(server, request));
+    asking.shouldUpgradeCallback = asked;
+    return () => {
+      server.off('upgrade', present);
+      // as for `emit`: what wraps ours goes on to call it
+      if (asking.shouldUpgradeCallback === asked) asking.shouldUpgradeCallback = before;
+    };
+  }
+
+  /** A WebSocket of a path that is routed here, or one that nobody else will answer. */
+  private isOurs(request: IncomingMessage): boolean {
+    if (!isWebSocket(request) || this.handlers.size === 0) return false;
+    return this.handlers.has(pathOf(request)) || !this.hasListeners();
+  }
+
   /** True iff the request is dealt with here. */
-  private take(request: IncomingMessage, socket: Duplex, head: Buffer, present: () => void): boolean {
-    const [path = ''] = (request.url ?? '').split('?', 1);
-    const handler = this.handlers.get(path);
-    const isWebSocket = request.headers.upgrade?.toLowerCase() === 'websocket';
-    if (handler && isWebSocket) {
+  private take(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const handler = this.handlers.get(pathOf(request));
+    const webSocket = isWebSocket(request);
+    if (handler && webSocket) {
       handler(request, socket, head);
       return true;
     }
-    if (this.server.listeners('upgrade').some((listener) => listener !== present)) return false;
-    if (isWebSocket) answerUpgrade(socket, 404, 'no WebSocket is served here');
+    if (this.hasListeners()) return false;
+    if (webSocket) answerUpgrade(socket, 404, 'no WebSocket is served here');
     else this.serveAsPlain(request, socket, head);
     return true;
   }
 
-  /** Has the server read the request again, without the headers that made it an upgrade. */
+  private hasListeners(): boolean {
+    return this.server.listeners('upgrade').some((listener) => listener !== present);
+  }
+
+  /** Where the server does not ask: has it read the request again, without the headers that made it an upgrade. */
   private serveAsPlain(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const lines = [`${request.method} ${request.url} HTTP/${request.httpVersion}`];
     for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
@@ -101,6 +133,14 @@ class UpgradeRouter {
     // Node's documented way to give a server a connection; that of an https server is the decrypted one
     this.server.emit('setSecureContext' in this.server ? 'secureConnection' : 'connection', socket);
   }
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0]!;
+}
+
+function isWebSocket({ headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === 'websocket';
 }
 
 /** The value without its words about the upgrade; empty: the header goes. */

@@ -107,6 +107,56 @@ describe('the grid on a server of somebody else', () => {
     expect(await get(origin, '/x', h2c, 'with a body')).toEqual({ status: 200, body: 'POST /x kept with a body' });
   });
 
+  describe('of a Node that asks which requests are upgrades', () => {
+    type Ask = (request: object) => boolean;
+    const webSocket = (url: string): object => ({ url, headers: { upgrade: 'WebSocket' } });
+    const other = { url: '/grid', headers: { upgrade: 'h2c' } };
+    let asking: { shouldUpgradeCallback: Ask };
+
+    beforeEach(() => {
+      asking = server as unknown as typeof asking;
+      asking.shouldUpgradeCallback = function byDefault(this: Server) {
+        return this.listenerCount('upgrade') > 0;
+      };
+    });
+
+    it('answers for its own WebSockets, and for those of nobody', () => {
+      const before = asking.shouldUpgradeCallback;
+      const detach = teapot('/grid');
+      const answers = (): boolean[] =>
+        [webSocket('/grid?x'), webSocket('/chat'), other].map((request) => asking.shouldUpgradeCallback(request));
+      expect(answers()).toEqual([true, true, false]);
+      gateway('/chat');
+      expect(answers()).toEqual([true, true, true]);
+      detach();
+      expect(asking.shouldUpgradeCallback).toBe(before);
+    });
+
+    it("leaves all others to the application's own answer", () => {
+      const refused: object[] = [];
+      asking.shouldUpgradeCallback = (request) => refused.push(request) === 0;
+      teapot('/grid');
+      gateway('/chat');
+      const chat = webSocket('/chat');
+      expect([webSocket('/grid'), chat, other].map((request) => asking.shouldUpgradeCallback(request))).toEqual([
+        true,
+        false,
+        false,
+      ]);
+      expect(refused).toEqual([chat, other]);
+    });
+
+    it('only passes on where somebody wrapped the answer after us', () => {
+      const detach = teapot('/grid');
+      const ours = asking.shouldUpgradeCallback;
+      const wrapped: Ask = (request) => ours.call(server, request);
+      asking.shouldUpgradeCallback = wrapped;
+      detach();
+      expect(asking.shouldUpgradeCallback).toBe(wrapped);
+      expect(wrapped(webSocket('/grid'))).toBe(false);
+    });
+  });
+
   it('refuses a second grid with the same route', () => {
     const detach = teapot('/grid');
     expect(thrownBy(() => teapot('/grid'))).toMatchObject({
