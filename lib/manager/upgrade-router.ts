@@ -83,7 +83,7 @@ class UpgradeRouter {
   /** Has the server take for upgrades what is one for this router; the returned function ends that. */
   private beAsked(): () => void {
     const { server } = this;
-    const asking: AskingServer = server;
+    const asking: Server & AskingServer = server;
     const { shouldUpgradeCallback: before } = asking;
     server.on('upgrade', present);
     if (!before) return () => server.off('upgrade', present);
