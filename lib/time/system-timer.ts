@@ -70,8 +70,8 @@ class Alarm {
     const now = performance.now();
     const delayMs = Math.min(time - now, LONGEST_DELAY_MS);
     this.ringsAt = delayMs < LONGEST_DELAY_MS ? time : now + delayMs;
-    // Node cuts the fraction off: most would ring too early and have to be set again
-    const wholeMs = Math.ceil(delayMs);
+    // Node cuts the fraction off: most would ring too early and have to be set again; and of what is late newer ones warn
+    const wholeMs = Math.max(0, Math.ceil(delayMs));
     this.handle = outside.runInAsyncScope(() => setTimeout(() => this.ring(), wholeMs));
   }
 

@@ -54,6 +54,14 @@ describe('a timer of the system clock', () => {
     expect(asked).toHaveBeenCalledWith(expect.any(Function), 21);
   });
 
+  it('asks Node for no negative time where it is late: newer ones warn of it', () => {
+    const asked = jest.spyOn(globalThis, 'setTimeout');
+    setTimer(-59, note('late'));
+    expect(asked.mock.calls.map(([, delayMs]) => delayMs)).toEqual([0]);
+    jest.advanceTimersByTime(0);
+    expect(fired).toEqual(['late@0']);
+  });
+
   it('follows fake timers beside a time that is real', () => {
     jest.useFakeTimers({ doNotFake: ['performance'] });
     let rang = false;
