@@ -70,7 +70,7 @@ class Alarm {
     const now = performance.now();
     const delayMs = Math.min(time - now, LONGEST_DELAY_MS);
     this.ringsAt = delayMs < LONGEST_DELAY_MS ? time : now + delayMs;
-    // Node cuts the fraction off: most would ring too early and have to be set again; and of what is late newer ones warn
+    // Node cuts the fraction off: most would ring too early and have to be set again. Newer ones warn of what is late
     const wholeMs = Math.max(0, Math.ceil(delayMs));
     this.handle = outside.runInAsyncScope(() => setTimeout(() => this.ring(), wholeMs));
   }
