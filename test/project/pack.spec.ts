@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -153,6 +153,21 @@ describe('the packed tarball in an empty Nest app', () => {
       expect(ran.stderr).toContain(`Cannot find package '${name}'`);
     }
   });
+
+  test('is made of a clean build: what an earlier one left in dist does not travel', async () => {
+    const clone = join(folder, 'clone');
+    for (const path of ['package.json', 'tsconfig.json', 'lib'])
+      cpSync(join(ROOT, path), join(clone, path), { recursive: true });
+    symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'), 'junction');
+    mkdirSync(join(clone, 'dist'));
+    writeFileSync(join(clone, 'dist/gone.js'), '');
+    expect(await run('npm', ['run', '--silent', 'prepack'], { cwd: clone })).toMatchObject({ code: 0, stderr: '' });
+    const pack = await run('npm', ['pack', '--json', '--dry-run', '--ignore-scripts'], { cwd: clone });
+    const [{ files }] = JSON.parse(pack.stdout) as [typeof packed];
+    const paths = files.map(({ path }) => path);
+    expect(paths).toContain('dist/index.js');
+    expect(paths).not.toContain('dist/gone.js');
+  }, 120_000);
 
   test('what stands behind the doors cannot be imported', async () => {
     const ran = await run('node', ['-e', "require('nestjs-grid/dist/mux/index.js')"], { cwd: folder });
