@@ -3,6 +3,7 @@ import { GridError } from '../errors/index.js';
 import type { CallOptions, StreamOptions } from './call-options.js';
 import type { GridCall } from './grid-call.js';
 import { shownOption } from './option-names.js';
+import { isThenable } from './result-kind.js';
 
 /** A call of ours on its way out. An interceptor hands on a copy with what it changes. */
 export interface OutgoingCall {
@@ -73,7 +74,34 @@ function step<Kind extends keyof ResultOf>(
   const interceptor = interceptors[index];
   if (interceptor === undefined) return last(call);
   const next = (changed: OutgoingCall): ResultOf[Kind] => step(interceptors, index + 1, kind, changed, last);
-  if (typeof interceptor === 'function') return interceptor(call, next);
+  if (typeof interceptor === 'function') return given(kind, call, interceptor(call, next));
   const hook = interceptor[kind] as ((call: OutgoingCall, next: unknown) => ResultOf[Kind]) | undefined;
-  return hook === undefined ? next(call) : hook.call(interceptor, call, next);
+  return hook === undefined ? next(call) : given(kind, call, hook.call(interceptor, call, next));
+}
+
+/** By what the results are known that have to be more than there. */
+const METHOD: Readonly<Record<keyof ResultOf, string | undefined>> = {
+  request: undefined,
+  stream: 'toObservable',
+  send: 'subscribe',
+};
+type Methods = Readonly<Record<string, unknown>> | null | undefined;
+
+/**
+ * The compiler sees neither a `return` that was forgotten, by which a request would be answered with nothing, nor that
+ * an async function has no stream to give.
+ * @throws GridError INTERNAL
+ */
+function given<Kind extends keyof ResultOf>(
+  kind: Kind,
+  { peer, pattern }: OutgoingCall,
+  result: ResultOf[Kind],
+): ResultOf[Kind] {
+  const value: unknown = result;
+  const method = METHOD[kind];
+  const fits = method === undefined ? value !== undefined : typeof (value as Methods)?.[method] === 'function';
+  if (fits) return result;
+  const what = isThenable(value) ? 'a Promise' : shownOption(value);
+  const text = `an interceptor gave ${what} for a ${kind}; it must return what next(call) gives`;
+  throw new GridError('INTERNAL', text, { peer, pattern });
 }

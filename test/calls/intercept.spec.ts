@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom } from 'rxjs';
-import type { CallInterceptor } from '../../lib/calls/index.js';
+import type { AnyCallInterceptor, CallInterceptor, OutgoingCall } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
-import { collect, failure, gridLine, lineForEachTest, signalled, type GridLine } from './grid-line.js';
+import { collect, failure, gridLine, HANDLER, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
 lineForEachTest((fresh) => (line = fresh));
@@ -76,5 +76,28 @@ describe('interceptors', () => {
     const failed = signalled<unknown>();
     line.caller.send(60).subscribe({ error: failed.resolve });
     expect(await failed.promise).toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('that forgets its return, or gives a Promise where there is none, fails the call and says so', async () => {
+    const forgets = ((call, next: (call: unknown) => unknown) => void next(call)) as AnyCallInterceptor;
+    const waits = (async (call: OutgoingCall, next: (call: unknown) => unknown) =>
+      await next(call)) as unknown as AnyCallInterceptor;
+    const facts = { code: 'INTERNAL', notSent: false, peer: HANDLER, pattern: '60' };
+    const gave = (what: string, kind: string): string =>
+      `an interceptor gave ${what} for a ${kind}; it must return what next(call) gives`;
+    for (const interceptor of [forgets, { request: forgets, stream: forgets, send: forgets }] as CallInterceptor[]) {
+      line = gridLine({}, { interceptors: [interceptor] });
+      line.handle(60, () => 'done');
+      line.handle(61, () => {}, { kind: 'event' });
+      expect(await failure(line.caller.request(60))).toMatchObject({ ...facts, message: gave('undefined', 'request') });
+      expect((await failure(line.caller.emit(61))).message).toBe(gave('undefined', 'request'));
+      expect(() => line.caller.stream(60)).toThrow(gave('undefined', 'stream'));
+      expect((await failure(firstValueFrom(line.caller.send(60)))).message).toBe(gave('undefined', 'send'));
+    }
+    line = gridLine({}, { interceptors: [waits] });
+    line.handle(60, () => 'done');
+    expect(await line.caller.request(60)).toBe('done');
+    expect(() => line.caller.stream(60)).toThrow(gave('a Promise', 'stream'));
+    expect((await failure(firstValueFrom(line.caller.send(60)))).message).toBe(gave('a Promise', 'send'));
   });
 });
