@@ -130,7 +130,9 @@ function keyOf({ route: { handler, subroute, name } }: HandlerSpec): number | st
 
 function twice(second: HandlerSpec, first: HandlerSpec): string {
   const owners = [first.owner, second.owner].filter((owner) => owner !== undefined);
-  const where = owners.length > 0 ? ` (${owners.join(' and ')})` : '';
+  const once = owners.length === 2 && owners[0] === owners[1];
+  const named = once ? `${owners[0]} twice: is its class in two modules?` : owners.join(' and ');
+  const where = owners.length > 0 ? ` (${named})` : '';
   if ((first.kind === 'event') !== (second.kind === 'event')) {
     return `${second.route.name} is registered as an event and as a message${where}: one pattern is one or the other`;
   }

@@ -1,6 +1,13 @@
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { PARAM_ARGS_METADATA } from '@nestjs/microservices/constants.js';
-import { verifyOptionNames, type RequestContract, type StreamContract } from '../calls/index.js';
+import {
+  isContract,
+  shownOption,
+  verifyOptionNames,
+  type RequestContract,
+  type StreamContract,
+} from '../calls/index.js';
+import { GridError } from '../errors/index.js';
 import { gridTransport } from './grid-transport.js';
 import { extrasOf, OPTION_NAMES, type StreamHandlerOptions } from './handler-facts.js';
 
@@ -17,22 +24,36 @@ const NAMES: Readonly<Record<'request' | 'stream', readonly string[]>> = {
   stream: ['subroute', 'grid', ...OPTION_NAMES],
 };
 
-/** `@MessagePattern` of a contract or an ID, bound to one grid; the method's first parameter is the payload. */
+/**
+ * `@MessagePattern` of a contract or an ID, bound to one grid; the method's first parameter is the payload. What is
+ * wrong throws when the class is made, and names the method.
+ */
 export function bindHandler(
   kind: 'request' | 'stream',
   to: RequestContract | StreamContract | number,
   options: BindOptions,
 ): MethodDecorator {
-  const { subroute, grid, ...facts } = options;
-  const contract = typeof to === 'number' ? undefined : to;
-  const id = typeof to === 'number' ? to : to.id;
-  const pattern = subroute === undefined ? id : { id, subroute };
-  const message = MessagePattern(pattern, gridTransport(grid), extrasOf(facts, { kind, contract }));
   return (target, key, descriptor) => {
-    verifyOptionNames(`${target.constructor.name}.${String(key)}`, options, NAMES[kind]);
-    message(target, key, descriptor);
+    const where = `${target.constructor.name}.${String(key)}`;
+    verifyTarget(where, kind, to);
+    verifyOptionNames(where, options, NAMES[kind]);
+    const { subroute, grid, ...facts } = options;
+    const contract = typeof to === 'number' ? undefined : to;
+    const id = typeof to === 'number' ? to : to.id;
+    const pattern = subroute === undefined ? id : { id, subroute };
+    MessagePattern(pattern, gridTransport(grid), extrasOf(facts, { kind, contract }))(target, key, descriptor);
     givePayload(target, key);
   };
+}
+
+/** The compiler does not see JavaScript, `untyped`, nor that files which import each other have no contract yet. */
+function verifyTarget(where: string, kind: 'request' | 'stream', to: unknown): void {
+  if (typeof to === 'number' || (isContract(to) && to.kind === kind)) return;
+  const decorator = kind === 'request' ? '@GridRequest' : '@GridStream';
+  const given = isContract(to) ? `${to.name}, the contract of a ${to.kind}` : shownOption(to);
+  const hint = to === undefined ? '; do two files import each other?' : '';
+  const text = `${decorator}() is given ${given}; it must be a handler ID or the contract of a ${kind}${hint}`;
+  throw new GridError('INVALID_ARGUMENT', `${where}: ${text}`);
 }
 
 /** As soon as one parameter is decorated Nest fills only those that are; the first one is the payload all the same. */

@@ -1,6 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
-import { shownOption, verifyOptionNames } from '../calls/index.js';
+import { isThenable, shownOption, verifyOptionNames } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import { findLifecycle } from './find-lifecycle.js';
 
@@ -29,6 +29,7 @@ export async function connectGrid(app: INestApplication, options: ConnectGridOpt
     const text = `connectGrid: inheritAppConfig is ${shownOption(inheritAppConfig)}; it must be true or false`;
     throw new GridError('INVALID_ARGUMENT', text);
   }
+  verifyIsApp(app);
   // one of createApplicationContext or createMicroservice
   if (typeof app.connectMicroservice !== 'function') {
     const text = 'connectGrid(app) is for an app with HTTP, of NestFactory.create(). Without HTTP, in a script too';
@@ -37,4 +38,13 @@ export async function connectGrid(app: INestApplication, options: ConnectGridOpt
   }
   const modules = app.get(ModulesContainer, { strict: false });
   await findLifecycle(modules, grid).connect(app, inheritAppConfig);
+}
+
+/** An `await` that was forgotten is what it mostly is. */
+function verifyIsApp(app: unknown): void {
+  const isPromise = isThenable(app);
+  if (typeof app === 'object' && app !== null && !isPromise) return;
+  const what = isPromise ? 'a Promise' : shownOption(app);
+  const text = `connectGrid: app is ${what}; it must be the app itself: await NestFactory.create(AppModule)`;
+  throw new GridError('INVALID_ARGUMENT', text);
 }

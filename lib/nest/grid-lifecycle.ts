@@ -10,7 +10,7 @@ import { GridExceptionFilter } from './grid-exception.filter.js';
 import { GridStrategy } from './grid-strategy.js';
 import type { Grid } from './grid.js';
 import { addLiveGrid, tellGridStart } from './live-grids.js';
-import { refuseStrayHandlers } from './stray-handlers.js';
+import { handlersOfProviders, refuseStrayHandlers } from './stray-handlers.js';
 
 /** Between the start of an HTTP app and the error that its grid is not connected. */
 const LATE_CONNECT_MS = 1_000;
@@ -170,10 +170,15 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   private refuseStrayHandlers(): void {
+    const lifecycles = lifecyclesOf(this.modules);
     refuseStrayHandlers(
       this.modules,
-      lifecyclesOf(this.modules).map(({ grid }) => grid.name),
+      lifecycles.map(({ grid }) => grid.name),
     );
+    const { name, options } = this.grid;
+    for (const handler of handlersOfProviders(this.modules, name, lifecycles[0] === this)) {
+      options.logger.warn(`handler ${handler} is never called: its class is no controller of a module`);
+    }
   }
 
   /** A module that other processes load by `gridMicroservice()` may well have the option. */

@@ -3,8 +3,10 @@ import { Server, type MessageHandler } from '@nestjs/microservices';
 import { RequestContextHost } from '@nestjs/microservices/context/request-context-host.js';
 import { filter, map, type Observable } from 'rxjs';
 import {
+  isContract,
   resolvePattern,
   type CallContext,
+  type Contract,
   type HandlerFunction,
   type Pattern,
   type Route,
@@ -95,6 +97,7 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
     const { grid } = this.ports;
     const owner = this.owners.of(extras, pattern);
     const { prefix, kind, contract, ...facts } = factsOf(extras);
+    if (isContract(pattern)) throw contractAsPattern(pattern, isEventHandler, owner?.name);
     const route = routeOf(pattern, prefix, owner?.name);
     const spec = {
       codec: grid.options.codec,
@@ -169,6 +172,14 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
 /** Nobody is answered for an event, and the grid logs its failure: what it logs must be the error that was thrown. */
 function causeOfFailure(given: unknown): unknown {
   return GridError.is(given) ? (given.cause ?? given) : given;
+}
+
+/** Nest's decorators take any object: it would be a pattern that no caller of the contract calls. */
+function contractAsPattern({ kind, name }: Contract, isEventHandler: boolean, owner: string | undefined): GridError {
+  const decorator = kind === 'request' ? 'GridRequest' : 'GridStream';
+  const advice = isEventHandler ? 'an event has none: name it by an ID or a pattern' : `take @${decorator}(…)`;
+  const where = owner === undefined ? '' : `${owner}: `;
+  return new GridError('INVALID_ARGUMENT', `${where}${name} is a contract, no pattern; ${advice}`);
 }
 
 function routeOf(pattern: Pattern, prefix: string | undefined, owner: string | undefined): Route {

@@ -1,4 +1,5 @@
 import { throwError } from 'rxjs';
+import type { OutgoingCall } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import { DEFAULTS, GridManager, type GridOptions } from '../manager/index.js';
 import { GridClient } from './grid-client.js';
@@ -66,18 +67,18 @@ export class Grid extends GridManager {
   /** Until the app starts the grid calls fail at once, the first one loudly: it may be that connectGrid is missing. */
   private holdCalls(): () => void {
     let told = false;
-    const fail = (pattern: string): GridError => {
+    const fail = ({ peer, pattern }: OutgoingCall): GridError => {
       const why = this.awaitsApp ? HOOKS_TEXT : this.notConnectedText();
       const text = `call of ${pattern} before the grid has started. ${why}`;
       if (!told) this.options.logger.error(text);
       told = true;
-      return new GridError('UNAVAILABLE', text, { reason: 'not-connected', notSent: true, pattern });
+      return new GridError('UNAVAILABLE', text, { reason: 'not-connected', notSent: true, peer, pattern });
     };
     return this.intercept({
-      request: (call) => Promise.reject(fail(call.pattern)),
-      send: (call) => throwError(() => fail(call.pattern)),
+      request: (call) => Promise.reject(fail(call)),
+      send: (call) => throwError(() => fail(call)),
       stream: (call) => {
-        throw fail(call.pattern);
+        throw fail(call);
       },
     });
   }

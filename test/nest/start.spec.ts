@@ -16,6 +16,7 @@ import { EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
 import {
   connectGrid,
+  defineRequest,
   defineStream,
   Grid,
   GridError,
@@ -23,6 +24,7 @@ import {
   GridModule,
   GridRequest,
   gridMicroservice,
+  gridTransport,
   GridStream,
   type GridModuleOptions,
 } from 'nestjs-grid';
@@ -118,6 +120,33 @@ describe('handlers stop the start', () => {
     ],
     ['an option of streams', GridRequest(60, { inCapacity: 1 } as object), 'unknown option inCapacity; known are'],
     ['no options', GridStream(60, 'disk1' as never), "options is 'disk1'; it must be an object"],
+    ['options that are null', GridStream(60, null as never), 'options is null; it must be an object'],
+    [
+      'a contract that is not there yet',
+      GridRequest(undefined as never),
+      '@GridRequest() is given undefined; it must be a handler ID or the contract of a request; do two files import',
+    ],
+    ['an ID as a text', GridStream('60' as never), "@GridStream() is given '60'; it must be a handler ID or the contract"],
+    [
+      'the contract of a stream for a request',
+      GridRequest.untyped(defineStream({ id: 60, name: 'walk' }) as never),
+      '@GridRequest() is given walk, the contract of a stream; it must be a handler ID or the contract of a request',
+    ],
+    [
+      'the contract of a request for a stream',
+      GridStream.untyped(defineRequest({ id: 60, name: 'info' }) as never),
+      '@GridStream() is given info, the contract of a request; it must be a handler ID or the contract of a stream',
+    ],
+    [
+      'a contract in place of a pattern',
+      MessagePattern(defineRequest({ id: 60, name: 'info' })),
+      'info is a contract, no pattern; take @GridRequest(…)',
+    ],
+    [
+      'a contract in place of an event',
+      EventPattern(defineStream({ id: 60, name: 'walk' })) as MethodDecorator,
+      'walk is a contract, no pattern; an event has none: name it by an ID or a pattern',
+    ],
     ['a codec that is none', GridRequest(60, { codec: 'json' as never }), "codec of handler 60 is 'json'; it must be"],
     ['a limit of 0', MessagePattern(60, { concurrency: 0 }), 'concurrency of handler 60 is 0; it must be an integer'],
     ['a queue alone', GridRequest(60, { queue: 5 }), 'queue of handler 60 is 5; it must be given with concurrency'],
@@ -174,6 +203,54 @@ describe('handlers stop the start', () => {
     expect(await startErrorOf(Wrong)).toMatchObject({
       code: 'INVALID_ARGUMENT',
       message: expect.stringContaining(`Wrong.method: ${text}`),
+    });
+  });
+
+  test('a handler in a provider, which Nest leaves out, is warned of', async () => {
+    class Base {
+      @MessagePattern(60)
+      inherited(): string {
+        return 'it runs';
+      }
+    }
+    @Controller()
+    class Right extends Base {}
+    @Injectable()
+    class Wrong {
+      @GridRequest(61)
+      mine(): void {}
+      @MessagePattern(62)
+      plain(): void {}
+      @MessagePattern(63, gridTransport('locks'))
+      ofAnotherGrid(): void {}
+      none(): void {}
+    }
+    const [local] = (await freeHosts(1)) as [string];
+    const providers = [Wrong, Base, { provide: 'value', useValue: 1 }, { provide: 'made', useFactory: () => 1 }];
+    const { app, grid, log } = await startApp(local, [local], { metadata: { controllers: [Right], providers } });
+    apps.push(app);
+    expect(log.warnings).toEqual(
+      ['Wrong.mine', 'Wrong.plain'].map(
+        (handler) => `handler ${handler} is never called: its class is no controller of a module`,
+      ),
+    );
+    expect(await grid.peer(local).request(60)).toBe('it runs');
+  });
+
+  test('one controller in two modules', async () => {
+    @Controller()
+    class Twice {
+      @MessagePattern(60)
+      method(): void {}
+    }
+    const inner = (): object => {
+      @Module({ controllers: [Twice] })
+      class Inner {}
+      return Inner;
+    };
+    expect(await startError({ metadata: { imports: [inner(), inner()] as never } })).toMatchObject({
+      code: 'ALREADY_EXISTS',
+      message: 'two handlers for 60 (Twice.method twice: is its class in two modules?)',
     });
   });
 
@@ -495,6 +572,7 @@ describe('when the grid starts', () => {
     expect(Early.given).toMatchObject({
       code: 'UNAVAILABLE',
       notSent: true,
+      peer: local,
       message:
         'call of 60 before the grid has started. The grid starts after all hooks of the app: call after app.listen()',
     });
@@ -565,6 +643,20 @@ describe('when the grid starts', () => {
       code: 'INVALID_ARGUMENT',
       message: expect.stringContaining(text),
     });
+  });
+
+  test('connecting what is no app at all: an await was forgotten, mostly', async () => {
+    const coming = NestFactory.create(class {}, { logger: new LogBook(), abortOnError: false });
+    for (const [app, what] of [
+      [coming, 'a Promise'],
+      [undefined, 'undefined'],
+    ] as const) {
+      await expect(connectGrid(app as never)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: `connectGrid: app is ${what}; it must be the app itself: await NestFactory.create(AppModule)`,
+      });
+    }
+    apps.push(await coming);
   });
 
   test('connecting what is no app with HTTP', async () => {
