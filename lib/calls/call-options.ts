@@ -124,15 +124,19 @@ export function watchSignals(options: CallOptions, cancel: (error: GridError) =>
 /** Deadlines travel in 32 bits (wire spec §2): about 49 days. */
 const LONGEST_MS = 0xffff_ffff;
 
+/** @throws GridError INVALID_ARGUMENT with `notSent` for what is no time: 0 and Infinity are. */
+export function checkTimeoutMs(timeoutMs: unknown): void {
+  if (typeof timeoutMs === 'number' && timeoutMs >= 0) return;
+  const text = `timeoutMs must be a number of milliseconds, not ${shownOption(timeoutMs)}`;
+  throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
+}
+
 /** The earliest of `timeoutMs`, `deadline` and the parent's deadline. */
 function timeLeft(options: CallOptions, clock: Clock): number | undefined {
   const { timeoutMs, deadline, parent } = options;
   let left = Infinity;
   if (timeoutMs !== undefined) {
-    if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0)) {
-      const text = `timeoutMs must be a number of milliseconds, not ${shownOption(timeoutMs)}`;
-      throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
-    }
+    checkTimeoutMs(timeoutMs);
     left = Math.min(timeoutMs, LONGEST_MS);
   }
   if (deadline !== undefined) left = Math.min(left, untilDate(deadline, clock));

@@ -1,6 +1,7 @@
 export { currentContext } from './async-context.js';
 export { CallContext } from './call-context.js';
 export {
+  checkTimeoutMs,
   verifyIsMetadata,
   verifyIsOptions,
   type CallOptions,

@@ -265,5 +265,5 @@ function truncated(): GridError {
 }
 
 function malformed(what: string): GridError {
-  return new GridError('INVALID_ARGUMENT', `not the MessagePack that is read here: ${what}`);
+  return new GridError('INVALID_ARGUMENT', `not the MessagePack that is read here: ${what}; is the codec of the other end another one?`);
 }

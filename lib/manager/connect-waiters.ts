@@ -38,7 +38,8 @@ export class ConnectWaiters {
         const text = `${TEXT.deadline}: no connection to ${this.peer} within ${timeoutMs} ms${why}`;
         waiter.settle(new GridError('DEADLINE_EXCEEDED', text, { peer: this.peer, reason: 'not-connected', cause }));
       };
-      const timer = timeoutMs === undefined ? undefined : this.clock.setTimer(timeoutMs, tooLate);
+      const ends = timeoutMs !== undefined && timeoutMs !== Infinity;
+      const timer = ends ? this.clock.setTimer(timeoutMs, tooLate) : undefined;
       signal?.addEventListener('abort', abort, { once: true });
       this.waiting.add(waiter);
     });

@@ -6,6 +6,7 @@ import { Subject, type Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import {
   HandlerTable,
+  shownOption,
   verifyInterceptor,
   verifyIsOptions,
   type CallContext,
@@ -20,7 +21,7 @@ import {
   type RequestContract,
 } from '../calls/index.js';
 import type { ConnectionPorts, MessageSocket } from '../connection/index.js';
-import { handled } from '../errors/index.js';
+import { GridError, handled } from '../errors/index.js';
 import { CloseCode, EXTENSIONS } from '../wire/index.js';
 import { Acceptor } from './acceptor.js';
 import { authOf } from './auth.js';
@@ -175,8 +176,8 @@ export class GridManager {
 
   /**
    * Sends an event to all other hosts (or to `peers`). Each host has its own outcome: one that is away fails alone.
-   * Rejects only with INVALID_ARGUMENT, and nothing is sent then: `options` that is no object, a host in `peers` that
-   * is not of the grid, a `signal` that is none.
+   * Rejects only with INVALID_ARGUMENT, and nothing is sent then: `options` that is no object, `peers` that is no
+   * list of hosts of the grid, a `signal` that is none.
    */
   async broadcast(event: Pattern, payload?: unknown, options: FanOutOptions = {}): Promise<Settled<void>[]> {
     return await fanOut(this.called(options), options, (peer, each) => peer.emit(event, payload, each)).all();
@@ -184,8 +185,8 @@ export class GridManager {
 
   /**
    * Makes one request to all other hosts (or to `peers`) at once; the outcomes come as they come.
-   * @throws GridError INVALID_ARGUMENT, and nothing is sent then: `options` that is no object, a host in `peers` that
-   * is not of the grid, a `signal` that is none. What else goes wrong is the outcome of a host.
+   * @throws GridError INVALID_ARGUMENT, and nothing is sent then: `options` that is no object, `peers` that is no
+   * list of hosts of the grid, a `signal` that is none. What else goes wrong is the outcome of a host.
    */
   requestAll<Res = unknown>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
   requestAll<C extends RequestContract, V extends boolean = false>(
@@ -326,6 +327,10 @@ export class GridManager {
   /** The hosts that a call to several goes to. */
   private called(options: FanOutOptions): readonly GridPeer[] {
     verifyIsOptions(options);
-    return options.peers?.map((origin) => this.peer(origin)) ?? this.peers;
+    const { peers } = options;
+    if (peers === undefined) return this.peers;
+    if (Array.isArray(peers)) return peers.map((origin: string) => this.peer(origin));
+    const text = `peers is ${shownOption(peers)}; it must be a list of hosts`;
+    throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
   }
 }

@@ -1,19 +1,21 @@
 import { inspect } from 'node:util';
 import { distinctUntilChanged, type Observable, type Subscriber, type TeardownLogic } from 'rxjs';
-import type {
-  Caller,
-  CallOptions,
-  GridCall,
-  Pattern,
-  GivenAnswer,
-  InputMessageOf,
-  PayloadArgs,
-  PayloadOf,
-  RequestContract,
-  SendableContract,
-  StreamArgs,
-  StreamContract,
-  StreamOptions,
+import {
+  checkTimeoutMs,
+  verifyIsOptions,
+  type Caller,
+  type CallOptions,
+  type GridCall,
+  type Pattern,
+  type GivenAnswer,
+  type InputMessageOf,
+  type PayloadArgs,
+  type PayloadOf,
+  type RequestContract,
+  type SendableContract,
+  type StreamArgs,
+  type StreamContract,
+  type StreamOptions,
 } from '../calls/index.js';
 import type { Link } from './link.js';
 import type { PeerState, WaitOptions } from './peer-state.js';
@@ -110,10 +112,12 @@ export class GridPeer {
 
   /**
    * Resolves when the connection stands. Rejects with DEADLINE_EXCEEDED after `timeoutMs`, CANCELLED on `signal`,
-   * UNAVAILABLE (reason `closed`) when the grid is closed, INVALID_ARGUMENT for a `signal` that is none.
+   * UNAVAILABLE (reason `closed`) when the grid is closed, INVALID_ARGUMENT for options that are none.
    */
-  waitForConnect(options?: WaitOptions): Promise<void> {
-    return this.link.waitForConnect(options);
+  async waitForConnect(options: WaitOptions = {}): Promise<void> {
+    verifyIsOptions(options);
+    if (options.timeoutMs !== undefined) checkTimeoutMs(options.timeoutMs);
+    await this.link.waitForConnect(options);
   }
 
   /**

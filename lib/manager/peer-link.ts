@@ -94,20 +94,18 @@ export class PeerLink implements Link {
 
   /**
    * Where calls to the peer go.
-   * @throws GridError UNAVAILABLE with `notSent`: reason `not-connected`, `draining` while the peer does, `closed` once
-   * the grid is.
+   * @throws GridError UNAVAILABLE with `notSent`: reason `not-connected` with why as its cause, `draining` while the
+   * peer does, `closed` once the grid is.
    */
   line(): Mux {
     if (this.phase.at === 'connected') {
       if (this.phase.connection.peerDrains) throw this.drainingError();
       return this.phase.connection.mux;
     }
-    throw new GridError('UNAVAILABLE', this.phase.at === 'idle' ? 'the grid is not started' : TEXT.disconnected, {
-      peer: this.peer,
-      reason: this.phase.at === 'closed' ? 'closed' : 'not-connected',
-      notSent: true,
-      cause: this.fault,
-    });
+    if (this.phase.at === 'closed') throw this.closedError();
+    const text = this.phase.at === 'idle' ? 'the grid is not started' : TEXT.disconnected;
+    const { peer } = this;
+    throw new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected', notSent: true, cause: this.fault });
   }
 
   start(): void {

@@ -207,16 +207,21 @@ function verifyListen(listen: ListenOptions | undefined): GridSettings['listen']
   return Object.freeze({ ...address, tls: tls !== undefined });
 }
 
+function peerCount(option: string, value: unknown, others: number): number {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= others) return value;
+  throw wrong(option, value, `a whole number from 0 to ${others}: so many other hosts there are`);
+}
+
 function verifyWait(wait: GridOptions['waitForPeers'], others: number): GridSettings['waitForPeers'] {
   if (wait === undefined || wait === false) return { count: 0, timeoutMs: undefined };
   if (wait === true) return { count: others, timeoutMs: undefined };
-  if (typeof wait === 'number') return { count: whole('waitForPeers', wait, 0, others), timeoutMs: undefined };
+  if (typeof wait === 'number') return { count: peerCount('waitForPeers', wait, others), timeoutMs: undefined };
   if (typeof wait !== 'object' || wait === null || Array.isArray(wait)) {
     throw wrong('waitForPeers', wait, `true, false, a whole number from 0 to ${others} or { count, timeoutMs }`);
   }
   verifyKeys('waitForPeers', wait, ['count', 'timeoutMs']);
   return {
-    count: wait.count === undefined ? others : whole('waitForPeers.count', wait.count, 0, others),
+    count: wait.count === undefined ? others : peerCount('waitForPeers.count', wait.count, others),
     timeoutMs:
       wait.timeoutMs === undefined ? undefined : whole('waitForPeers.timeoutMs', wait.timeoutMs, 1, LONGEST_MS),
   };

@@ -130,9 +130,15 @@ const CODES: Readonly<Record<number, GridCode>> = {
   429: 'RESOURCE_EXHAUSTED',
 };
 
+/** What to look for where somebody answers who is no grid, or does not know that it is meant. */
+function hintOf(status: number, route: string): string {
+  const proxy = 'a proxy between them must pass upgrades';
+  if (status === 404) return ` at ${route} (the option route must be the same on both hosts; ${proxy})`;
+  return status < 400 || status === 426 ? ` (no WebSocket; is that the peer? ${proxy})` : '';
+}
+
 function refusal({ peer, route }: WsDial, status: number, reason: string): GridError {
-  const where = status === 404 ? ` at ${route} (the option route must be the same on both hosts)` : '';
-  const text = `HTTP ${status}${where}${reason === '' ? '' : `: ${reason}`}`;
+  const text = `HTTP ${status}${hintOf(status, route)}${reason === '' ? '' : `: ${reason}`}`;
   const code = CODES[status] ?? (status >= 500 ? 'UNAVAILABLE' : 'FAILED_PRECONDITION');
   return new GridError(code, text, { peer, remote: true });
 }

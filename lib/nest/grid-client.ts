@@ -4,6 +4,7 @@ import { ClientProxy, type ReadPacket, type WritePacket } from '@nestjs/microser
 import { defer, filter, Observable, ReplaySubject, startWith, switchMap, take } from 'rxjs';
 import {
   isContract,
+  shownOption,
   type AnswerOf,
   type CallOptions,
   type Pattern,
@@ -13,7 +14,7 @@ import {
 } from '../calls/index.js';
 import { GridError, isOmitted } from '../errors/index.js';
 import type { GridPeer, PeerState } from '../manager/index.js';
-import { GridRecord } from './grid-record.js';
+import { GridRecord, GridRecordBuilder } from './grid-record.js';
 import type { Grid } from './grid.js';
 import { findLiveGrid, gridStarts, isGridMissing } from './live-grids.js';
 
@@ -33,8 +34,14 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
   private readonly logger = new Logger(GridClient.name);
   private found: GridPeer | undefined = undefined;
 
+  /** @throws GridError INVALID_ARGUMENT for options that name no host: the compiler does not see those of a module. */
   constructor(private readonly options: GridClientOptions) {
     super();
+    const given: Partial<Record<keyof GridClientOptions, unknown>> | undefined = options;
+    const peer = given?.peer;
+    if (typeof peer === 'string' && peer !== '') return;
+    const text = `GridClient: peer is ${shownOption(peer)}; it must be the origin of a host, { peer: 'http://node-2:9000' }`;
+    throw new GridError('INVALID_ARGUMENT', text);
   }
 
   /**
@@ -99,8 +106,10 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
   // oxlint-disable-next-line typescript/no-explicit-any -- as Nest declares it
   override emit<TResult = any, TInput = any>(to: Pattern, data?: TInput): Observable<TResult> {
     const outcome = new ReplaySubject<TResult>(1);
-    const { packet, options } = this.packed(to, data);
-    defer(() => this.dispatch(packet, options)).subscribe({
+    defer(() => {
+      const { packet, options } = this.packed(to, data);
+      return this.dispatch(packet, options);
+    }).subscribe({
       next: () => outcome.next(undefined as TResult),
       error: (error: unknown) => {
         if (!outcome.observed) this.logger.error(`event ${shown(to)} to ${this.options.peer}: ${String(error)}`);
@@ -145,6 +154,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
 
   private packed(to: unknown, data: unknown): { packet: ReadPacket; options: CallOptions | undefined } {
     const record = data instanceof GridRecord ? data : undefined;
+    if (data instanceof GridRecordBuilder) throw new GridError('INVALID_ARGUMENT', UNBUILT, { notSent: true });
     const packet = this.createPacket(to, record ? record.data : data);
     // what a dispatch hook attaches is for tracing: a peer that cannot carry it is called all the same
     const traceContext = packet.metadata;
@@ -173,6 +183,9 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     return made === null || made === undefined;
   }
 }
+
+/** It would be sent as the object that it is. */
+const UNBUILT = 'the payload is a GridRecordBuilder; its build() gives what can be sent';
 
 /** A pattern for the log, whatever it holds: JSON would throw for a bigint, or for a contract with its schemas. */
 function shown(to: unknown): string {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Logger, type INestApplication } from '@nestjs/common';
+import { shownOption, verifyOptionNames } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import { DEFAULTS, type GridPeer, type OpenCalls } from '../manager/index.js';
 import {
@@ -56,6 +57,7 @@ export class GridTestingModule {
    * refuses another: by `auth`, for example.
    */
   static async create(options: GridTestingOptions = {}): Promise<GridTestingModule> {
+    verify(options);
     const { nodes: count = 2, wire = 'memory' } = options;
     const name = options.grid?.name ?? DEFAULTS.name;
     const hosts = await hostsOf(count, wire);
@@ -165,6 +167,27 @@ export class GridTestingModule {
     }
     await work;
   }
+}
+
+const NAMES: Readonly<Record<keyof GridTestingOptions, true>> = {
+  nodes: true,
+  wire: true,
+  metadata: true,
+  app: true,
+  grid: true,
+  connect: true,
+  adapter: true,
+};
+
+/** @throws GridError INVALID_ARGUMENT: a test whose options are not heeded may pass for nothing. */
+function verify(options: GridTestingOptions): void {
+  const where = 'GridTestingModule.create';
+  verifyOptionNames(where, options, Object.keys(NAMES));
+  const { nodes = 2, wire = 'memory' } = options;
+  const wrong = (option: string, value: unknown, allowed: string): GridError =>
+    new GridError('INVALID_ARGUMENT', `${where}: ${option} is ${shownOption(value)}; it must be ${allowed}`);
+  if (!Number.isSafeInteger(nodes) || nodes < 1) throw wrong('nodes', nodes, 'a whole number of at least 1');
+  if (wire !== 'memory' && wire !== 'loopback') throw wrong('wire', wire, "'memory' or 'loopback'");
 }
 
 const SECRET = 'the secret of all grids that are made for tests';

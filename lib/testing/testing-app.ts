@@ -6,6 +6,7 @@ import {
   type Type,
 } from '@nestjs/common';
 import { NestFactory, type AbstractHttpAdapter } from '@nestjs/core';
+import { shownOption } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import { getGridToken, Grid, GridModule, type GridModuleOptions } from '../nest/index.js';
 
@@ -48,13 +49,22 @@ export async function testingApp(
     throw new GridError('INVALID_ARGUMENT', 'metadata beside app: what the app shall have belongs to its own module');
   }
   const { isGlobal: _, ...options } = grid;
-  const builder = app(index, grid.local!);
+  const builder: TestingAppBuilder | undefined = app(index, grid.local!);
+  if (typeof builder?.overrideProvider !== 'function') {
+    const text = `app gave ${shownOption(builder)}; it must give what Test.createTestingModule() does, not compiled`;
+    throw new GridError('INVALID_ARGUMENT', text);
+  }
   builder.overrideProvider(getGridToken(grid.name)).useFactory({ factory: () => new Grid(options) });
   const module = await builder.compile();
   return adapter ? module.createNestApplication(adapter(), SETTINGS) : module.createNestApplication(SETTINGS);
 }
 
 function rootModule(metadata: TestingAppOptions['metadata'] = {}, index: number, grid: GridModuleOptions): Type {
+  if (typeof metadata === 'function' && /^class\b/.test(Function.prototype.toString.call(metadata))) {
+    const module = metadata.name;
+    const ways = `{ imports: [${module}] }, or the option app where ${module} has a grid of its own`;
+    throw new GridError('INVALID_ARGUMENT', `metadata is the class ${module}; it must be ${ways}`);
+  }
   const own = typeof metadata === 'function' ? metadata(index, grid.local!) : metadata;
   class TestingRootModule {}
   Module({ ...own, imports: [GridModule.forRoot(grid), ...(own.imports ?? [])] })(TestingRootModule);

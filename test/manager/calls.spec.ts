@@ -501,6 +501,12 @@ describe('calls to all hosts', () => {
     expect((await rejectionOf(a.broadcast('x', undefined, { peers: ['http://nobody'] }))).code).toBe(
       'INVALID_ARGUMENT',
     );
+    const noList = { peers: 'http://nobody' as never };
+    expect(thrownBy(() => a.requestAll(60, undefined, noList))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: "peers is 'http://nobody'; it must be a list of hosts",
+      notSent: true,
+    });
     const noSignal = { signal: new AbortController() as never };
     expect(thrownBy(() => a.requestAll(60, undefined, noSignal)).code).toBe('INVALID_ARGUMENT');
   });

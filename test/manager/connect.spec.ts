@@ -155,7 +155,32 @@ describe('connecting', () => {
     for (const error of await Promise.all(waits)) {
       expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'closed' });
     }
+    expect(await rejectionOf(peer.request(60))).toMatchObject({
+      code: 'UNAVAILABLE',
+      message: 'the grid is closed',
+      reason: 'closed',
+      notSent: true,
+    });
   }, 300_000);
+
+  it('a wait refuses options that would be no end of it', async () => {
+    const [house] = await two();
+    const grid = house.grid();
+    const [peer] = grid.peers as [GridPeer];
+    for (const [options, text] of [
+      [500, 'options is 500; it must be an object, like { timeoutMs: 500 }'],
+      [null, 'options is null; it must be an object, like { timeoutMs: 500 }'],
+      [{ timeoutMs: NaN }, 'timeoutMs must be a number of milliseconds, not NaN'],
+      [{ timeoutMs: '500' }, "timeoutMs must be a number of milliseconds, not '500'"],
+    ]) {
+      const wait = peer.waitForConnect(options as never);
+      expect(await rejectionOf(wait)).toMatchObject({ code: 'INVALID_ARGUMENT', message: text });
+    }
+    const endless = rejectionOf(peer.waitForConnect({ timeoutMs: Infinity }));
+    expect((await rejectionOf(peer.waitForConnect({ timeoutMs: 0 }))).code).toBe('DEADLINE_EXCEEDED');
+    await grid.close();
+    expect((await endless).reason).toBe('closed');
+  });
 
   it('two grids of one host with routes of their own live on one server', async () => {
     const [dialer, acceptor] = await two();

@@ -107,7 +107,7 @@ describe('options', () => {
     ['a dialer that is none', { dialer: 'x' }, "dialer is 'x'; it must be a function"],
     ['a logger that is none', { logger: console.log }, 'it must be an object with log, warn, error'],
     ['tls that is a string', { tls: 'key' }, "tls is a string; it must be Node's TLS options"],
-    ['more peers than there are', { waitForPeers: 2 }, 'waitForPeers is 2; it must be a whole number from 0 to 1'],
+    ['more peers than there are', { waitForPeers: 2 }, 'waitForPeers is 2; it must be a whole number from 0 to 1: so'],
     [
       'a wait of another kind',
       { waitForPeers: 'all' },

@@ -35,9 +35,21 @@ it.each<[string, string, string, string]>([
     'another route',
     '404 Not Found\r\nContent-Length: 2\r\n\r\nno',
     'UNIMPLEMENTED',
-    'HTTP 404 at /grid/v1 (the option route must be the same on both hosts): no',
+    'HTTP 404 at /grid/v1 (the option route must be the same on both hosts; a proxy between them must pass upgrades): no',
   ],
-  ['another status', '302 Found\r\n\r\n', 'FAILED_PRECONDITION', 'HTTP 302'],
+  [
+    'an answer as to any other request',
+    '200 OK\r\nContent-Length: 5\r\n\r\nhello',
+    'FAILED_PRECONDITION',
+    'HTTP 200 (no WebSocket; is that the peer? a proxy between them must pass upgrades): hello',
+  ],
+  [
+    'another place',
+    '302 Found\r\n\r\n',
+    'FAILED_PRECONDITION',
+    'HTTP 302 (no WebSocket; is that the peer? a proxy between them must pass upgrades)',
+  ],
+  ['another status', '400 No\r\n\r\n', 'FAILED_PRECONDITION', 'HTTP 400'],
 ])('no upgrade: its status is told, and no socket left: %s', async (_name, text, code, message) => {
   answer = `HTTP/1.1 ${text}`;
   const { port } = server.address() as AddressInfo;

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Controller, Logger, NotFoundException } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
-import { defineRequest, GridContext, GridError, GridRecordBuilder, GridRequest, type GridClient } from 'nestjs-grid';
+import { defineRequest, GridClient, GridContext, GridError, GridRecordBuilder, GridRequest } from 'nestjs-grid';
 import { firstValueFrom, interval, lastValueFrom, take, tap, toArray, type Observable } from 'rxjs';
 import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
@@ -183,6 +183,21 @@ describe('the rest of ClientProxy', () => {
     client.setOnDispatchHook((packet) => void patterns.push(packet.pattern));
     await firstValueFrom(client.send(62).pipe(tap()));
     expect(patterns).toEqual([62]);
+  });
+
+  test('a record that was not built is not sent as it is', async () => {
+    const warned = jest.spyOn(Logger.prototype, 'error').mockReturnValue(undefined);
+    const unbuilt = new GridRecordBuilder(1).setTimeout(500);
+    const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('its build() gives'), notSent: true };
+    await expect(firstValueFrom(client.send(60, unbuilt))).rejects.toMatchObject(refused);
+    await expect(lastValueFrom(client.emit('told', unbuilt))).rejects.toMatchObject(refused);
+    expect(warned).toHaveBeenCalledTimes(1);
+  });
+
+  test('options without a host are refused', () => {
+    for (const options of [undefined, {}, { peer: '' }] as never[]) {
+      expect(() => new GridClient(options)).toThrow('it must be the origin of a host');
+    }
   });
 
   test('an unknown host is refused where the client is made', () => {

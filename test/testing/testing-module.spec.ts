@@ -202,6 +202,21 @@ describe('GridTestingModule', () => {
     }
   });
 
+  class AppModule {}
+  test.each<[string, unknown, string]>([
+    ['a name that is none', { controllers: [] }, 'GridTestingModule.create: unknown option controllers; known are nodes'],
+    ['no nodes', { nodes: 0 }, 'GridTestingModule.create: nodes is 0; it must be a whole number of at least 1'],
+    ['nodes as a text', { nodes: '2' }, "GridTestingModule.create: nodes is '2'"],
+    ['another wire', { wire: 'tcp' }, "GridTestingModule.create: wire is 'tcp'; it must be 'memory' or 'loopback'"],
+    ['a module', { metadata: AppModule }, 'metadata is the class AppModule; it must be { imports: [AppModule] }, or the'],
+    ['no module', { app: () => {} }, 'app gave undefined; it must give what Test.createTestingModule() does'],
+  ])('what would not be heeded is refused: %s', async (_, options, message) => {
+    await expect(GridTestingModule.create(options as object)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringContaining(message),
+    });
+  });
+
   test('there are no other nodes and no wire to oneself', async () => {
     cluster = await GridTestingModule.create();
     expect(() => cluster!.peer(0, 2)).toThrow('there is no node 2: the nodes are 0 to 1');
