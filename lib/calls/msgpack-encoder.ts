@@ -1,8 +1,10 @@
 import { types } from 'node:util';
 import { isObservable } from 'rxjs';
+import type { GridError } from '../errors/index.js';
 import { MAX_DEPTH, StructuredExt } from './msgpack-format.js';
-import { ValueWriter, unfit } from './value-writer.js';
 import { isAsyncIterable, isIterable, isThenable } from './result-kind.js';
+import { placeOfUnfit } from './unfit-place.js';
+import { isUnfit, unfit, ValueWriter } from './value-writer.js';
 
 /** Bytes of an extension's header with a 32-bit length. */
 const EXT_HEADER_BYTES = 6;
@@ -39,9 +41,30 @@ export class MsgpackEncoder {
       this.put(value);
     } catch (thrown) {
       this.out.letGo();
-      throw thrown;
+      throw isUnfit(thrown) ? this.placed(thrown, value) : thrown;
     } finally {
       this.busy = false;
+    }
+  }
+
+  /** A large value may hold one Promise, somewhere. */
+  private placed(error: GridError, value: unknown): GridError {
+    // of its own: this one writes still
+    const trial = new MsgpackEncoder(this.structured);
+    const place = placeOfUnfit(value, (part) => trial.fits(part));
+    return place === '' ? error : error.with({ message: `${error.message}; it stands at ${place}` });
+  }
+
+  private fits(part: unknown): boolean {
+    this.out.begin();
+    this.depth = 0;
+    try {
+      this.put(part);
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.out.letGo();
     }
   }
 

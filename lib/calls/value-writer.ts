@@ -212,6 +212,13 @@ function headerOf(bytes: number): number {
   return bytes <= 0xffff ? 3 : MAX_HEADER;
 }
 
+const UNFIT = 'codec msgpack() cannot hold';
+
 export function unfit(what: string): GridError {
-  return new GridError('INVALID_ARGUMENT', `codec msgpack() cannot hold ${what}`);
+  return new GridError('INVALID_ARGUMENT', `${UNFIT} ${what}`);
+}
+
+/** Whether an error is one that `unfit` made. */
+export function isUnfit(thrown: unknown): thrown is GridError {
+  return GridError.is(thrown) && thrown.message.startsWith(UNFIT);
 }

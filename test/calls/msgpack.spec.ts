@@ -1,3 +1,4 @@
+import assert from 'node:assert';
 import { Readable } from 'node:stream';
 import vm from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
@@ -7,6 +8,7 @@ import { of } from 'rxjs';
 import { msgpack } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { intoOf } from '../../lib/mux/index.js';
+import { thrownBy } from '../manager/refusal.js';
 
 const plain = msgpack();
 const structured = msgpack({ structured: true });
@@ -347,6 +349,33 @@ describe('plain MessagePack', () => {
   it('asks what knows how it is written, whatever else it is', () => {
     const cursor = Object.assign(Readable.from([1]), { toJSON: () => ({ at: 5 }) });
     expect(again({ cursor })).toEqual({ cursor: { at: 5 } });
+  });
+
+  const late = (place: object): unknown => ({ user: { id: 1n, posts: [{ at: new Date(0) }, place] } });
+  const looped: Record<string, unknown> = { list: [] };
+  looped['list'] = [1, { back: looped }];
+  let deep: unknown = Promise.resolve();
+  for (let i = 0; i < 20; i++) deep = { deep };
+  const shy = new Proxy(
+    { promise: Promise.resolve() },
+    { has: (target, key) => (key === 'toJSON' ? assert.fail('shy') : key in target) },
+  );
+  it.each<[string, unknown, string]>([
+    ['a property', late({ author: Promise.resolve() }), 'a Promise; it stands at user.posts[1].author'],
+    ['an item', late([0, 2n ** 64n]), 'a bigint of more than 64 bits; it stands at user.posts[1][1]'],
+    ['a name that is no identifier', { 'a b': new Date(NaN) }, 'an invalid Date; it stands at ["a b"]'],
+    ['a key of a Map', { map: new Map([[{}, 1]]) }, 'a Map with an object as a key; it stands at map'],
+    ['a cycle of one', circle, 'a value nested deeper than 512 (a cycle?); it stands at self'],
+    ['a longer cycle', looped, 'a value nested deeper than 512 (a cycle?); it stands at list[1].back'],
+    ['a long way', deep, `a Promise; it stands at ${Array(8).fill('deep').join('.')}`],
+    ['the value itself', Promise.resolve(), 'a Promise'],
+    ['inside of a toJSON', { a: { toJSON: () => ({ b: Promise.resolve() }) } }, 'a Promise; it stands at a'],
+    ['beside what is left out', { fn() {}, a: [() => 1, Promise.resolve()] }, 'a Promise; it stands at a[1]'],
+    ['in what cannot be looked at', { shy }, 'a Promise; it stands at shy'],
+  ])('says where it stands: %s', (_, value, text) => {
+    const thrown = thrownBy(() => plain.encode(value));
+    expect(thrown).toMatchObject({ code: 'INVALID_ARGUMENT', message: `codec msgpack() cannot hold ${text}` });
+    expect(again({ a: 1 })).toEqual({ a: 1 });
   });
 
   it.each(unfit)('cannot hold %s, and goes on', (name, value) => {
