@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import ts from 'typescript';
 import { DEFAULT_OUT_BUFFER, DEFAULT_OUT_CAPACITY } from '../../lib/calls/handler-spec.js';
 import { MAX_DEPTH } from '../../lib/calls/msgpack-format.js';
 import { GRID_CODES, GridError } from '../../lib/errors/index.js';
@@ -25,6 +26,20 @@ function membersOf(path: string, name: string): string[] {
   const { text } = sourcesOf('lib').find((file) => file.path === path)!;
   const [, body] = new RegExp(`interface ${name}\\b[^{]*\\{\\n(.*?)^\\}`, 'ms').exec(text)!;
   return [...body!.matchAll(/^ {2}(?:readonly )?(\w+)\??:/gm)].map(([, member]) => member!);
+}
+
+/** What the only class of a file has for its users; what logs and debuggers make of it is not for them. */
+function publicMembersOf(path: string): string[] {
+  const { text } = sourcesOf('lib').find((file) => file.path === path)!;
+  const { statements } = ts.createSourceFile(path, text, ts.ScriptTarget.ESNext, true);
+  const members = statements.filter(ts.isClassDeclaration).flatMap((each) => [...each.members]);
+  const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected;
+  const names = members
+    .filter((member) => (ts.getCombinedModifierFlags(member) & hidden) === 0)
+    .filter((member) => !ts.getJSDocTags(member).some(({ tagName }) => tagName.text === 'internal'))
+    .map(({ name }) => (name && ts.isIdentifier(name) ? name.text : 'toJSON'))
+    .filter((name) => name !== 'toJSON');
+  return [...new Set(names)].toSorted();
 }
 
 describe('docs/OPTIONS.md is what the code does', () => {
@@ -77,6 +92,23 @@ describe('docs/OPTIONS.md is what the code does', () => {
   test('options of a call', () => {
     const members = ['CallOptions', 'StreamOptions'].flatMap((name) => membersOf('lib/calls/call-options.ts', name));
     expect(column(OPTIONS, '| call option | default | meaning |').toSorted()).toEqual(members.toSorted());
+  });
+});
+
+describe('docs/CALLING.md is what the code does', () => {
+  /** The names in the first cells of a table: `peer.request(to)`, `events`. */
+  const named = (header: string): string[] =>
+    tableOf('docs/CALLING.md', header).flatMap(([cell]) =>
+      [...cell!.matchAll(/`(?:peer\.)?(\w+)[^`]*`/g)].map(([, name]) => name!),
+    );
+
+  test('every member of a peer', () => {
+    expect(named('| call | gives |').toSorted()).toEqual(publicMembersOf('lib/manager/grid-peer.ts'));
+  });
+
+  test('every member of a grid', () => {
+    const members = ['lib/manager/grid-manager.ts', 'lib/nest/grid.ts'].flatMap(publicMembersOf);
+    expect(named('| member | meaning |').toSorted()).toEqual([...new Set(members)].toSorted());
   });
 });
 
