@@ -46,10 +46,12 @@ export class CallContext<In = unknown> implements ParentCall {
     return this.facts.peer;
   }
 
+  /** 1 to 253; 255 for patterns that are no handler ID. */
   get handlerId(): number {
     return this.facts.handlerId;
   }
 
+  /** The handler's subroute; of a pattern that is no handler ID its text; undefined where there is none. */
   get subroute(): string | undefined {
     return this.facts.subroute;
   }

@@ -8,7 +8,9 @@ import { cancelled, checkSignal, onAbort } from './signal-watch.js';
 
 /** The call inside which another one is made: a `GridContext`, a `CallContext`. */
 export interface ParentCall {
+  /** Cancels the inner call too. */
   readonly signal: AbortSignal;
+  /** Bounds the inner call too. */
   readonly deadline: Date | undefined;
   /** What came with the call. */
   getMetadata?(): Readonly<Record<string, string>>;

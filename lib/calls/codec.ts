@@ -10,7 +10,9 @@ import { parseJson } from '../wire/index.js';
  * returns is copied before the call that sends it returns to the application's turn, or is never changed by the codec.
  */
 export interface Codec<T = unknown> {
+  /** Not asked for a payload of `undefined`, which is none; for a message of a stream it is. */
   encode(value: T): Uint8Array;
+  /** `bytes`: what `encode` of the other end gave; of a peer that is not trusted, anything. */
   decode(bytes: Uint8Array): T;
 }
 

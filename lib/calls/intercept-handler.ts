@@ -7,6 +7,7 @@ import { logFailure } from './handler-failure.js';
 export interface IncomingCall {
   /** `request`: what `request` and `send` ask for, even if the answer to the latter turns out to be a stream. */
   readonly kind: 'request' | 'stream' | 'event';
+  /** The same object that the handler gets, in a Nest app inside of its `GridContext`. */
   readonly context: CallContext;
 }
 

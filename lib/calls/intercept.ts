@@ -13,6 +13,7 @@ export interface OutgoingCall {
   readonly peer: string;
   /** What is called, as the caller wrote it; for texts. */
   readonly pattern: string;
+  /** As the caller gave it: not encoded, not checked yet. */
   readonly payload: unknown;
   /** `StreamOptions` for a stream. */
   readonly options: CallOptions & StreamOptions;
@@ -25,6 +26,7 @@ export type AnyCallInterceptor = <Result>(call: OutgoingCall, next: (call: Outgo
 export interface KindInterceptor {
   /** Requests and events. `next` may be called again: each time a new call is made. */
   request?(call: OutgoingCall, next: (call: OutgoingCall) => Promise<unknown>): Promise<unknown>;
+  /** Streams. What it gives has to be there at once, so it is no async function. */
   stream?(call: OutgoingCall, next: (call: OutgoingCall) => GridCall): GridCall;
   /** Called for each subscription. */
   send?(call: OutgoingCall, next: (call: OutgoingCall) => Observable<unknown>): Observable<unknown>;

@@ -265,5 +265,6 @@ function truncated(): GridError {
 }
 
 function malformed(what: string): GridError {
-  return new GridError('INVALID_ARGUMENT', `not the MessagePack that is read here: ${what}; is the codec of the other end another one?`);
+  const text = `not the MessagePack that is read here: ${what}; is the codec of the other end another one?`;
+  return new GridError('INVALID_ARGUMENT', text);
 }

@@ -3,6 +3,7 @@ import type { Codec } from './codec.js';
 import { MsgpackDecoder } from './msgpack-decoder.js';
 import { MsgpackEncoder } from './msgpack-encoder.js';
 
+/** Options of `msgpack()`. */
 export interface MsgpackOptions {
   /** Round trips Map, Set, bigint, Date and `undefined` exactly, between two ends that both say so. Default false. */
   readonly structured?: boolean;

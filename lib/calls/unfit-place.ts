@@ -32,7 +32,11 @@ function partsOf(value: object): [step: string, part: unknown][] {
   if (ArrayBuffer.isView(value) || 'toJSON' in value) return [];
   return Object.entries(Object.getOwnPropertyDescriptors(value))
     .filter(([, property]) => property.enumerable && 'value' in property)
-    .map(([name, { value: part }]) => [IDENTIFIER.test(name) ? `.${name}` : `[${JSON.stringify(name.slice(0, 64))}]`, part]);
+    .map(([name, { value: part }]) => [stepTo(name), part]);
+}
+
+function stepTo(name: string): string {
+  return IDENTIFIER.test(name) ? `.${name}` : `[${JSON.stringify(name.slice(0, 64))}]`;
 }
 
 /** Functions and symbols are left out of objects, and are nil in lists. */

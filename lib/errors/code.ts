@@ -18,6 +18,7 @@ export const GRID_CODES = [
   'DATA_LOSS',
 ] as const;
 
+/** One of `GRID_CODES`. */
 export type GridCode = (typeof GRID_CODES)[number];
 
 const known: ReadonlySet<string> = new Set(GRID_CODES);

@@ -9,6 +9,7 @@ export interface GridErrorFacts {
   peer?: string;
   /** What was called, as the caller wrote it. */
   pattern?: string;
+  /** The finer cause inside the code. */
   reason?: GridReason;
   /** True iff the handler certainly never ran: a retry is safe. Default false. */
   notSent?: boolean;

@@ -7,6 +7,7 @@ import { secretAuth, type TokenAuth } from './token.js';
  * function is asked when the grid is made, and again by `reloadSecret()`.
  */
 export interface SecretAuth {
+  /** Never shown: not by the grid's options, errors or logs. */
   readonly secret: Secrets | (() => Secrets);
 }
 

@@ -54,6 +54,7 @@ export class GridManager {
   readonly options: GridSettings;
   /** This process's origin. */
   readonly local: string;
+  /** Tells several grids of a process apart; `default` where none was given. */
   readonly name: string;
   /** Path of the WebSocket. */
   readonly route: string;

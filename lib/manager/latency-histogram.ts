@@ -1,16 +1,23 @@
 /** So many durations were at most `upToMs` long, and longer than the bound of the bucket before. */
 export interface LatencyBucket {
+  /** Milliseconds; Infinity for what took longer than almost 9 hours. */
   readonly upToMs: number;
   readonly count: number;
 }
 
-/** Durations in milliseconds, told from a histogram: percentiles are upper bounds, at most a quarter too high. */
+/** Durations in milliseconds. */
 export interface LatencySummary {
+  /** Durations so far. */
   readonly count: number;
+  /** Their sum. */
   readonly totalMs: number;
+  /** Their mean; 0 where there is none. */
   readonly meanMs: number;
+  /** The longest. */
   readonly maxMs: number;
+  /** Percentiles are upper bounds told from the buckets, at most 26 % too high. */
   readonly p50Ms: number;
+  /** The same. */
   readonly p99Ms: number;
   /** Those that are not empty, the shortest first. Ten bounds for each power of ten, and each power is one. */
   readonly buckets: readonly LatencyBucket[];

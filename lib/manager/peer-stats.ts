@@ -12,13 +12,16 @@ import { LatencyHistogram, type LatencySummary } from './latency-histogram.js';
 
 /** The calls of one handler with one peer, one way. */
 export interface HandlerStats {
+  /** Handler ID; 255 for patterns that are none. */
   readonly handler: number;
   /**
    * What the handler was registered as, or was called by, where its ID does not say that: `60/disk1`, `sum`. Undefined
    * for an ID without a subroute, and past 1,024 patterns of one direction, which count by their ID then.
    */
   readonly pattern: string | undefined;
+  /** Who called: `outgoing`, this host; `incoming`, the peer. */
   readonly direction: CallDirection;
+  /** On the wire; an event is a request. */
   readonly kind: CallKind;
   /** Calls that are not over. */
   readonly open: number;
@@ -28,8 +31,9 @@ export interface HandlerStats {
   readonly errors: Readonly<Partial<Record<GridCode, number>>>;
   /** From opening a call to its end. */
   readonly latency: LatencySummary;
-  /** Bytes of payloads. */
+  /** Bytes of payloads that came from the peer, whoever called. */
   readonly bytesIn: number;
+  /** The same that went to it. */
   readonly bytesOut: number;
   /** Messages that may be sent on open streams before a credit comes back. */
   readonly credits: number;
@@ -41,12 +45,17 @@ export interface HandlerStats {
 
 /** What was counted with one peer since the start, over all connections. */
 export interface PeerCounts {
+  /** Bytes of WebSocket messages that came, handshakes included. */
   readonly bytesIn: number;
+  /** The same that were sent. */
   readonly bytesOut: number;
+  /** WebSocket messages that came; each may hold many of the grid's. */
   readonly framesIn: number;
+  /** The same that were sent. */
   readonly framesOut: number;
   /** Messages ignored by a rule of the protocol. */
   readonly dropped: Readonly<Partial<Record<DropKind, number>>>;
+  /** One entry for each handler, pattern, direction and kind that had a call. */
   readonly handlers: readonly HandlerStats[];
 }
 

@@ -40,7 +40,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     const given: Partial<Record<keyof GridClientOptions, unknown>> | undefined = options;
     const peer = given?.peer;
     if (typeof peer === 'string' && peer !== '') return;
-    const text = `GridClient: peer is ${shownOption(peer)}; it must be the origin of a host, { peer: 'http://node-2:9000' }`;
+    const text = `GridClient: peer is ${shownOption(peer)}; it must be the origin of a host, like http://node-2:9000`;
     throw new GridError('INVALID_ARGUMENT', text);
   }
 

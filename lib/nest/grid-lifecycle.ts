@@ -177,7 +177,8 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     );
     const { name, options } = this.grid;
     for (const handler of handlersOfProviders(this.modules, name, lifecycles[0] === this)) {
-      options.logger.warn(`handler ${handler} is never called: its class is no controller of a module`);
+      const why = 'its class is a provider, and Nest looks for handlers in controllers only';
+      options.logger.warn(`handler ${handler} is never called: ${why}`);
     }
   }
 

@@ -9,6 +9,7 @@ export interface GridModuleOptions extends GridOptions {
 
 /** A class that makes the options: `useClass`, `useExisting`. */
 export interface GridOptionsFactory {
+  /** Asked once, when the grid is made. */
   createGridOptions(): Promise<GridOptions> | GridOptions;
 }
 
@@ -18,17 +19,22 @@ export interface GridModuleAsyncOptions {
   readonly name?: string;
   /** True: every module sees the grid without an import. Default true. */
   readonly isGlobal?: boolean;
+  /** Modules whose providers `inject` or the class needs. */
   readonly imports?: (Type | DynamicModule | Promise<DynamicModule> | ForwardReference)[];
+  /** Tokens of what `useFactory` gets. */
   readonly inject?: (InjectionToken | OptionalFactoryDependency)[];
   /** Its parameters are what `inject` names. */
   // oxlint-disable-next-line typescript/no-explicit-any -- as in Nest's own factories: what `inject` gives is not typed
   readonly useFactory?: (...args: any[]) => Promise<GridOptions> | GridOptions;
+  /** A class that is made for it. */
   readonly useClass?: Type<GridOptionsFactory>;
+  /** One that a module of `imports` provides. */
   readonly useExisting?: Type<GridOptionsFactory>;
 }
 
 /** A client to be provided under `name`, for `@InjectGridClient(name)`. */
 export interface GridClientDefinition {
+  /** The token, for `@InjectGridClient(name)`. */
   readonly name: string | symbol;
   /** Origin of the host that is called. */
   readonly peer: string;

@@ -16,12 +16,13 @@ export class GridRecordBuilder<T = unknown> {
 
   constructor(private data?: T) {}
 
+  /** The payload, where the constructor was not given it. */
   setData(data: T): this {
     this.data = data;
     return this;
   }
 
-  /** Milliseconds for the whole call. */
+  /** Milliseconds for the whole call; what is no number of them fails the call. Default: as without a record. */
   setTimeout(timeoutMs: number): this {
     this.timeoutMs = timeoutMs;
     return this;
@@ -34,6 +35,7 @@ export class GridRecordBuilder<T = unknown> {
     return this;
   }
 
+  /** What `send` and `emit` take; the builder itself is refused. */
   build(): GridRecord<T> {
     return new GridRecord(this.data as T, this.timeoutMs, this.metadata);
   }

@@ -6,7 +6,9 @@ import { decodeFrame, EXTENSIONS, type DecodeRules } from '../wire/index.js';
  * in which the fault is set, over all connections. The first of the two that is reached counts.
  */
 export interface FaultPoint {
+  /** Bytes of frames. */
   readonly afterBytes?: number;
+  /** Messages of the grid, of which a frame may hold many. */
   readonly afterMessages?: number;
 }
 

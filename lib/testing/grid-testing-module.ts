@@ -20,7 +20,7 @@ import { testingApp, type TestingAppOptions } from './testing-app.js';
 
 /** Options of `GridTestingModule.create()`. */
 export interface GridTestingOptions extends TestingAppOptions {
-  /** Number of hosts. Default 2. */
+  /** Number of hosts, at least 1. Default 2. */
   readonly nodes?: number;
   /**
    * `memory`: sockets joined in memory, no port is opened. `loopback`: each app listens on a free port of 127.0.0.1.
@@ -38,8 +38,11 @@ export interface GridTestingOptions extends TestingAppOptions {
 
 /** One host of a `GridTestingModule`. */
 export interface GridTestingNode {
+  /** Its name in the list of hosts. */
   readonly origin: string;
+  /** It has started. `app.close()` ends this host alone. */
   readonly app: INestApplication;
+  /** Its grid: the one with the name in the option `grid`, where there is one. */
   readonly grid: Grid;
 }
 
@@ -54,7 +57,7 @@ export class GridTestingModule {
 
   /**
    * Makes and starts the apps; they are connected when it resolves. Rejects where one cannot be made, or where one
-   * refuses another: by `auth`, for example.
+   * refuses another: by `auth`, for example. INVALID_ARGUMENT for options that would not be heeded.
    */
   static async create(options: GridTestingOptions = {}): Promise<GridTestingModule> {
     verify(options);

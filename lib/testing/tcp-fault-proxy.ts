@@ -18,6 +18,7 @@ export interface TcpFaultProxyOptions {
 export interface TcpRecord {
   /** Connections are counted from 0, as they come. */
   readonly connection: number;
+  /** To the port behind, or from it. */
   readonly way: 'there' | 'back';
   /** `clock.now()`, in milliseconds. */
   readonly atMs: number;
@@ -56,6 +57,7 @@ export class TcpFaultProxy {
     return new TcpFaultProxy(server, target, options, options.clock ?? systemClock);
   }
 
+  /** Where it listens, on 127.0.0.1. */
   get port(): number {
     return (this.server.address() as AddressInfo).port;
   }
@@ -96,6 +98,7 @@ export class TcpFaultProxy {
     return Buffer.concat(mine.map(({ bytes }) => bytes));
   }
 
+  /** Ends all connections and stops to listen. */
   async close(): Promise<void> {
     const closed = once(this.server, 'close');
     this.server.close();

@@ -35,7 +35,8 @@ it.each<[string, string, string, string]>([
     'another route',
     '404 Not Found\r\nContent-Length: 2\r\n\r\nno',
     'UNIMPLEMENTED',
-    'HTTP 404 at /grid/v1 (the option route must be the same on both hosts; a proxy between them must pass upgrades): no',
+    'HTTP 404 at /grid/v1 (the option route must be the same on both hosts; ' +
+      'a proxy between them must pass upgrades): no',
   ],
   [
     'an answer as to any other request',

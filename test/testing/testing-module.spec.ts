@@ -204,11 +204,11 @@ describe('GridTestingModule', () => {
 
   class AppModule {}
   test.each<[string, unknown, string]>([
-    ['a name that is none', { controllers: [] }, 'GridTestingModule.create: unknown option controllers; known are nodes'],
+    ['a name that is none', { controllers: [] }, 'GridTestingModule.create: unknown option controllers; known are'],
     ['no nodes', { nodes: 0 }, 'GridTestingModule.create: nodes is 0; it must be a whole number of at least 1'],
     ['nodes as a text', { nodes: '2' }, "GridTestingModule.create: nodes is '2'"],
     ['another wire', { wire: 'tcp' }, "GridTestingModule.create: wire is 'tcp'; it must be 'memory' or 'loopback'"],
-    ['a module', { metadata: AppModule }, 'metadata is the class AppModule; it must be { imports: [AppModule] }, or the'],
+    ['a module', { metadata: AppModule }, 'metadata is the class AppModule; it must be { imports: [AppModule] }, or'],
     ['no module', { app: () => {} }, 'app gave undefined; it must give what Test.createTestingModule() does'],
   ])('what would not be heeded is refused: %s', async (_, options, message) => {
     await expect(GridTestingModule.create(options as object)).rejects.toMatchObject({
