@@ -14,6 +14,11 @@ export function isRefusal(error: GridError): boolean {
   return error.remote && error.code !== 'UNAVAILABLE';
 }
 
+/** Of a peer that should have dialed. */
+export function absenceOf(peer: string, local: string, again = ''): string {
+  return `${peer} has not connected${again}; it is the one that dials: is it up, does its list hold ${local}?`;
+}
+
 /**
  * What is logged of one peer. A peer that is down makes a constant number of lines however often it is dialed: one when
  * it is lost (or, where it never was there, at the second failure of ours to dial, or when it has let the time pass in
@@ -85,9 +90,7 @@ export class LinkLog {
   absent(local: string): void {
     if (this.lastLineAt !== undefined && !this.dueAgain) return;
     const again = this.wasConnected ? ' again' : '';
-    this.say(
-      `${this.peer} has not connected${again}; it is the one that dials: is it up, does its list hold ${local}?`,
-    );
+    this.say(absenceOf(this.peer, local, again));
   }
 
   connected(): void {

@@ -9,7 +9,7 @@ import { ConnectWaiters } from './connect-waiters.js';
 import type { GridEvent } from './grid-event.js';
 import type { GridIntervals } from './limits.js';
 import type { Link } from './link.js';
-import { isRefusal, REPEAT_MS, type LinkLog } from './link-log.js';
+import { absenceOf, isRefusal, REPEAT_MS, type LinkLog } from './link-log.js';
 import type { PeerState, WaitOptions } from './peer-state.js';
 import { PeerStats } from './peer-stats.js';
 
@@ -62,6 +62,8 @@ export class PeerLink implements Link {
   private dialStartedAt = -Infinity;
   /** Why there is no connection: of the last dial, or of the one that was lost. */
   private fault: GridError | undefined = undefined;
+  /** The same of a peer that is to dial and never has; made when somebody asks. */
+  private absence: GridError | undefined = undefined;
   /** Why no further connection is wanted: the grid drains. */
   private retired: string | undefined = undefined;
   /** ID of the peer's process, known since the first connection. */
@@ -76,7 +78,7 @@ export class PeerLink implements Link {
   ) {
     this.stats = new PeerStats((stream) => ports.log.blocked(stream));
     this.load = new PeerLoad(ports.heldBytes);
-    this.waiters = new ConnectWaiters(ports.clock, peer, () => this.fault);
+    this.waiters = new ConnectWaiters(ports.clock, peer, () => this.why);
   }
 
   get state(): PeerState {
@@ -105,7 +107,15 @@ export class PeerLink implements Link {
     if (this.phase.at === 'closed') throw this.closedError();
     const text = this.phase.at === 'idle' ? 'the grid is not started' : TEXT.disconnected;
     const { peer } = this;
-    throw new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected', notSent: true, cause: this.fault });
+    throw new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected', notSent: true, cause: this.why });
+  }
+
+  /** Why there is no connection, as far as it is known. */
+  private get why(): GridError | undefined {
+    if (this.fault || this.phase.at !== 'waiting') return this.fault;
+    const { peer } = this;
+    const text = absenceOf(peer, this.ports.local);
+    return (this.absence ??= new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected' }));
   }
 
   start(): void {

@@ -578,6 +578,29 @@ describe('B50 the lines about a peer that is down', () => {
   });
 });
 
+describe('a peer that is to dial, and has not', () => {
+  it('is what a wait in vain and the cause of a call say, until there is something better to tell', async () => {
+    const { clock, link } = linkOf({ dials: false });
+    link.start();
+    const why = `${PEER} has not connected; it is the one that dials: is it up, does its list hold ${LOCAL}?`;
+    const waiting = link.waitForConnect({ timeoutMs: 100 });
+    clock.advance(100);
+    await expect(waiting).rejects.toMatchObject({
+      message: `context deadline exceeded: no connection to ${PEER} within 100 ms: ${why}`,
+    });
+    expect(thrownBy(() => link.line())).toMatchObject({
+      message: 'remote disconnected',
+      notSent: true,
+      cause: { code: 'UNAVAILABLE', message: why },
+    });
+    const { fake, connection } = made();
+    link.adopt(connection);
+    fake.end(cut(), CloseCode.Abnormal);
+    expect(thrownBy(() => link.line()).cause).toMatchObject({ message: cut().message });
+    link.close();
+  });
+});
+
 describe('the lines about a peer that comes and goes all the time', () => {
   const adopted = (link: PeerLink): FakeConnection => {
     const { fake, connection } = made();
