@@ -54,9 +54,7 @@ export class Lookups {
     }
     const question: Question = { waiting: [give], addresses: [], freshUntil: 0 };
     this.questions.set(hostname, question);
-    this.system.lookup(hostname, { ...options, all: true }, (error, found) => {
-      // where it failed there is no list, whatever its type says
-      const addresses = error ? [] : found;
+    const answer = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]): void => {
       const { waiting = [] } = question;
       const now = this.clock.now();
       question.waiting = undefined;
@@ -65,7 +63,16 @@ export class Lookups {
       // a host may move at any time: what is answered at once, or not found, is asked anew at the next dial
       if (error || now - askedAt < SLOW_MS) this.questions.delete(hostname);
       for (const each of waiting) each(error, addresses);
-    });
+    };
+    try {
+      this.system.lookup(hostname, { ...options, all: true }, (error, found) => {
+        // where it failed there is no list, whatever its type says
+        answer(error, error ? [] : found);
+      });
+    } catch (fault) {
+      // options that the system does not take, `family: 5`: whoever asks later may have better ones
+      process.nextTick(answer, fault, []);
+    }
   }
 }
 

@@ -70,3 +70,23 @@ it('what was not found is asked for anew', () => {
   asked[1]![1](null, []);
   expect(given).toEqual([['getaddrinfo ENOTFOUND a'], ['a has no address']]);
 });
+
+it('a question that the system does not even take is over: the next one may be better', async () => {
+  const { clock, asked } = setUp();
+  const picky = ((name: string, options: { family?: number }, answer: Answer) => {
+    if (options.family === 5) throw new TypeError('no such family');
+    asked.push([name, answer]);
+  }) as typeof dns.lookup;
+  const lookups = new Lookups(clock, { lookup: picky });
+  const given: unknown[] = [];
+  const ask = (family: number): void =>
+    lookups.lookup('a', { family, all: true }, (error, address) => given.push(error?.message ?? address));
+  ask(5);
+  // told as any other answer is: not inside the question
+  expect(given).toEqual([]);
+  await turn();
+  expect(given).toEqual(['no such family']);
+  ask(4);
+  asked[0]![1](null, ADDRESSES);
+  expect(given).toEqual(['no such family', ADDRESSES]);
+});
