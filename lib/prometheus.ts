@@ -17,21 +17,23 @@ export interface GridMetricsOptions {
 /**
  * Gives the counts of a grid to Prometheus: `grid.stats()`, asked at each scrape, so that nothing is counted twice and
  * nothing costs anything in between. Several grids of one process may share a registry: the label `grid` tells them
- * apart. They are removed when the grid is closed, or by the returned function.
- * @throws GridError ALREADY_EXISTS for a second grid of one name in a registry.
+ * apart, and where they are hosts of one grid, as in a test, the label `local` does. They are removed when the grid is
+ * closed, or by the returned function.
+ * @throws GridError ALREADY_EXISTS for a second grid of one name and host in a registry.
  */
 export function collectGridMetrics(grid: GridManager, options: GridMetricsOptions = {}): () => void {
   const { registry = register, prefix = 'grid_' } = options;
   const byPrefix = REGISTERED.get(registry) ?? new Map<string, GridMetrics>();
   REGISTERED.set(registry, byPrefix);
-  const metrics = byPrefix.get(prefix) ?? new GridMetrics(registry, prefix);
+  const known = byPrefix.get(prefix);
+  const metrics = known?.registered ? known : new GridMetrics(registry, prefix);
   metrics.add(grid);
   byPrefix.set(prefix, metrics);
   // made before: a grid that is closed already says so at once
   const closed = new Subscription();
   const remove = (): void => {
     closed.unsubscribe();
-    if (metrics.remove(grid)) byPrefix.delete(prefix);
+    if (metrics.remove(grid) && byPrefix.get(prefix) === metrics) byPrefix.delete(prefix);
   };
   closed.add(grid.events.subscribe({ complete: remove }));
   return remove;
@@ -156,29 +158,35 @@ const OF_HANDLERS: Readonly<Record<string, MetricOf<HandlerStats>>> = {
   ),
 };
 
-const HANDLER_LABELS = ['grid', 'handler', 'pattern', 'direction', 'kind'] as const;
+const HANDLER_LABELS = ['grid', 'local', 'handler', 'pattern', 'direction', 'kind'] as const;
+
+/** What one host has counted, and the labels that tell it from the others of the registry. */
+interface Counted {
+  readonly stats: GridStats;
+  readonly labels: Readonly<Record<string, string>>;
+}
 
 /** All metrics of one prefix in one registry, for as long as there is a grid in them. */
 class GridMetrics {
-  private readonly grids = new Map<string, GridManager>();
-  private readonly names: string[] = [];
-  private asked: readonly GridStats[] | undefined = undefined;
+  private readonly grids = new Set<GridManager>();
+  private readonly metrics = new Map<string, object>();
+  private asked: readonly Counted[] | undefined = undefined;
 
   constructor(
     private readonly registry: Registry,
     private readonly prefix: string,
   ) {
     for (const [name, metric] of Object.entries(OF_PEERS)) {
-      this.register(name, metric, ['grid', 'peer'], ({ name: grid, peers }, report) => {
-        for (const peer of peers) {
-          metric.read(peer, (value, labels) => report(value, { grid, peer: peer.host, ...labels }));
+      this.register(name, metric, ['grid', 'local', 'peer'], ({ stats, labels: common }, report) => {
+        for (const peer of stats.peers) {
+          metric.read(peer, (value, labels) => report(value, { ...common, peer: peer.host, ...labels }));
         }
       });
     }
     for (const [name, metric] of Object.entries(OF_HANDLERS)) {
-      this.register(name, metric, HANDLER_LABELS, (stats, report) => {
-        for (const handler of handlersOf(stats)) {
-          const all = handlerLabels(stats, handler);
+      this.register(name, metric, HANDLER_LABELS, (counted, report) => {
+        for (const handler of handlersOf(counted)) {
+          const all = handlerLabels(counted, handler);
           metric.read(handler, (value, labels) => report(value, { ...all, ...labels }));
         }
       });
@@ -186,58 +194,67 @@ class GridMetrics {
     this.registerLatency();
   }
 
+  /** False once the registry was cleared: what is in it by these names now, if anything, is not ours. */
+  get registered(): boolean {
+    return [...this.metrics].some(([name, metric]) => this.isOurs(name, metric));
+  }
+
   add(grid: GridManager): void {
-    if (this.grids.has(grid.name)) {
-      const text = `this registry has a grid '${grid.name}' already: each one needs a name or a registry of its own`;
+    const { name, local } = grid;
+    if ([...this.grids].some((other) => other.name === name && other.local === local)) {
+      const text = `this registry has a grid '${name}' already: each one needs a name or a registry of its own`;
       throw new GridError('ALREADY_EXISTS', text);
     }
-    this.grids.set(grid.name, grid);
+    this.grids.add(grid);
   }
 
   /** True when no grid is left and the metrics are gone. */
   remove(grid: GridManager): boolean {
-    if (this.grids.get(grid.name) === grid) this.grids.delete(grid.name);
+    this.grids.delete(grid);
     if (this.grids.size > 0) return false;
-    for (const name of this.names) this.registry.removeSingleMetric(name);
+    for (const [name, metric] of this.metrics) if (this.isOurs(name, metric)) this.registry.removeSingleMetric(name);
     return true;
+  }
+
+  private isOurs(name: string, metric: object): boolean {
+    return this.registry.getSingleMetric(name) === metric;
   }
 
   private register<Source>(
     name: string,
     { type, help, labels = [] }: MetricOf<Source>,
     common: readonly string[],
-    read: (stats: GridStats, report: Report) => void,
+    read: (counted: Counted, report: Report) => void,
   ): void {
-    const config = { name: this.named(name), help, labelNames: [...common, ...labels], registers: [this.registry] };
+    const config = { name: this.prefix + name, help, labelNames: [...common, ...labels], registers: [this.registry] };
     const collect = (): void => {
       // what is read is the whole count, not what was added since the last scrape
       metric.reset();
-      for (const stats of this.stats()) read(stats, (value, all = {}) => metric.inc(all, value));
+      for (const counted of this.counted()) read(counted, (value, all = {}) => metric.inc(all, value));
     };
     const metric = type === 'gauge' ? new Gauge({ ...config, collect }) : new Counter({ ...config, collect });
+    this.metrics.set(config.name, metric);
   }
 
   /** prom-client's own histogram takes one duration at a time; this one gives what was counted elsewhere. */
   private registerLatency(): void {
-    const name = this.named('call_duration_seconds');
+    const name = `${this.prefix}call_duration_seconds`;
     const help = 'From opening a call to its end';
     const get = async (): Promise<object> => {
-      const values = this.stats().flatMap((stats) => latencyOf(name, stats));
+      const values = this.counted().flatMap((counted) => latencyOf(name, counted));
       return { name, help, type: 'histogram', aggregator: 'sum', values };
     };
     // a registry asks a metric for no more than this
-    this.registry.registerMetric({ name, help, type: 'histogram', get, reset() {} } as unknown as Histogram);
-  }
-
-  private named(name: string): string {
-    this.names.push(this.prefix + name);
-    return this.prefix + name;
+    const metric = { name, help, type: 'histogram', get, reset() {} } as unknown as Histogram;
+    this.registry.registerMetric(metric);
+    this.metrics.set(name, metric);
   }
 
   /** Asked once for all metrics of a scrape, which are read in one turn. */
-  private stats(): readonly GridStats[] {
+  private counted(): readonly Counted[] {
     if (!this.asked) {
-      this.asked = [...this.grids.values()].map((grid) => grid.stats());
+      const all = [...this.grids].map((grid) => grid.stats());
+      this.asked = all.map((stats) => ({ stats, labels: labelsAmong(all, stats) }));
       queueMicrotask(() => {
         this.asked = undefined;
       });
@@ -246,14 +263,20 @@ class GridMetrics {
   }
 }
 
+/** Of one host in a process Prometheus knows by itself which it is. */
+function labelsAmong(all: readonly GridStats[], { name, local }: GridStats): Record<string, string> {
+  const alone = all.filter((other) => other.name === name).length === 1;
+  return alone ? { grid: name } : { grid: name, local };
+}
+
 /** Calls of this host to itself are calls too. */
-function handlersOf({ peers, self }: GridStats): HandlerStats[] {
+function handlersOf({ stats: { peers, self } }: Counted): HandlerStats[] {
   return [...peers, self].flatMap(({ handlers }) => handlers);
 }
 
-function handlerLabels({ name }: GridStats, from: HandlerStats): Record<string, string> {
+function handlerLabels({ labels }: Counted, from: HandlerStats): Record<string, string> {
   const { handler, pattern = '', direction, kind } = from;
-  return { grid: name, handler: String(handler), pattern, direction, kind };
+  return { ...labels, handler: String(handler), pattern, direction, kind };
 }
 
 /** Upper bounds in seconds: 1, 2 and 5 of each power of ten from 100 µs to 100 s, as near as the counts know them. */
@@ -267,14 +290,14 @@ interface Sample {
   readonly value: number;
 }
 
-function latencyOf(name: string, stats: GridStats): Sample[] {
+function latencyOf(name: string, counted: Counted): Sample[] {
   const byLabels = new Map<string, HandlerStats[]>();
-  for (const handler of handlersOf(stats)) {
-    const key = JSON.stringify(handlerLabels(stats, handler));
+  for (const handler of handlersOf(counted)) {
+    const key = JSON.stringify(handlerLabels(counted, handler));
     byLabels.set(key, [...(byLabels.get(key) ?? []), handler]);
   }
   return [...byLabels.values()].flatMap((same) => {
-    const labels = handlerLabels(stats, same[0]!);
+    const labels = handlerLabels(counted, same[0]!);
     const buckets = same.flatMap(({ latency }) => latency.buckets);
     const upTo = (seconds: number): number =>
       // bounds of both sides come from powers, and may differ in the last digit

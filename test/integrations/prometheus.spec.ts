@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Controller } from '@nestjs/common';
+import { Controller, Module } from '@nestjs/common';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
-import { GridError } from 'nestjs-grid';
+import { Test } from '@nestjs/testing';
+import { GridError, GridModule } from 'nestjs-grid';
 import { collectGridMetrics, GridMetricsModule } from 'nestjs-grid/prometheus';
 import { GridTestingModule } from 'nestjs-grid/testing';
 import { Counter, register, Registry } from 'prom-client';
@@ -146,10 +147,10 @@ describe('what Prometheus sees of a grid', () => {
     }
   });
 
-  test('several grids in one registry, each under its name; one of a name', async () => {
+  test('several grids in one registry, each under its name; a host of one only once', async () => {
     const [first, second] = hosts.nodes.map(({ grid }) => grid);
     expect(() => collectGridMetrics(first!, { registry })).toThrow("a grid 'default' already");
-    expect(() => collectGridMetrics(second!, { registry })).toThrow(GridError);
+    expect(() => collectGridMetrics(first!, { registry })).toThrow(GridError);
     expect(only(await scrape(), 'grid_peer_reconnects_total')).toHaveLength(1);
     const remove = collectGridMetrics(second!, { registry, prefix: 'other_' });
     expect(only(await scrape(), 'other_peer_reconnects_total')).toHaveLength(1);
@@ -164,6 +165,63 @@ describe('what Prometheus sees of a grid', () => {
     own.inc();
     await hosts.close();
     expect([...(await scrape())]).toEqual([['own_total', 1]]);
+  });
+
+  test('of two hosts of one grid: each sample says of which, as long as there are two', async () => {
+    const [first, second] = hosts.nodes.map(({ grid }) => grid);
+    await hosts.peer(0, 1).request(60, 1);
+    const alone = await scrape();
+    const remove = collectGridMetrics(second!, { registry });
+    const both = await scrape();
+    const of = (handler: string, local: string): string => handler.replace(',', `,local="${local}",`);
+    const incoming = outgoing(60).replace('outgoing', 'incoming');
+    for (const name of ['grid_calls_total', 'grid_call_duration_seconds_count']) {
+      expect(Object.fromEntries(only(both, name))).toEqual({
+        [`${name}{${of(outgoing(60), first!.local)}}`]: 1,
+        [`${name}{${of(incoming, second!.local)}}`]: 1,
+      });
+    }
+    expect(only(both, 'grid_peer_reconnects_total').map(([key]) => key)).toEqual([
+      `grid_peer_reconnects_total{grid="default",local="${first!.local}",peer="${second!.local}"}`,
+      `grid_peer_reconnects_total{grid="default",local="${second!.local}",peer="${first!.local}"}`,
+    ]);
+    remove();
+    expect([...(await scrape()).keys()]).toEqual([...alone.keys()]);
+  });
+
+  test('of the hosts of a test, all made of one module that names no registry', async () => {
+    @Module({ imports: [GridModule.forRoot({}), GridMetricsModule.forRoot()], controllers: [Handlers] })
+    class AppModule {}
+    const cluster = await GridTestingModule.create({
+      nodes: 3,
+      app: () => Test.createTestingModule({ imports: [AppModule] }),
+    });
+    await cluster.peer(0, 2).request(60);
+    const calls = [...(await scrape(register as Registry))].filter(([name]) => name.startsWith('grid_calls_total{'));
+    expect(calls).toEqual([
+      [expect.stringContaining('local="http://node-1:9000",handler="60",pattern="",direction="outgoing"'), 1],
+      [expect.stringContaining('local="http://node-3:9000",handler="60",pattern="",direction="incoming"'), 1],
+    ]);
+    await cluster.close();
+    expect(await register.metrics()).toBe('\n');
+  });
+
+  test('of a registry that was cleared: nothing, until a grid is registered anew', async () => {
+    const [first, second] = hosts.nodes.map(({ grid }) => grid);
+    registry.clear();
+    expect(await scrape()).toEqual(new Map());
+    const removeSecond = collectGridMetrics(second!, { registry });
+    expect(only(await scrape(), 'grid_peer_reconnects_total')).toHaveLength(1);
+    const removeFirst = collectGridMetrics(first!, { registry });
+    expect(only(await scrape(), 'grid_peer_reconnects_total')).toHaveLength(2);
+    removeFirst();
+    removeSecond();
+    expect(await scrape()).toEqual(new Map());
+    const remove = collectGridMetrics(second!, { registry });
+    // the registration before the clear ends with its grid, and takes nothing of the others along
+    await hosts.nodes[0]!.app.close();
+    expect(only(await scrape(), 'grid_peer_reconnects_total')).toHaveLength(1);
+    remove();
   });
 
   test('the global registry where none is given', async () => {
