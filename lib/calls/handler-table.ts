@@ -47,6 +47,11 @@ export class HandlerTable {
     return running;
   }
 
+  /** Their patterns. */
+  get runningEventNames(): string[] {
+    return [...this.events].filter(({ running }) => running > 0).map(({ spec }) => spec.route.name);
+  }
+
   /**
    * Registers a handler; the returned function removes it (calls that run go on).
    * @throws GridError INVALID_ARGUMENT for a handler ID out of range or a wrong option, ALREADY_EXISTS for a second

@@ -7,13 +7,15 @@ import type { PeerLink } from './peer-link.js';
  */
 const LOOK_MS = 20;
 
-/** Resolves when nothing is busy any more, or when the time is up. */
-export async function drained(isBusy: () => boolean, clock: Clock, timeoutMs: number): Promise<void> {
+/** Resolves with true when nothing is busy any more, with false when the time is up. */
+export async function drained(isBusy: () => boolean, clock: Clock, timeoutMs: number): Promise<boolean> {
   const until = clock.now() + timeoutMs;
-  while (isBusy() && clock.now() < until) {
-    const pauseMs = Math.min(LOOK_MS, until - clock.now());
-    await new Promise<void>((resolve) => clock.setTimer(pauseMs, resolve));
+  while (isBusy()) {
+    const leftMs = until - clock.now();
+    if (leftMs <= 0) return false;
+    await new Promise<void>((resolve) => clock.setTimer(Math.min(LOOK_MS, leftMs), resolve));
   }
+  return true;
 }
 
 /**

@@ -34,6 +34,7 @@ import type { GridPeer } from './grid-peer.js';
 import type { GridStats } from './grid-stats.js';
 import { handlerSpec, type HandleOptions } from './handle-options.js';
 import { Inquiry } from './inquiry.js';
+import { leftovers } from './leftovers.js';
 import { closedGrid, Life } from './life.js';
 import { Listening } from './listening.js';
 import { OpenSockets } from './open-sockets.js';
@@ -309,7 +310,8 @@ export class GridManager {
     this.roster.retire(reason);
     if (ran) {
       this.told.next({ type: 'draining', peer: undefined, reason });
-      await drained(() => this.busy(), this.options.clock, this.options.drainTimeoutMs);
+      const { clock, drainTimeoutMs } = this.options;
+      if (!(await drained(() => this.busy(), clock, drainTimeoutMs))) this.tellAborted(drainTimeoutMs);
     }
     this.life.end();
     this.roster.close();
@@ -319,6 +321,12 @@ export class GridManager {
     await this.listening.close();
     await this.sockets.empty();
     this.told.complete();
+  }
+
+  /** Who gives no time at all knows what that does. */
+  private tellAborted(timeoutMs: number): void {
+    const left = timeoutMs > 0 && leftovers(this.stats(), this.handlers.runningEventNames);
+    if (left) this.options.logger.warn(`not all ended within drainTimeoutMs (${timeoutMs}), the rest is aborted; ${left}`);
   }
 
   private busy(): boolean {

@@ -177,6 +177,7 @@ describe('closing', () => {
   it('does not wait when nothing runs', async () => {
     const [a, b] = await pair({ drainTimeoutMs: 60_000 });
     await Promise.all([a.close(), b.close()]);
+    for (const { log } of [dialer, acceptor]) expect(log.matching(/drainTimeoutMs/)).toEqual([]);
   });
 
   it('waits for its own calls too, and ends those that take too long', async () => {
@@ -187,6 +188,40 @@ describe('closing', () => {
     await a.close();
     for (const error of await Promise.all([...pending, stream])) expect(isDisconnected(error)).toBe(true);
     expect(await rejectionOf(a.peer(b.local).request(60))).toMatchObject({ reason: 'closed', notSent: true });
+  });
+
+  it('tells what it aborts when its time is up', async () => {
+    const told = new EventEmitter();
+    const [a, b] = await pair({ drainTimeoutMs: 100 }, (grid) => {
+      const never = (): Promise<never> => new Promise(() => {});
+      grid.handle(60, { kind: 'request' }, never);
+      grid.handle('slow', { kind: 'event' }, () => told.emit('runs') && never());
+      for (let id = 100; id < 110; id++) grid.handle(id, { kind: 'request' }, never);
+    });
+    const house = dialer;
+    const runs = once(told, 'runs');
+    await b.peer(a.local).emit('slow');
+    const calls = [
+      ...[60, 60, ...Array.from({ length: 10 }, (_, index) => 100 + index)].map((id) => b.peer(a.local).request(id)),
+      a.peer(b.local).request(60),
+      a.peer(a.local).request(60),
+    ].map(rejectionOf);
+    await runs;
+    await until(() => a.stats().peers[0]!.running === 13 && a.stats().self.running === 1, 'all run');
+    await until(() => b.stats().peers[0]!.running === 1, 'its own too');
+    await a.close();
+    await Promise.all(calls);
+    const seven = Array.from({ length: 7 }, (_, index) => `1 of ${100 + index} from ${b.local}`).join(', ');
+    expect(house.log.matching(/not all ended/)).toEqual([
+      'not all ended within drainTimeoutMs (100), the rest is aborted; running handlers: 14 (slow); ' +
+        `calls of others: 12 (2 of 60 from ${b.local}, ${seven}, …); ` +
+        `own calls: 2 (1 of 60 to ${b.local}, 1 of 60 to ${a.local})`,
+    ]);
+    // the call of this one ended with the connection
+    await b.close();
+    expect(acceptor.log.matching(/not all ended/)).toEqual([
+      'not all ended within drainTimeoutMs (100), the rest is aborted; running handlers: 1',
+    ]);
   });
 
   it('waits for an event whose handler still runs', async () => {
