@@ -69,6 +69,9 @@ export class Connection implements FrameListener {
    */
   onPeerDraining: ((reason: string) => void) | undefined = undefined;
 
+  /** Called when the peer has answered our goodbye: only a process that lives does. */
+  onGoodbye: (() => void) | undefined = undefined;
+
   private state: State = { name: 'open' };
   /** The peer's; undefined: it does not drain. */
   private drainReason: string | undefined = undefined;
@@ -220,7 +223,9 @@ export class Connection implements FrameListener {
       this.enter({ name: 'closed', error, code });
       this.endCalls(error, code);
     } else {
+      const answered = this.state.name === 'closing' && code !== CloseCode.Abnormal;
       this.enter({ name: 'closed', error: this.state.error, code: this.state.code });
+      if (answered) this.onGoodbye?.();
     }
   }
 

@@ -105,7 +105,7 @@ export class LinkLog {
     this.lastSort = undefined;
   }
 
-  /** Another process uses the name of the peer while the first one is still connected. Told once. */
+  /** Another process uses the name of the peer while the first one is still alive. Told once. */
   stolen(text: string): void {
     if (this.stolenTold) return;
     this.stolenTold = true;

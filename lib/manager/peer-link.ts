@@ -141,8 +141,11 @@ export class PeerLink implements Link {
     if (this.phase.at === 'closed' || late) return connection.close(CloseCode.GoingAway, 'this host closes');
     const known = this.remoteId;
     const restarted = known !== undefined && Buffer.compare(known, connection.remoteId) !== 0;
-    if (this.phase.at === 'connected' && restarted)
-      this.ports.log.stolen(this.theft(this.phase.connection, connection));
+    if (this.phase.at === 'connected' && restarted) {
+      const theft = this.theft(this.phase.connection, connection);
+      // one that died unnoticed, and whose successor this is, does not answer
+      this.phase.connection.onGoodbye = () => this.ports.log.stolen(theft);
+    }
     if (known !== undefined) this.reconnects++;
     this.remoteId = connection.remoteId;
     // what may have come between its handshake and now is told below; from now on the connection tells it

@@ -23,6 +23,7 @@ class FakeConnection {
   readonly codes: number[] = [];
   onClosed: ((error: GridError, code: number) => void) | undefined;
   onPeerDraining: ((reason: string) => void) | undefined;
+  onGoodbye: (() => void) | undefined;
   peerDrainReason: string | undefined;
   closeCode: number | undefined;
   readonly drained: string[] = [];
@@ -382,7 +383,15 @@ describe('accepting', () => {
     const uuid = (byte: string): string => [4, 2, 2, 2, 6].map((bytes) => byte.repeat(bytes)).join('-');
     const { link, book } = linkOf({ dials: false });
     link.start();
-    for (let id = 1; id <= 5; id++) link.adopt(made(id).connection);
+    const living: FakeConnection[] = [];
+    for (let id = 1; id <= 5; id++) {
+      const { fake, connection } = made(id);
+      link.adopt(connection);
+      living.push(fake);
+    }
+    // whether they live is not known before they answer the goodbye
+    expect(book.lines).toEqual([]);
+    for (const { onGoodbye } of living) onGoodbye?.();
     const [first, second] = [uuid('01'), uuid('02')].map((id) => `process ${id} at 10.0.0.2`);
     expect(book.lines).toEqual([`two processes call themselves ${PEER}: ${first} is replaced by ${second}`]);
     link.close();

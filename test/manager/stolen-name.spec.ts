@@ -1,10 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { GridManager, type GridEvent } from '../../lib/manager/index.js';
+import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
+import { systemClock } from '../../lib/time/index.js';
 import { volume } from '../scale.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { House, LogBook, Neighbourhood, SECRET } from './neighbourhood.js';
+import { RawDialer } from './raw-dialer.js';
 
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
@@ -67,7 +70,9 @@ describe('a name that two processes use', () => {
     expect(await whoAnswers()).toBe('second');
     await expect(open).rejects.toMatchObject({ code: expect.stringMatching(/UNAVAILABLE|UNIMPLEMENTED/) });
 
-    const lines = acceptor.log.matching(/two processes/);
+    const theft = (): string[] => acceptor.log.matching(/two processes/);
+    await until(() => theft().length > 0, 'the loser answers the goodbye');
+    const lines = theft();
     expect(lines).toHaveLength(1);
     expect(lines[0]).toMatch(
       /^two processes call themselves \S+: process \S+ at 127\.0\.0\.1 is replaced by process \S+ at 127\.0\.0\.1$/,
@@ -81,6 +86,24 @@ describe('a name that two processes use', () => {
     expect(first.grid.peers[0]!.state).toBe('disconnected');
     expect(first.grid.stats().peers[0]!.reconnects).toBe(0);
     expect(second.log.lines).toEqual([]);
+  });
+
+  it('is no theft where the first one died unnoticed', async () => {
+    const token = await secretAuth([SECRET], hood.origins, systemClock).sign({ from: dialer.origin, to: acceptor.origin });
+    const dead = await RawDialer.open(acceptor.origin, token);
+    await dead.connect(dialer.origin, token);
+    await until(() => victim.peers[0]!.state === 'connected', 'it is connected');
+    // nothing that comes is read any more, so nothing is answered
+    dead.ws.pause();
+    await twin('its successor');
+    expect(await whoAnswers()).toBe('its successor');
+    await until(() => acceptor.sockets === 1, 'the socket of the dead one is dropped');
+    expect(told.map(({ type }) => type)).toEqual(['up', 'restarted', 'up']);
+    expect(acceptor.log.lines).toEqual([]);
+    dead.ws.terminate();
+    // and a theft after that is told
+    await twin('a thief');
+    await until(() => acceptor.log.matching(/two processes/).length === 1, 'the loser answers the goodbye');
   });
 
   it('is given up by a loser with calls on their way, too', async () => {
