@@ -20,8 +20,12 @@ const NAMES: readonly string[] = [
   'checkServerIdentity',
 ];
 
-/** What Node takes for a certificate among authorities. */
-const CERTIFICATE = /-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----.*?-----END \1-----/gs;
+/** What Node takes for a certificate among authorities: its marks have lines of their own. */
+const CERTIFICATE = /^-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[ \t]*$.*?^-----END \1-----[ \t]*$/gms;
+/** What a reader takes for the beginning of one. */
+const BEGINNING = /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----/g;
+/** In front of a file as some editors write it; Node passes over it. */
+const BYTE_ORDER_MARK = /^(?:\uFEFF|\u00EF\u00BB\u00BF)/;
 
 function refuse(text: string, cause?: unknown): GridError {
   return new GridError('INVALID_ARGUMENT', text, { cause });
@@ -52,8 +56,13 @@ function verifySpelling(option: string, tls: object): void {
 }
 
 function verifyAuthorities(option: string, text: string): void {
-  const blocks = text.match(CERTIFICATE);
-  if (!blocks) throw refuse(`${option} cannot be used: there is no certificate in it`);
+  const begun = text.match(BEGINNING);
+  if (!begun) throw refuse(`${option} cannot be used: there is no certificate in it`);
+  const blocks = text.replace(BYTE_ORDER_MARK, '').match(CERTIFICATE) ?? [];
+  if (blocks.length < begun.length) {
+    const why = 'a certificate in it has no end, or begins or ends in the middle of a line';
+    throw refuse(`${option} cannot be used: ${why}; is there a line break between two?`);
+  }
   for (const block of blocks) {
     try {
       void new X509Certificate(block);
