@@ -9,6 +9,7 @@ import { until } from '../until.js';
 import { allConnected, House, Neighbourhood } from './neighbourhood.js';
 import { RawDialer } from './raw-dialer.js';
 import { thrownBy } from './refusal.js';
+import { answerTraffic, Traffic } from './traffic.js';
 
 const OLD = 'the old secret, thirty-two bytes or more';
 const NEW = 'the new secret, thirty-two bytes or more';
@@ -21,10 +22,7 @@ class Tenant {
 
   constructor(readonly house: House) {
     this.grid = house.grid({ auth: { secret: () => this.secrets } });
-    this.grid.handle(60, { kind: 'request' }, (payload: unknown) => payload);
-    this.grid.handle(61, { kind: 'stream', inCapacity: 4 }, async function* (_payload, { input }) {
-      yield* input as AsyncIterable<unknown>;
-    });
+    answerTraffic(this.grid);
   }
 
   get signing(): string {
@@ -43,62 +41,6 @@ beforeEach(async () => {
 });
 
 afterEach(() => hood.close());
-
-/** Calls and streams between all hosts, in all directions, without a pause. */
-class Traffic {
-  readonly failures: unknown[] = [];
-  calls = 0;
-  items = 0;
-  private stopped = false;
-  private readonly running: Promise<unknown>[];
-
-  constructor(grids: readonly GridManager[]) {
-    const pairs = grids.flatMap((from) => from.peers.map((peer) => ({ from, peer })));
-    this.running = pairs.flatMap(({ peer }) => [
-      this.keep(async () => {
-        expect(await peer.request(60, this.calls)).toEqual(expect.any(Number));
-        this.calls++;
-      }),
-      this.stream(peer),
-    ]);
-  }
-
-  /** Lets each of them go on for a while. */
-  async more(count: number): Promise<void> {
-    const [calls, items] = [this.calls, this.items];
-    const enough = (): boolean => this.calls >= calls + count && this.items >= items + count;
-    await until(() => this.failures.length > 0 || enough(), 'calls and items go on');
-    expect(this.failures).toEqual([]);
-  }
-
-  async stop(): Promise<void> {
-    this.stopped = true;
-    await Promise.all(this.running);
-  }
-
-  private async keep(act: () => Promise<unknown>): Promise<void> {
-    while (!this.stopped && this.failures.length === 0) {
-      await act().catch((error: unknown) => this.failures.push(error));
-      await turn();
-    }
-  }
-
-  /** One stream, open from beginning to end, that gives back what it is sent. */
-  private async stream(peer: GridManager['peers'][number]): Promise<void> {
-    const call = peer.stream<number, number>(61, undefined, { inCapacity: 4 });
-    const items = call[Symbol.asyncIterator]();
-    let sent = 0;
-    await this.keep(async () => {
-      await call.write(sent);
-      expect(await items.next()).toEqual({ done: false, value: sent++ });
-      this.items++;
-    });
-    if (this.failures.length > 0) return;
-    call.end();
-    const last = await items.next().catch((error: unknown) => this.failures.push(error));
-    expect(last).toMatchObject({ done: true });
-  }
-}
 
 /** Each pair could connect now: the upgrade with a token that the one signs opens at the other. */
 async function allCouldDial(): Promise<void> {
