@@ -14,19 +14,28 @@ export interface Adaptation {
  */
 export function adaptedObservable(source: Observable<unknown>, adaptation: Adaptation): Observable<unknown> {
   return new Observable((subscriber) => {
-    const values = new AdaptedValues(subscriber, adaptation);
-    // what another copy of RxJS gives is a subscription of its own
-    values.add(source.subscribe(values));
+    new AdaptedValues(subscriber, adaptation).takeFrom(source);
   });
 }
 
 class AdaptedValues extends Subscriber<unknown> {
+  /** The source has been subscribed to: what it leaves behind is known. */
+  private taken = false;
+  private instead: Observable<unknown> | undefined = undefined;
+
   constructor(
     private readonly to: Subscriber<unknown>,
     private readonly adaptation: Adaptation,
   ) {
     super();
     to.add(this);
+  }
+
+  takeFrom(source: Observable<unknown>): void {
+    // what another copy of RxJS gives is a subscription of its own
+    this.add(source.subscribe(this));
+    this.taken = true;
+    if (this.instead) this.replace(this.instead);
   }
 
   protected override _next(value: unknown): void {
@@ -41,15 +50,8 @@ class AdaptedValues extends Subscriber<unknown> {
   }
 
   protected override _error(thrown: unknown): void {
-    const instead = this.adaptation.instead(thrown);
-    try {
-      // what the source leaves behind is cleaned up before other values come
-      this.unsubscribe();
-    } catch (fault) {
-      this.to.error(fault);
-      return;
-    }
-    instead.subscribe(this.to);
+    this.instead = this.adaptation.instead(thrown);
+    if (this.taken) this.replace(this.instead);
   }
 
   protected override _complete(): void {
@@ -58,5 +60,16 @@ class AdaptedValues extends Subscriber<unknown> {
     } finally {
       this.unsubscribe();
     }
+  }
+
+  private replace(instead: Observable<unknown>): void {
+    try {
+      // what the source leaves behind is cleaned up before other values come
+      this.unsubscribe();
+    } catch (fault) {
+      this.to.error(fault);
+      return;
+    }
+    instead.subscribe(this.to);
   }
 }

@@ -89,7 +89,8 @@ describe('a name that two processes use', () => {
   });
 
   it('is no theft where the first one died unnoticed', async () => {
-    const token = await secretAuth([SECRET], hood.origins, systemClock).sign({ from: dialer.origin, to: acceptor.origin });
+    const [from, to] = [dialer.origin, acceptor.origin];
+    const token = await secretAuth([SECRET], hood.origins, systemClock).sign({ from, to });
     const dead = await RawDialer.open(acceptor.origin, token);
     await dead.connect(dialer.origin, token);
     await until(() => victim.peers[0]!.state === 'connected', 'it is connected');

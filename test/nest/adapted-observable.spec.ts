@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import {
+  asapScheduler,
   catchError,
   concat,
   finalize,
@@ -10,6 +11,7 @@ import {
   Observable,
   of,
   take,
+  tap,
   throwError,
   toArray,
 } from 'rxjs';
@@ -37,13 +39,29 @@ test('what comes in place of an error follows the values before it, whether it c
   expect(await all(concat(late, error))).toEqual([2, 4, 'instead of trouble']);
 });
 
-test('a source that failed is cleaned up before other values come', () => {
+test.each<[string, (cleanUp: () => void) => Observable<unknown>]>([
+  [
+    'by what it added',
+    (cleanUp) =>
+      new Observable((subscriber) => {
+        subscriber.add(cleanUp);
+        subscriber.error('trouble');
+      }),
+  ],
+  [
+    'by what it gave back, though it failed at once',
+    (cleanUp) =>
+      new Observable((subscriber) => {
+        subscriber.error('trouble');
+        return cleanUp;
+      }),
+  ],
+  ['by finalize', (cleanUp) => throwError(() => 'trouble').pipe(finalize(cleanUp))],
+  ['by finalize, later', (cleanUp) => throwError(() => 'trouble', asapScheduler).pipe(finalize(cleanUp))],
+])('a source that failed is cleaned up before other values come: %s', async (_, sourceWith) => {
   const events: unknown[] = [];
-  const source = new Observable((subscriber) => {
-    subscriber.add(() => events.push('cleaned up'));
-    subscriber.error('trouble');
-  });
-  adaptedObservable(source, doubled).subscribe((value) => events.push(value));
+  const source = sourceWith(() => events.push('cleaned up'));
+  await lastValueFrom(adaptedObservable(source, doubled).pipe(tap((value) => events.push(value))));
   expect(events).toEqual(['cleaned up', 'instead of trouble']);
 });
 
