@@ -190,7 +190,12 @@ describe('what Prometheus sees of a grid', () => {
   });
 
   test('of the hosts of a test, all made of one module that names no registry', async () => {
-    @Module({ imports: [GridModule.forRoot({}), GridMetricsModule.forRoot()], controllers: [Handlers] })
+    const ofProduction = GridModule.forRootAsync({
+      useFactory: () => {
+        throw new Error('is not asked');
+      },
+    });
+    @Module({ imports: [ofProduction, GridMetricsModule.forRoot()], controllers: [Handlers] })
     class AppModule {}
     const cluster = await GridTestingModule.create({
       nodes: 3,

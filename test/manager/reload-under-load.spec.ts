@@ -141,7 +141,7 @@ it('the authority and the secret are changed while connections are cut, dialed a
   const calls = tenants.flatMap(({ grid }) =>
     grid.peers.map(async (peer) => {
       while (!over) {
-        await peer.request(60, 1, { deadlineMs: 30_000 }).then(
+        await peer.request(60, 1, { timeoutMs: 30_000 }).then(
           () => outcomes.answered++,
           (error: { code?: string }) => (error.code === 'UNAVAILABLE' ? outcomes.cut++ : outcomes.others.push(error)),
         );
