@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { ConflictException, HttpException, NotFoundException } from '@nestjs/common';
-import { RpcException } from '@nestjs/microservices';
+import { ConflictException, HttpException, Logger, NotFoundException } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import { BaseRpcExceptionFilter, RpcException } from '@nestjs/microservices';
 import { GridError } from 'nestjs-grid';
+import { lastValueFrom } from 'rxjs';
 import { codeOfStatus, errorOfFilter, gridErrorOf } from '../../lib/nest/rpc-error.js';
 
 describe('the error that a caller gets of what a handler threw', () => {
@@ -13,6 +15,16 @@ describe('the error that a caller gets of what a handler threw', () => {
   test('but not what it told of another call', () => {
     const error = gridErrorOf(new GridError('UNAVAILABLE', 'x', { notSent: true, remote: true, peer: 'http://b:1' }));
     expect(error).toMatchObject({ code: 'UNAVAILABLE', notSent: false, remote: false });
+  });
+
+  test('of it Nest’s own filter leaves nothing', async () => {
+    Logger.overrideLogger(false);
+    const thrown = new GridError('NOT_FOUND', 'gone');
+    const given: unknown = await lastValueFrom(new BaseRpcExceptionFilter().catch(thrown, new ExecutionContextHost([]))).catch(
+      (error: unknown) => error,
+    );
+    expect(errorOfFilter(given)).toMatchObject({ code: 'UNKNOWN', message: 'Internal server error' });
+    expect(errorOfFilter(thrown)).toBe(thrown);
   });
 
   test('a denied guard', () => {

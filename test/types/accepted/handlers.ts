@@ -1,5 +1,5 @@
 import { applyDecorators, createParamDecorator } from '@nestjs/common';
-import { Ctx, Payload } from '@nestjs/microservices';
+import { Ctx, EventPattern, Payload } from '@nestjs/microservices';
 import { defineStream, GridContext, GridInput, GridRequest, GridStream, type Grid } from 'nestjs-grid';
 import type { FakeGrid, FakeHandlers } from 'nestjs-grid/testing';
 import { of, type Observable } from 'rxjs';
@@ -30,6 +30,11 @@ export class Handlers {
   ping(): string {
     return 'pong';
   }
+
+  /** Without the type Nest's own declaration refuses the second parameter. */
+  // oxlint-disable-next-line typescript/no-unnecessary-type-arguments -- it chooses another overload
+  @EventPattern<string>('told')
+  told(@Payload() _text: string, @Ctx() _context: GridContext): void {}
 
   @GridStream(Walk)
   async *generator(_query: Query): AsyncGenerator<Entry> {
