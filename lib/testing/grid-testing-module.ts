@@ -20,8 +20,11 @@ import { testingApp, type TestingAppOptions } from './testing-app.js';
 
 /** Options of `GridTestingModule.create()`. */
 export interface GridTestingOptions extends TestingAppOptions {
-  /** Number of hosts, at least 1. Default 2. */
-  readonly nodes?: number;
+  /**
+   * Number of hosts, at least 1, or, in memory, their origins: those of production, where clients of the module under
+   * test name them. Default 2.
+   */
+  readonly nodes?: number | readonly string[];
   /**
    * `memory`: sockets joined in memory, no port is opened. `loopback`: each app listens on a free port of 127.0.0.1.
    * Default `memory`.
@@ -61,9 +64,9 @@ export class GridTestingModule {
    */
   static async create(options: GridTestingOptions = {}): Promise<GridTestingModule> {
     verify(options);
-    const { nodes: count = 2, wire = 'memory' } = options;
+    const { nodes: asked = 2, wire = 'memory' } = options;
     const name = options.grid?.name ?? DEFAULTS.name;
-    const hosts = await hostsOf(count, wire);
+    const hosts = await hostsOf(asked, wire);
     const nodes: GridTestingNode[] = [];
     const wiring = new TestWiring(wire, nodes, options.grid?.clock ?? systemClock);
     const made = new GridTestingModule(nodes, wiring, options.grid?.clock);
@@ -189,7 +192,9 @@ function verify(options: GridTestingOptions): void {
   const { nodes = 2, wire = 'memory' } = options;
   const wrong = (option: string, value: unknown, allowed: string): GridError =>
     new GridError('INVALID_ARGUMENT', `${where}: ${option} is ${shownOption(value)}; it must be ${allowed}`);
-  if (!Number.isSafeInteger(nodes) || nodes < 1) throw wrong('nodes', nodes, 'a whole number of at least 1');
+  const count: unknown = Array.isArray(nodes) ? nodes.length : nodes;
+  if (!Number.isSafeInteger(count) || Number(count) < 1) throw wrong('nodes', nodes, 'a whole number of at least 1');
+  if (Array.isArray(nodes) && wire === 'loopback') throw wrong('nodes', nodes, 'a number: loopback takes free ports');
   if (wire !== 'memory' && wire !== 'loopback') throw wrong('wire', wire, "'memory' or 'loopback'");
 }
 
@@ -201,9 +206,10 @@ const STEP_MS = 1_000;
 /** So many turns of the event loop are enough for a ping and its answer. */
 const TURNS = 12;
 
-async function hostsOf(count: number, wire: 'memory' | 'loopback'): Promise<string[]> {
-  if (wire === 'memory') return Array.from({ length: count }, (_, index) => `http://node-${index + 1}:9000`);
-  return freeHosts(count);
+async function hostsOf(asked: number | readonly string[], wire: 'memory' | 'loopback'): Promise<readonly string[]> {
+  if (typeof asked !== 'number') return asked;
+  if (wire === 'loopback') return freeHosts(asked);
+  return Array.from({ length: asked }, (_, index) => `http://node-${index + 1}:9000`);
 }
 
 async function connectOrClose(app: INestApplication, options: ConnectGridOptions): Promise<void> {

@@ -3,8 +3,9 @@ import { Controller, Injectable, Module, type OnModuleDestroy } from '@nestjs/co
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
-import { GridModule, GridRequest } from 'nestjs-grid';
+import { GridClient, GridModule, GridRequest, InjectGridClient } from 'nestjs-grid';
 import { GridTestingModule, ManualClock } from 'nestjs-grid/testing';
+import type { Observable } from 'rxjs';
 import { handled } from '../../lib/errors/index.js';
 import { until } from '../until.js';
 
@@ -98,6 +99,45 @@ describe('GridTestingModule', () => {
       expect(await cluster.peer(0, 1).request(62)).toBe('database 1 of http://node-2:9000');
       expect(await cluster.peer(1, 0).request(60, 'x')).toBe('x');
       cluster.assertIdle();
+    });
+
+    test('two services with clients of each other, by their names in production', async () => {
+      const [shop, stock] = ['https://shop.example', 'http://stock:9000'] as const;
+
+      @Controller()
+      class Shop {
+        constructor(@InjectGridClient('STOCK') private readonly stock: GridClient) {}
+
+        @MessagePattern(63)
+        ask(payload: string): Observable<string> {
+          return this.stock.send<string>(60, `asked for ${payload}`);
+        }
+      }
+
+      const imports = [GridModule.forRootAsync({ useFactory })];
+      const clients = GridModule.forFeature([{ name: 'STOCK', peer: stock }]);
+
+      @Module({ imports: [...imports, clients], controllers: [Shop] })
+      class ShopModule {}
+
+      @Module({ imports, controllers: [Echo] })
+      class StockModule {}
+
+      cluster = await GridTestingModule.create({
+        nodes: [shop, stock],
+        app: (_, origin) => Test.createTestingModule({ imports: [origin === shop ? ShopModule : StockModule] }),
+      });
+      expect(cluster.nodes.map(({ origin }) => origin)).toEqual([shop, stock]);
+      expect(await cluster.peer(1, 0).request(63, 'pears')).toBe('asked for pears');
+      cluster.assertIdle();
+    });
+
+    test('origins are for sockets in memory', async () => {
+      const nodes = ['http://a:1', 'http://b:1'];
+      await expect(GridTestingModule.create({ nodes, wire: 'loopback' })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringContaining('it must be a number: loopback takes free ports'),
+      });
     });
 
     test('one whose grid has another name says which', async () => {
