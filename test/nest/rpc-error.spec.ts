@@ -20,9 +20,8 @@ describe('the error that a caller gets of what a handler threw', () => {
   test('of it Nest’s own filter leaves nothing', async () => {
     Logger.overrideLogger(false);
     const thrown = new GridError('NOT_FOUND', 'gone');
-    const given: unknown = await lastValueFrom(new BaseRpcExceptionFilter().catch(thrown, new ExecutionContextHost([]))).catch(
-      (error: unknown) => error,
-    );
+    const nests = new BaseRpcExceptionFilter().catch(thrown, new ExecutionContextHost([]));
+    const given: unknown = await lastValueFrom(nests).catch((error: unknown) => error);
     expect(errorOfFilter(given)).toMatchObject({ code: 'UNKNOWN', message: 'Internal server error' });
     expect(errorOfFilter(thrown)).toBe(thrown);
   });
