@@ -18,7 +18,9 @@ export const GRID_ERROR_KEY = 'grid-error';
  * they did, then the application's own metadata, then the message is cut to a prefix.
  */
 export function errorMetadata(error: GridError, own: Metadata | undefined): Metadata {
-  const { code, message } = error;
+  const { code } = error;
+  // more of it never fits: a handler that repeats what it was sent must not have all of that written again and again
+  const message = error.message.slice(0, METADATA_BYTES);
   const bare = jsonOf(code, message);
   const details =
     error.details === undefined
@@ -36,7 +38,8 @@ export function errorMetadata(error: GridError, own: Metadata | undefined): Meta
 }
 
 function fits(metadata: Metadata): boolean {
-  return metadataSize(metadata) <= METADATA_BYTES;
+  // a character takes a byte at least: what has too many need not be measured
+  return metadata[GRID_ERROR_KEY]!.length <= METADATA_BYTES && metadataSize(metadata) <= METADATA_BYTES;
 }
 
 /** @param details JSON already. */

@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import fc from 'fast-check';
 import { GridError, GRID_CODES } from '../../lib/errors/index.js';
 import type { CallHandler, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
@@ -214,6 +214,19 @@ describe('errors with a code (spec §11, error)', () => {
     const biggest = errorMetadata(new GridError('ABORTED', '\n'.repeat(9000)), own);
     expect(metadataSize(biggest)).toBeLessThanOrEqual(METADATA_BYTES);
     expect(metadataSize(biggest)).toBeGreaterThan(METADATA_BYTES - 8);
+  });
+
+  it('of a text of any length no more is written than may fit: a peer may have sent what an error repeats', () => {
+    const stringify = jest.spyOn(JSON, 'stringify');
+    try {
+      const metadata = errorMetadata(new GridError('ABORTED', '\u0001'.repeat(4_000_000)), { k: 'v' });
+      expect(metadataSize(metadata)).toBeGreaterThan(METADATA_BYTES - 8);
+      const written = stringify.mock.results.reduce((sum, { value }) => sum + String(value).length, 0);
+      // each character is written as six, once for each attempt
+      expect(written).toBeLessThan(20 * 6 * METADATA_BYTES);
+    } finally {
+      stringify.mockRestore();
+    }
   });
 
   it('details that JSON cannot hold are said to be missing', () => {
