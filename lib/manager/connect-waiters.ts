@@ -1,6 +1,7 @@
 import { checkSignal } from '../calls/index.js';
 import { GridError, TEXT, toGridError } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
+import { inOneLine } from './line-budget.js';
 import type { WaitOptions } from './peer-state.js';
 
 interface Waiter {
@@ -34,7 +35,7 @@ export class ConnectWaiters {
       };
       const tooLate = (): void => {
         const cause = this.fault();
-        const why = cause === undefined ? '' : `: ${cause.message}`;
+        const why = cause === undefined ? '' : `: ${inOneLine(cause.message)}`;
         const text = `${TEXT.deadline}: no connection to ${this.peer} within ${timeoutMs} ms${why}`;
         waiter.settle(new GridError('DEADLINE_EXCEEDED', text, { peer: this.peer, reason: 'not-connected', cause }));
       };

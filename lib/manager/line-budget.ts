@@ -7,11 +7,14 @@ const LINES_PER_HOUR = 20;
 const MOST_CHARS = 512;
 
 /**
- * Text of another host as a part of one line: it may hold neither line breaks nor what a terminal takes for a command.
+ * Text of another host as a part of one line: it may hold neither line breaks nor what a terminal takes for a command,
+ * nor what turns the order of the letters behind it.
  */
 export function inOneLine(text: string): string {
-  const line = text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
-  return line.length > MOST_CHARS ? `${line.slice(0, MOST_CHARS)}…` : line;
+  // a text may be as long as a message
+  const start = text.slice(0, 2 * MOST_CHARS);
+  const line = start.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu, ' ').trim();
+  return start.length < text.length || line.length > MOST_CHARS ? `${line.slice(0, MOST_CHARS)}…` : line;
 }
 
 /**

@@ -13,7 +13,7 @@ import {
   type SendableContract,
 } from '../calls/index.js';
 import { GridError, isOmitted } from '../errors/index.js';
-import type { GridPeer, PeerState } from '../manager/index.js';
+import { inOneLine, type GridPeer, type PeerState } from '../manager/index.js';
 import { GridRecord, GridRecordBuilder } from './grid-record.js';
 import type { Grid } from './grid.js';
 import { findLiveGrid, gridStarts, isGridMissing } from './live-grids.js';
@@ -112,7 +112,9 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     }).subscribe({
       next: () => outcome.next(undefined as TResult),
       error: (error: unknown) => {
-        if (!outcome.observed) this.logger.error(`event ${shown(to)} to ${this.options.peer}: ${String(error)}`);
+        // it may be the text of the peer
+        const why = inOneLine(String(error));
+        if (!outcome.observed) this.logger.error(`event ${shown(to)} to ${this.options.peer}: ${why}`);
         outcome.error(this.serializeError(error));
       },
       complete: () => outcome.complete(),

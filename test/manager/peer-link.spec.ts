@@ -585,6 +585,21 @@ describe('B50 the lines about a peer that is down', () => {
     expect(thrown).toMatchObject({ code: 'UNAVAILABLE', message: 'remote disconnected', cause: why });
     link.close();
   });
+
+  it('who waits in vain is told a part of what the peer said, in one line; all of it is the cause', async () => {
+    const { clock, link, fail } = linkOf();
+    link.start();
+    const waiting = link.waitForConnect({ timeoutMs: 100 });
+    const said = `no\r\n[Nest] 1 - LOG well\u001b[2J\u202e${'x'.repeat(60_000)}`;
+    const why = new GridError('FAILED_PRECONDITION', said, { remote: true });
+    await fail(why);
+    clock.advance(100);
+    const { message, cause } = await rejectionOf(waiting);
+    const told = `no [Nest] 1 - LOG well [2J ${'x'.repeat(1_000)}`.slice(0, 512);
+    expect(message).toBe(`context deadline exceeded: no connection to ${PEER} within 100 ms: ${told}…`);
+    expect(cause === why).toBe(true);
+    link.close();
+  });
 });
 
 describe('a peer that is to dial, and has not', () => {

@@ -125,6 +125,7 @@ describe('a raw dialer', () => {
     ['an empty host', () => '', {}, 'host "" is not in the list of'],
     ['an endless host', () => 'http://' + 'x'.repeat(10_000), {}, 'xxx…" is not in the list'],
     ['a host with control characters', () => 'a\n\u001b[2Jb', {}, 'host "a\\n\\u001b[2Jb" is not'],
+    ['a host with those that JSON has', () => '\u009b2J\u2028\u202e', {}, 'host "\\u009b2J\\u2028\\u202e" is not'],
     ['a clock ahead', ({ local }) => local, { time: wireTimeOf(Date.now() + HOUR_MS) }, 'ahead of ours'],
     ['a clock behind', ({ local }) => local, { time: wireTimeOf(Date.now() - HOUR_MS) }, 'behind ours'],
     [

@@ -14,6 +14,7 @@ const THROWS = {
   text: () => new RpcException('said so'),
   object: () => new RpcException({ code: 17, message: 'an object' }),
   long: () => new RpcException('x'.repeat(6000)),
+  forged: () => new RpcException(`no\r\n[Nest] 1 - LOG all is well\u001b[2J\u2028${'x'.repeat(1_000)}`),
   http: () => new NotFoundException('no such disk'),
   grid: () => new GridError('ALREADY_EXISTS', 'twice', { details: { key: 1 } }),
   foreign: () => new Error('the password is 1234'),
@@ -139,6 +140,11 @@ describe('emit', () => {
     client.emit({ cmd: 'nobody', size: 1n }, 1);
     await until(() => errors.length > 1, 'it is logged');
     expect(errors[1]).toMatch(/^event \{ cmd: 'nobody', size: 1n \} to http.*UNIMPLEMENTED/);
+    // the text of the peer is told in one line, and not at any length
+    client.emit(67, 'forged');
+    await until(() => errors.length > 2, 'it is logged');
+    expect(errors[2]).toMatch(/^event 67 to http\S+: UNKNOWN: no \[Nest\] 1 - LOG all is well \[2J x+…$/);
+    expect(errors[2]!.length).toBeLessThan(700);
   });
 });
 
