@@ -17,6 +17,11 @@ class ReadMemory {
   /** The last read took all the room there was, or more than a little. */
   private busy = false;
 
+  /** The last read took all the room there was: more may have come. */
+  get full(): boolean {
+    return this.used === this.size;
+  }
+
   /** What the next read may fill. */
   next(): Buffer {
     // a quarter is left unused rather than asking the system for many small pieces
@@ -32,7 +37,7 @@ class ReadMemory {
   taken(bytes: number): Buffer {
     const start = this.used;
     this.used += bytes;
-    this.busy = this.used === this.size || bytes >= LITTLE_BYTES;
+    this.busy = this.full || bytes >= LITTLE_BYTES;
     return new BufferView(this.memory, start, bytes);
   }
 }
@@ -50,7 +55,8 @@ interface NodeHandle {
 
 /**
  * From now on what a socket of Node reads goes to `take`, in memory that is its taker's, and not into the socket's
- * stream. `take` gives false where nothing more shall be read until the stream asks for it, as `push` does. `room`,
+ * stream. `take` gives false where nothing more shall be read until the stream asks for it, as `push` does; it is told
+ * whether the read has filled its memory: then the next one follows at once, and so on for up to 32 of them. `room`,
  * where it is given, may tell of other memory to be read into next.
  *
  * Node itself asks for 64 KiB for each read, then for as much as has come, fills that with zeros and copies. Its option
@@ -60,7 +66,7 @@ interface NodeHandle {
  */
 export function readInOwnMemory(
   stream: Duplex,
-  take: (piece: Buffer) => boolean,
+  take: (piece: Buffer, full: boolean) => boolean,
   room?: () => Buffer | undefined,
 ): boolean {
   const { _handle: handle } = stream as { _handle?: NodeHandle | null };
@@ -73,7 +79,9 @@ export function readInOwnMemory(
   const next = (): Buffer => (elsewhere = room?.()) ?? memory.next();
   const onRead = (bytes: number): boolean => {
     try {
-      return take(elsewhere ? elsewhere.subarray(0, bytes) : memory.taken(bytes));
+      if (elsewhere) return take(elsewhere.subarray(0, bytes), bytes === elsewhere.length);
+      const piece = memory.taken(bytes);
+      return take(piece, memory.full);
     } catch (fault) {
       // thrown here, Node would go on where it was, in what has just been handed over
       queueMicrotask(() => {

@@ -1,7 +1,14 @@
+import { performance } from 'node:perf_hooks';
 import type { Frame } from '../wire/index.js';
 import { readInOwnMemory } from './read-memory.js';
 import type { WsStream } from './ws-frame.js';
 import { WsReader } from './ws-reader.js';
+
+/**
+ * After so much work for one socket the others have their turn. The system would give up to 2 MiB of one in a row: of
+ * small messages that is work of a second, in which no other peer is heard.
+ */
+const SLICE_MS = 10;
 
 /**
  * Reads binary frames in place of `ws`, which gets everything else through the listener that it has set on its stream.
@@ -9,18 +16,29 @@ import { WsReader } from './ws-reader.js';
  */
 export class WsBypass {
   private readonly reader: WsReader;
+  /** Since the others had their turn. */
+  private workedMs = 0;
+  /** TLS gives each of its records alone: nothing tells whether more follows in this turn. */
+  private readonly isTls: boolean;
 
-  static of(below: WsStream, onFrame: (frame: Frame) => void): WsBypass | undefined {
+  /** `now`: in milliseconds. */
+  static of(
+    below: WsStream,
+    onFrame: (frame: Frame) => void,
+    now: () => number = () => performance.now(),
+  ): WsBypass | undefined {
     const [listener, ...others] = below.stream.listeners('data');
-    return listener === undefined || others.length > 0 ? undefined : new WsBypass(below, listener, onFrame);
+    return listener === undefined || others.length > 0 ? undefined : new WsBypass(below, listener, onFrame, now);
   }
 
   private constructor(
     private readonly below: WsStream,
     private readonly listener: Function,
     onFrame: (frame: Frame) => void,
+    private readonly now: () => number,
   ) {
     const { stream, masks, maxBytes } = below;
+    this.isTls = 'encrypted' in stream;
     this.reader = new WsReader({
       masked: !masks,
       maxBytes,
@@ -42,13 +60,33 @@ export class WsBypass {
     const { stream } = this.below;
     // nothing overtakes what was read before, and TLS gives what it has when it is paused
     const waits = (): boolean => stream.isPaused() || stream.readableLength > 0;
-    const take = (piece: Buffer): boolean => {
+    const take = (piece: Buffer, full: boolean): boolean => {
       if (waits()) return stream.push(piece);
       // past the stream's buffer; `ws` pauses it when that reads and has enough
-      stream.emit('data', piece);
-      return true;
+      return full || this.isTls ? this.giveOne(piece) : this.giveLast(piece);
     };
     readInOwnMemory(stream, take, () => (waits() ? undefined : this.reader.room()));
+  }
+
+  /** The last piece of this turn. */
+  private giveLast(piece: Buffer): boolean {
+    this.workedMs = 0;
+    this.below.stream.emit('data', piece);
+    return true;
+  }
+
+  /** One that another may follow. False: first the others have their turn. */
+  private giveOne(piece: Buffer): boolean {
+    const { stream } = this.below;
+    const began = this.now();
+    stream.emit('data', piece);
+    this.workedMs += this.now() - began;
+    if (this.workedMs < SLICE_MS) return true;
+    this.workedMs = 0;
+    setImmediate(() => {
+      if (!stream.isPaused()) stream.read(0);
+    });
+    return false;
   }
 
   private readonly read = (piece: Buffer): void => this.reader.read(piece);
