@@ -165,15 +165,26 @@ export class DeadlineWheel {
   /** The slot that comes up: its deadlines fall due, or move to finer levels. */
   private turn(slot: number, startsAt: number): void {
     this.at = Math.max(this.at, startsAt);
+    this.reverse(slot);
     for (let head = this.slots[slot]; head; head = this.slots[slot]) {
       this.unlink(head);
-      if (slot >= SLOTS && head.dueAt > this.at) {
+      if (slot >= SLOTS) {
         this.place(head);
-        continue;
+      } else {
+        this.size--;
+        head.onDue();
       }
-      this.size--;
-      head.onDue();
     }
+  }
+
+  /** Oldest first from now on. What was placed last stands first: so adding looks at no other end. */
+  private reverse(slot: number): void {
+    let first: Deadline | undefined;
+    for (let next = this.slots[slot]; next; next = first.before) {
+      first = next;
+      [first.before, first.after] = [first.after, first.before];
+    }
+    this.slots[slot] = first;
   }
 
   /** The first slot that is not empty: always one of the finest level that has any. */

@@ -48,6 +48,30 @@ describe('a wheel of deadlines', () => {
     expect(clock.timers).toBe(0);
   });
 
+  test('those of one millisecond fall due in the order in which they came, whatever levels they stood in', () => {
+    const { clock, wheel, fired, mark } = fixture();
+    const names: string[] = [];
+    const add = (): void => {
+      names.push(`d${names.length}`);
+      wheel.add(mark(names.at(-1)!), 300_000);
+    };
+    // from ever nearer, so to ever finer levels
+    for (const at of [0, 262_144, 299_000, 299_900, 299_970, 299_999]) {
+      clock.advance(at - clock.now());
+      for (let count = 0; count < 3; count++) add();
+    }
+    clock.advance(1);
+    expect(fired).toEqual(names.map((name) => `${name}@300000`));
+  });
+
+  test('what one adds while a coarse slot comes up is the youngest there', () => {
+    const { clock, wheel, fired, mark } = fixture();
+    wheel.add(new Marked(() => wheel.add(mark('young'), 4_100)), 4_096);
+    wheel.add(mark('old'), 4_100);
+    clock.advance(4_100);
+    expect(fired).toEqual(['old@4100', 'young@4100']);
+  });
+
   test('is never early: fractions are rounded up', () => {
     const { clock, wheel, fired, mark } = fixture();
     wheel.add(mark('a'), 10.2);
@@ -163,9 +187,10 @@ describe('a wheel of deadlines', () => {
       }),
       5,
     );
+    wheel.add(mark('b'), 5);
     expect(() => clock.advance(5)).toThrow('thrown on purpose');
     clock.advance(1);
-    expect(fired).toEqual(['a@5']);
+    expect(fired).toEqual(['a@5', 'b@5']);
   });
 
   test('agrees with a sorted list', () => {
