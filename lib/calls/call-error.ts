@@ -1,20 +1,20 @@
-import { GridError, REQUESTS_ONLY, textOf } from '../errors/index.js';
+import { EVENTS_ONLY, GridError, REQUESTS_ONLY, textOf } from '../errors/index.js';
 import type { Target } from './target.js';
 
 /** The error as its caller gets it: with peer and pattern; the text of a missing handler is told in our words, too. */
 export function named(error: GridError, peer: string, target: Target): GridError {
   const facts = { peer, pattern: target.name };
   if (error.code === 'UNIMPLEMENTED' && error.remote && error.notSent) {
-    const hint = takesRequestsOnly(error)
-      ? `${peer} has no stream handler for ${target.name}: call request()`
-      : `${peer} has no handler for ${target.name}`;
-    return error.with({ ...facts, message: `${error.message}: ${hint}` });
+    return error.with({ ...facts, message: `${error.message}: ${hint(error, peer, target)}` });
   }
   return error.with(facts);
 }
 
-function takesRequestsOnly({ details }: GridError): boolean {
-  return typeof details === 'object' && details !== null && 'only' in details && details.only === REQUESTS_ONLY.only;
+function hint({ details }: GridError, peer: string, { name }: Target): string {
+  const only = typeof details === 'object' && details !== null && 'only' in details ? details.only : undefined;
+  if (only === REQUESTS_ONLY.only) return `${peer} has no stream handler for ${name}: call request()`;
+  if (only === EVENTS_ONLY.only) return `${name} is an event at ${peer}: call emit()`;
+  return `${peer} has no handler for ${name}`;
 }
 
 /** The codec would not take what we want to send. */

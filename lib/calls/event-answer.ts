@@ -53,6 +53,7 @@ export class EventAnswer implements Answer {
     return {
       inCapacity: 0,
       outCapacity: DEFAULT_OUT_CAPACITY,
+      isEvent: true,
       ...(route.subroute !== undefined && { pattern: route.name }),
       ...(this.gate && { admit: admission(this.gate, this.spec) }),
       onRequest: (call: IncomingRequest) => this.accept(call, facts),

@@ -2,4 +2,4 @@ export { GRID_CODES, isGridCode, type GridCode, type GridReason } from './code.j
 export { GridError, isDisconnected, textOf, toGridError, type GridErrorFacts } from './grid-error.js';
 export { handled } from './handled.js';
 export { andMore, countOf, isOmitted, type Omitted } from './omitted.js';
-export { CONGESTED, failureOfText, refusalOfText, REQUESTS_ONLY, sequenceMismatch, TEXT } from './text.js';
+export { CONGESTED, EVENTS_ONLY, failureOfText, refusalOfText, REQUESTS_ONLY, sequenceMismatch, TEXT } from './text.js';

@@ -23,6 +23,9 @@ export const CONGESTED = 'too many bytes wait to be written to the caller (limit
 /** Details of the refusal of a stream by a handler that gives single answers only: its text cannot say so (spec §5). */
 export const REQUESTS_ONLY = Object.freeze({ only: 'request' });
 
+/** The same of the handlers of an event. */
+export const EVENTS_ONLY = Object.freeze({ only: 'event' });
+
 /** "receive sequence number mismatch. want W, got G" (spec §6). */
 export function sequenceMismatch(want: number, got: number): string {
   return `receive sequence number mismatch. want ${want}, got ${got}`;

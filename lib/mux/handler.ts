@@ -11,6 +11,8 @@ export interface CallHandler {
   readonly onRequest?: (call: IncomingRequest) => void;
   /** Takes streams. Without it a ConnectMux is refused as an unknown handler. */
   readonly onStream?: (call: HandlerStream) => void;
+  /** Requests are events to it: who opens a stream is told so, as far as it can read it. */
+  readonly isEvent?: boolean;
   /** Asked before anything of the call runs; an error refuses it: the caller learns that the handler never ran. */
   readonly admit?: () => GridError | undefined;
   /** What it was registered as, for statistics; undefined where its ID says that. */

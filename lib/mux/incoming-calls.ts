@@ -1,4 +1,4 @@
-import { CONGESTED, GridError, REQUESTS_ONLY, TEXT, toGridError } from '../errors/index.js';
+import { CONGESTED, EVENTS_ONLY, GridError, REQUESTS_ONLY, TEXT, toGridError } from '../errors/index.js';
 import type { CallKind, StreamFlow } from '../observe/index.js';
 import { Rota } from '../time/index.js';
 import { Flag, Op, subrouteKey, violation, type Message } from '../wire/index.js';
@@ -102,7 +102,8 @@ export class IncomingCalls {
     if (!handler) return;
     if (!handler.onStream) {
       // the text is the protocol's; a peer with the extension `error` learns that the handler is there
-      emitter.refuse(message, unknownHandler(message, subroute).with({ details: REQUESTS_ONLY }));
+      const details = handler.isEvent ? EVENTS_ONLY : REQUESTS_ONLY;
+      emitter.refuse(message, unknownHandler(message, subroute).with({ details }));
       return;
     }
     const refusal = this.overload('stream') ?? handler.admit?.();

@@ -133,6 +133,13 @@ describe('a stream asked of a handler that gives single answers only', () => {
     });
   });
 
+  it('says of an event that it is one', async () => {
+    line = gridLine();
+    line.handle(60, () => {}, { kind: 'event' });
+    const message = 'Invalid Handler for type: 60: 60 is an event at http://b:9000: call emit()';
+    expect(await failure(collect(line.caller.stream(60)))).toMatchObject({ ...refusal, message });
+  });
+
   it('is an unknown handler without it', async () => {
     without('error').handle(60, () => 1, { kind: 'request' });
     const message = 'Invalid Handler for type: 60: http://b:9000 has no handler for 60';
