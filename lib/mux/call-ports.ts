@@ -49,6 +49,8 @@ export interface IncomingPorts extends CallPorts {
   /** Streams of the peer that must be pinged by it. */
   readonly silence: Rota<HandlerStream>;
   readonly capacities: CapacityBodies;
+  /** The peer tells when it wants the answer to a request no more (extension `cancel`). */
+  readonly cancels: boolean;
   /** Payloads and metadata of the peer's calls, and their unread input. */
   readonly held: HeldBytes;
   /** The stream that a request became takes its place. */

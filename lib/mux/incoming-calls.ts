@@ -33,6 +33,7 @@ export class IncomingCalls {
       ...ports,
       silence: new Rota<HandlerStream>(clock, intervals.streamSilenceMs, (stream) => stream.silent()),
       capacities: new CapacityBodies(),
+      cancels: ports.dialect.extensions.has('cancel'),
       held: load.held,
       replace: (muxId, call) => this.calls.replace(muxId, call),
       release: (muxId, call) => {

@@ -88,19 +88,23 @@ export class IncomingRequest implements IncomingCall, Deadline {
     return this.abortListener;
   }
 
-  /** Called once when the call is aborted. The deadline is watched only from here on: most handlers end long before. */
+  /**
+   * Called once when the call is aborted. The deadline is watched only from here on, where the caller tells of it too:
+   * most handlers end long before.
+   */
   set onAbort(listener: ((error: GridError) => void) | undefined) {
     this.abortListener = listener;
     if (listener) this.watchBound();
   }
 
   /**
-   * The time is watched in which a caller without a deadline is to be answered, even if that has no clock of its own
-   * (spec §11). To be called once, when the handler has been started: many have answered by then and need no timer.
+   * The time is watched of which nobody else will tell: that in which a caller without a deadline is to be answered,
+   * even if it has no clock of its own (spec §11), and the deadline of one that knows no cancel. To be called once, when
+   * the handler has been started: many have answered by then and need no timer.
    * @internal
    */
   watchTime(): void {
-    if (this.many && this.deadlineAt === undefined) this.watchBound();
+    if (this.deadlineAt === undefined ? this.many : !this.ports.cancels) this.watchBound();
   }
 
   /** @internal */
@@ -179,7 +183,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
   /** @internal */
   receive(_cancel: Message): void {
     // without the extension a caller's cancel is its own business: the answer is still due (spec §5)
-    if (!this.ports.dialect.extensions.has('cancel')) this.ports.observer.dropped('odd-op');
+    if (!this.ports.cancels) this.ports.observer.dropped('odd-op');
     else this.abort(new GridError('CANCELLED', TEXT.cancelled, { remote: true }));
   }
 

@@ -140,6 +140,20 @@ describe('single requests between two muxes', () => {
     expect(pair.bToA.delivered).toEqual([]);
   });
 
+  it('H6 the deadline ends a request whose caller knows no cancel, whatever its handler does', async () => {
+    const held: IncomingRequest[] = [];
+    open({ handlersB: { 60: { ...echo, onRequest: (call: IncomingRequest) => held.push(call) } }, extensions: [] });
+    pair.a.openRequest(init(60, 'x', 100), listen([]));
+    await pair.settle();
+    clock.advance(99);
+    expect([pair.b.incoming, pair.b.running]).toEqual([1, 1]);
+    clock.advance(1);
+    expect([pair.b.incoming, pair.b.running, clock.timers]).toEqual([0, 1, 0]);
+    held[0]!.respond(bytes('late'));
+    await pair.settle();
+    expect([pair.b.running, pair.bToA.delivered]).toEqual([0, []]);
+  });
+
   it('cancel reaches the handler where both ends have the extension, and the answer is dropped', async () => {
     const held: IncomingRequest[] = [];
     open({ handlersB: { 60: { ...echo, onRequest: (call: IncomingRequest) => held.push(call) } } });
