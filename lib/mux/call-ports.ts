@@ -36,7 +36,7 @@ export interface OutgoingPorts extends CallPorts {
   readonly upgrades: boolean;
   /** Streams of ours that are pinged. */
   readonly pings: Rota<CallerStream>;
-  /** Where requests are cancelled, towards a peer that knows it. */
+  /** Where calls are cancelled: requests only towards a peer that knows it. */
   readonly cancels: CancelLine;
   /** The stream that a request became takes its place. */
   replace(muxId: MuxId, call: OutgoingCall): void;

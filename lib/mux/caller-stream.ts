@@ -62,7 +62,8 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     pattern: string | undefined,
     private readonly inCapacity: number,
     outCapacity: number | undefined,
-    private readonly openedAt: number,
+    /** @internal */
+    readonly openedAt: number,
   ) {
     super();
     this.sender = new CallerSender(ports, muxId, this);
@@ -128,6 +129,11 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
   }
 
   /** @internal */
+  get deadlineAt(): number | undefined {
+    return this.deadline?.dueAt;
+  }
+
+  /** @internal */
   deadlinePassed(): void {
     this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
   }
@@ -145,7 +151,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       this.finish(error.with({ notSent: true }));
       return;
     }
-    this.ports.emitter.send(Op.DisconnectServerMux, this.muxId, 0, 0, undefined);
+    this.ports.cancels.cancel(this.muxId, this);
     // whatever call it is the error of: this one was sent
     this.finish(error.notSent ? error.with({ notSent: false }) : error);
   }

@@ -99,8 +99,8 @@ export class IncomingRequest implements IncomingCall, Deadline {
 
   /**
    * The time is watched of which nobody else will tell: that in which a caller without a deadline is to be answered,
-   * even if it has no clock of its own (spec §11), and the deadline of one that knows no cancel. To be called once, when
-   * the handler has been started: many have answered by then and need no timer.
+   * even if it has no clock of its own (spec §11), and the deadline of one that knows no cancel. To be called once,
+   * when the handler has been started: many have answered by then and need no timer.
    * @internal
    */
   watchTime(): void {

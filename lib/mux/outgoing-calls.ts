@@ -82,10 +82,15 @@ export class OutgoingCalls {
     }
     // the goodbye that follows the end of each stream, and credits that crossed it
     if (message.op === Op.DisconnectClientMux || message.op === Op.UnblockClMux) return;
-    this.ports.observer.dropped(message.op === Op.Response ? 'late-answer' : 'unknown-call');
-    if (tellUnknown === undefined || message.flags & Flag.Eof) return;
+    const { cancels, emitter, observer } = this.ports;
+    observer.dropped(message.op === Op.Response ? 'late-answer' : 'unknown-call');
+    if (message.flags & Flag.Eof) {
+      cancels.forget(message.muxId);
+      return;
+    }
+    if (tellUnknown === undefined || cancels.has(message.muxId)) return;
     if (message.op === Op.Pong && decodePong(message.payload).notFound) return;
-    this.ports.emitter.send(tellUnknown, message.muxId, 0, 0, undefined);
+    emitter.send(tellUnknown, message.muxId, 0, 0, undefined);
   }
 
   /** The connection has ended. */

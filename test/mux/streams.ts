@@ -42,7 +42,7 @@ export const stream = (onStream: (call: HandlerStream) => void, inCapacity = 0, 
 
 export const init = (
   handler: number,
-  options: { payload?: string; input?: boolean; timeoutMs?: number; inCapacity?: number } = {},
+  options: { payload?: string; input?: boolean; timeoutMs?: number | undefined; inCapacity?: number } = {},
 ) => ({
   handler,
   subroute: undefined,
