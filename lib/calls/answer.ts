@@ -26,6 +26,8 @@ export interface AnswerPorts {
   readonly run: (payload: unknown, context: CallContext) => unknown;
   /** The error that the caller gets of what was thrown. */
   readonly errorOf: (thrown: unknown) => GridError;
+  /** What its cleanup threw, after the call had ended with this error. */
+  readonly cleanupFailed: (thrown: unknown, ended: GridError | undefined) => void;
   /** The handler of one call has really ended: well, or with the error that its caller gets. */
   readonly ended: (error: GridError | undefined) => void;
 }

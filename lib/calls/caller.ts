@@ -1,10 +1,12 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
 import { encodeApart, type CallerStream, type Mux } from '../mux/index.js';
+import type { GridLogger } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
-import { named, unsendable } from './call-error.js';
+import { inputCleanup, named, unsendable } from './call-error.js';
 import { CallOpening, StreamOpening } from './call-opening.js';
 import { checkOptions, verifyIsOptions, watchSignals, type CallOptions, type StreamOptions } from './call-options.js';
+import { CleanupLog } from './cleanup-log.js';
 import { encodeOptional, type Codec, type PayloadSender } from './codec.js';
 import type { Contract } from './contract.js';
 import { checkSent } from './contract-check.js';
@@ -18,7 +20,7 @@ import { joinSubroute, type Pattern } from './pattern.js';
 import { PendingRequest } from './pending-request.js';
 import { SentCall } from './sent-call.js';
 import { discardResult } from './source-of.js';
-import type { Source } from './source.js';
+import { NOWHERE, type Source } from './source.js';
 import { Targets, type Target } from './target.js';
 
 export interface CallerPorts {
@@ -29,6 +31,8 @@ export interface CallerPorts {
   /** The grid's default. */
   readonly codec: Codec;
   readonly clock: Clock;
+  /** Told what the cleanup of an input throws when its call is over. */
+  readonly logger: GridLogger;
   /** Looked at for each call: hooks may come and go. */
   readonly interceptors: readonly CallInterceptor[];
   /** Prefix of each pattern's subroute. */
@@ -39,7 +43,10 @@ export interface CallerPorts {
 export class Caller {
   private readonly targets: Targets;
 
-  constructor(private readonly ports: CallerPorts) {
+  constructor(
+    private readonly ports: CallerPorts,
+    private readonly cleanups = new CleanupLog(ports),
+  ) {
     this.targets = new Targets(ports.subroute);
   }
 
@@ -47,7 +54,7 @@ export class Caller {
   subroute(...parts: string[]): Caller {
     const own = joinSubroute(parts);
     const prefix = this.ports.subroute;
-    return new Caller({ ...this.ports, subroute: prefix === undefined ? own : `${prefix}/${own}` });
+    return new Caller({ ...this.ports, subroute: prefix === undefined ? own : `${prefix}/${own}` }, this.cleanups);
   }
 
   /** One answer; `undefined` where the handler gave none. Never throws: all that goes wrong rejects. */
@@ -175,21 +182,29 @@ export class Caller {
       const opening = new StreamOpening(target, timeoutMs, options, takesInput, inCapacity, outCapacity);
       // not where it will be sent: what is wrong with it is told without a connection too, and before the input runs
       opening.payload = encoded(PLAIN, codec, payload, target, options);
-      if (options?.input !== undefined) input = inputSource(options.input);
+      if (options?.input !== undefined) {
+        input = inputSource(options.input, { ...NOWHERE, cleanupFailed: this.cleanupOf(target) });
+      }
       const opened = (stream = this.ports.line().openStream(opening));
-      const call = new OpenCall(opened, this.ports.origin, target, codec, options, takesInput, input);
+      const { origin } = this.ports;
+      const call = new OpenCall(opened, origin, target, codec, options, takesInput, this.cleanups, input);
       if (options && !opened.over) call.forget = watchSignals(options, (error) => opened.cancel(error));
       return call;
     } catch (fault) {
       // nobody will read it: a file that stands open is closed
       if (input) input.stop(() => {});
-      else discardResult(options?.input);
+      else discardResult(options?.input, this.cleanupOf(target));
       const error = this.failure(fault, target);
       // the handler may run already
       stream?.cancel(error);
       if (error.code === 'INVALID_ARGUMENT') throw error;
       return new FailedCall(error);
     }
+  }
+
+  /** Is told what the cleanup of an input throws whose call never was. */
+  private cleanupOf(target: Target): (thrown: unknown) => void {
+    return (thrown) => this.cleanups.tell(inputCleanup(this.ports.origin, target), thrown, undefined);
   }
 
   private outgoing(

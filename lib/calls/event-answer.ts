@@ -3,6 +3,7 @@ import type { CallHandler, IncomingRequest } from '../mux/index.js';
 import type { Answer, PatternPorts } from './answer.js';
 import { inOwnContext } from './async-context.js';
 import { CallContext, contextFacts, type ContextFacts } from './call-context.js';
+import { CleanupLog } from './cleanup-log.js';
 import { decodeOptional } from './codec.js';
 import { admission, gateOf, type Gate } from './gate.js';
 import { logFailure } from './handler-failure.js';
@@ -20,6 +21,7 @@ export class EventAnswer implements Answer {
   running = 0;
   private readonly specs: HandlerSpec[];
   private readonly gate: Gate | undefined;
+  private readonly cleanups: CleanupLog;
 
   /** `concurrency` and `queue` are those of the first handler. */
   constructor(
@@ -28,6 +30,7 @@ export class EventAnswer implements Answer {
   ) {
     this.specs = [spec];
     this.gate = gateOf(spec);
+    this.cleanups = new CleanupLog(ports);
   }
 
   /** One more handler of the same event. */
@@ -137,6 +140,9 @@ export class EventAnswer implements Answer {
           end: () => ended(undefined),
           // a generator inside of an Observable that failed has its cleanup to do
           fail: (thrown) => source?.stop(() => failed(thrown)),
+          cleanupFailed: (thrown) => {
+            this.cleanups.tell(`event ${spec.route.name}: its cleanup failed:`, thrown, undefined);
+          },
         });
         if (source) source.resume();
         else ended(undefined);

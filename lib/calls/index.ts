@@ -33,7 +33,7 @@ export type { GridCall } from './grid-call.js';
 export { INTERNAL_TEXT, logText } from './handler-failure.js';
 export { HandlerTable } from './handler-table.js';
 export { type HandlerFunction, type HandlerKind, type HandlerSpec } from './handler-spec.js';
-export { heardReadable } from './heard-readable.js';
+export { heardReadable, STREAM, type MaybeStream } from './heard-readable.js';
 export type { HandlerEnd, HandlerInterceptor, IncomingCall } from './intercept-handler.js';
 export {
   verifyInterceptor,

@@ -4,6 +4,7 @@ import type { Clock } from '../time/index.js';
 import type { Answer, AnswerPorts, PatternPorts } from './answer.js';
 import { inOwnContext } from './async-context.js';
 import { contextFacts, type CallContext, type ContextFacts } from './call-context.js';
+import { CleanupLog } from './cleanup-log.js';
 import { admission, gateOf, type Gate } from './gate.js';
 import { failureOf } from './handler-failure.js';
 import { DEFAULT_OUT_CAPACITY, type HandlerSpec } from './handler-spec.js';
@@ -16,12 +17,14 @@ import { StreamAnswer } from './stream-answer.js';
 /** Answers the requests and streams of one pattern. */
 export class MessageAnswer implements Answer, AnswerPorts {
   private readonly gate: Gate | undefined;
+  private readonly cleanups: CleanupLog;
 
   constructor(
     readonly spec: HandlerSpec,
     private readonly ports: PatternPorts,
   ) {
     this.gate = gateOf(spec);
+    this.cleanups = new CleanupLog(ports);
   }
 
   for(peer: string): CallHandler {
@@ -46,16 +49,19 @@ export class MessageAnswer implements Answer, AnswerPorts {
 
   readonly errorOf = (thrown: unknown): GridError => failureOf(thrown, this.spec, this.ports.logger);
 
+  readonly cleanupFailed = (thrown: unknown, ended: GridError | undefined): void =>
+    this.cleanups.tell(`handler ${this.spec.route.name}: its cleanup failed:`, thrown, ended);
+
   readonly ended = (): void => this.gate?.leave();
 
   private startIntercepted(kind: 'request' | 'stream', answerOf: (ports: AnswerPorts) => StartingAnswer): void {
     const { interceptors, logger } = this.ports;
-    const { spec, run, errorOf } = this;
+    const { spec, run, errorOf, cleanupFailed } = this;
     const ended = (error: GridError | undefined): void => {
       intercepted.ended(error);
       this.ended();
     };
-    const answer = answerOf({ spec, run, errorOf, ended });
+    const answer = answerOf({ spec, run, errorOf, cleanupFailed, ended });
     const intercepted = new InterceptedHandler(
       { kind, context: answer.context },
       { interceptors, logger, run: () => answer.start(), fail: (thrown) => answer.fail(thrown) },

@@ -2,8 +2,9 @@ import { Readable } from 'node:stream';
 import { Observable } from 'rxjs';
 import { GridError, handled, textOf } from '../errors/index.js';
 import { CLEAN_END, Fifo, type CallerStream, type End } from '../mux/index.js';
-import { named, unreadableAnswer, unsendable } from './call-error.js';
+import { inputCleanup, named, unreadableAnswer, unsendable } from './call-error.js';
 import { tellMetadata, type InputSource, type StreamOptions } from './call-options.js';
+import type { CleanupLog } from './cleanup-log.js';
 import type { Codec } from './codec.js';
 import { checkedAnswer, checkSent } from './contract-check.js';
 import { rejected } from './failed-call.js';
@@ -16,7 +17,7 @@ import { PullSource } from './pull-source.js';
 import { isIterable } from './result-kind.js';
 import { cancelled } from './signal-watch.js';
 import { sourceOf } from './source-of.js';
-import { NOWHERE, type Source } from './source.js';
+import type { Sink, Source } from './source.js';
 import type { Target } from './target.js';
 
 class PendingWrite {
@@ -57,6 +58,7 @@ export class OpenCall implements GridCall {
     private readonly options: StreamOptions | undefined,
     /** The call was opened for input. */
     private readonly takesInput: boolean,
+    private readonly cleanups: CleanupLog,
     input: Source | undefined,
   ) {
     stream.onOver = (error) => this.onOver(error);
@@ -234,6 +236,9 @@ export class OpenCall implements GridCall {
       ahead: true,
       onEnd: () => stream.input.end(),
       onFail: (thrown) => stream.cancel(inputFailure(thrown)),
+      onCleanupFailed: (thrown) => {
+        this.cleanups.tell(inputCleanup(this.peer, this.target), thrown, this.ended?.error);
+      },
       // by the end of the call, or by a handler without input: the call goes on (spec §11, `capacity`)
       onClosed: () => feed.stop(() => {}),
     });
@@ -280,10 +285,10 @@ class ReadableReader extends OutputReader {
 }
 
 /** The source that the option `input` is. @throws GridError INVALID_ARGUMENT for what is none. */
-export function inputSource(input: InputSource<unknown>): Source {
-  const source = sourceOf(input, NOWHERE);
+export function inputSource(input: InputSource<unknown>, sink: Sink): Source {
+  const source = sourceOf(input, sink);
   if (source) return source;
-  if (isIterable(input) && !ArrayBuffer.isView(input)) return new PullSource(input[Symbol.iterator](), NOWHERE);
+  if (isIterable(input) && !ArrayBuffer.isView(input)) return new PullSource(input[Symbol.iterator](), sink);
   const text = 'input must be an Iterable, AsyncIterable, Observable or Readable of messages';
   throw new GridError('INVALID_ARGUMENT', text, { notSent: true });
 }

@@ -14,6 +14,8 @@ export interface OutflowPorts {
   onEnd(): void;
   /** Everything before it is sent; then the source threw this, or one of its values could not be sent. */
   onFail(thrown: unknown): void;
+  /** What the source's cleanup threw. */
+  onCleanupFailed(thrown: unknown): void;
   /** The direction was closed under it. Who learns of it in another way needs none. */
   onClosed?(): void;
 }
@@ -84,6 +86,10 @@ export class Outflow implements Sink {
       });
     }
     this.finish({ failed: true, thrown });
+  }
+
+  cleanupFailed(thrown: unknown): void {
+    this.ports.onCleanupFailed(thrown);
   }
 
   /** The call is over: drops what waits and stops the source. `stopped` is called once its code has really ended. */

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { currentContext } from './async-context.js';
 import { heardReadable } from './heard-readable.js';
 import { isThenable } from './result-kind.js';
@@ -19,18 +20,24 @@ export class PullSource implements Source {
   /** While `next()` itself runs it is `asking`: a generator cannot be returned from inside of its own code. */
   private state: 'idle' | 'asking' | 'pulling' | 'over' = 'idle';
   private stopped: (() => void) | undefined = undefined;
+  /** From here on its errors are those of its cleanup. */
+  private tornDown = false;
 
   constructor(
     private readonly iterator: AnyIterator,
     public sink: Sink,
-    private readonly release?: () => void,
+    /** Where the iterator is that of one: it destroys only what was pulled from. */
+    private readonly readable?: Readable,
     // generator bodies see the async context of who pulls them: it has to be that of the call, not of the socket
     private readonly context = currentContext(),
   ) {}
 
   static of(iterable: AsyncIterable<unknown>, sink: Sink): PullSource {
     const readable = heardReadable(iterable);
-    return new PullSource(iterable[Symbol.asyncIterator](), sink, readable && (() => readable.destroy()));
+    const source = new PullSource(iterable[Symbol.asyncIterator](), sink, readable);
+    // to close it takes its time: its iterator has returned long before
+    readable?.on('error', source.onStreamError);
+    return source;
   }
 
   resume(): void {
@@ -80,10 +87,11 @@ export class PullSource implements Source {
     const stopped = this.stopped ?? nobody;
     const tells = this.askToEnd(stopped);
     if (tells) this.stopped = undefined;
+    this.tornDown = true;
     try {
-      this.release?.();
-    } catch {
-      // the call is over already: nobody is left to tell
+      this.readable?.destroy();
+    } catch (thrown) {
+      this.sink.cleanupFailed(thrown);
     }
     // an iterator without `return` has ended when the pull that runs has
     if (!tells && !pulling) stopped();
@@ -95,13 +103,21 @@ export class PullSource implements Source {
       // a generator answers after the pull that runs
       const returned = this.context.runInAsyncScope(askReturn, undefined, this.iterator);
       if (returned === undefined) return false;
-      returned.then(stopped, stopped);
-    } catch {
-      // as above, and what throws has ended
+      returned.then(stopped, (thrown: unknown) => {
+        this.sink.cleanupFailed(thrown);
+        stopped();
+      });
+    } catch (thrown) {
+      this.sink.cleanupFailed(thrown);
+      // what throws has ended
       queueMicrotask(stopped);
     }
     return true;
   }
+
+  private readonly onStreamError = (thrown: unknown): void => {
+    if (this.tornDown) this.sink.cleanupFailed(thrown);
+  };
 
   private readonly onNext = (result: IteratorResult<unknown>): void => {
     this.take(result);

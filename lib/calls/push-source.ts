@@ -43,7 +43,9 @@ export class PushSource implements Source {
       // what another copy of RxJS gives is a subscription of its own
       values.add(this.observable.subscribe(values));
     } catch (thrown) {
-      this.onError(thrown);
+      // of one that had ended it is its teardown, which RxJS runs at once
+      if (this.isRunning()) this.onError(thrown);
+      else this.sink.cleanupFailed(ofTeardown(thrown));
     }
     if (this.isRunning()) this.context ??= currentContext();
   }
@@ -79,6 +81,7 @@ export class PushSource implements Source {
       value: (value) => this.sink.value(value),
       end: () => this.finish((sink) => sink.end()),
       fail: (thrown) => this.finish((sink) => sink.fail(thrown)),
+      cleanupFailed: (thrown) => this.sink.cleanupFailed(thrown),
     };
     try {
       this.inner = PullSource.of(iterable, relay);
@@ -109,10 +112,16 @@ export class PushSource implements Source {
     try {
       if (this.context) this.context.runInAsyncScope(unsubscribe, undefined, this.subscription);
       else unsubscribe(this.subscription);
-    } catch {
-      // an error in the application's teardown: the call is over, nobody is left to tell
+    } catch (thrown) {
+      this.sink.cleanupFailed(ofTeardown(thrown));
     }
   }
+}
+
+/** What the one teardown threw that did: RxJS wraps it, also where there was no other. */
+function ofTeardown(thrown: unknown): unknown {
+  const { errors } = thrown as { readonly errors?: unknown };
+  return Array.isArray(errors) && errors.length === 1 ? errors[0] : thrown;
 }
 
 function unsubscribe(subscription: Values | undefined): void {

@@ -78,6 +78,10 @@ export class RequestAnswer implements Sink {
     else this.refuse(this.ports.errorOf(thrown), this.context.responseMetadata);
   }
 
+  cleanupFailed(thrown: unknown): void {
+    this.ports.cleanupFailed(thrown, this.call.aborted);
+  }
+
   private settle(result: unknown): void {
     // bytes are what they look like, and a look at each thing that they are not costs more than the rest
     if (ArrayBuffer.isView(result) && !this.call.aborted) {
@@ -94,7 +98,7 @@ export class RequestAnswer implements Sink {
       }
       const { aborted } = this.call;
       if (aborted) {
-        discardResult(result);
+        discardResult(result, (thrown) => this.cleanupFailed(thrown));
         this.refuse(aborted);
         return;
       }

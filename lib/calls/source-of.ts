@@ -12,9 +12,9 @@ export function sourceOf(result: unknown, sink: Sink): Source | undefined {
 }
 
 /** Ends a result that nobody wants: a generator is returned, a Readable destroyed, an Observable left alone. */
-export function discardResult(result: unknown): void {
+export function discardResult(result: unknown, cleanupFailed: (thrown: unknown) => void): void {
   try {
-    if (isAsyncIterable(result)) PullSource.of(result, NOWHERE).stop(() => {});
+    if (isAsyncIterable(result)) PullSource.of(result, { ...NOWHERE, cleanupFailed }).stop(() => {});
   } catch {
     // a result that cannot even be looked at has nothing to end
   }

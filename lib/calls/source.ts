@@ -11,6 +11,8 @@ export interface Sink {
    * it, which tells when it has ended.
    */
   fail(thrown: unknown): void;
+  /** What the application's cleanup threw when the source was stopped or had ended: that changes nothing any more. */
+  cleanupFailed(thrown: unknown): void;
 }
 
 /** Values that come one after the other. Nothing runs before the first `resume`. */
@@ -25,5 +27,10 @@ export interface Source {
   stop(stopped: () => void): void;
 }
 
-/** Takes everything and wants nothing. */
-export const NOWHERE: Sink = Object.freeze({ isReady: () => true, value() {}, end() {}, fail() {} });
+/** Takes everything and wants nothing. Who uses it says who is told of cleanups that fail. */
+export const NOWHERE: Omit<Sink, 'cleanupFailed'> = Object.freeze({
+  isReady: () => true,
+  value() {},
+  end() {},
+  fail() {},
+});

@@ -71,6 +71,10 @@ export class StreamAnswer implements OutflowPorts {
     this.stream.output.finish(error, this.context.responseMetadata);
   }
 
+  onCleanupFailed(thrown: unknown): void {
+    this.ports.cleanupFailed(thrown, this.stream.aborted);
+  }
+
   /** Runs the handler. */
   start(): void {
     if (this.stream.aborted) {
@@ -106,7 +110,7 @@ export class StreamAnswer implements OutflowPorts {
         return;
       }
       if (stream.aborted) {
-        discardResult(result);
+        discardResult(result, (thrown) => this.onCleanupFailed(thrown));
         this.finish(stream.aborted);
         return;
       }

@@ -47,7 +47,7 @@ export class Roster {
       this.links.set(host, new PeerLink(host, localDials(local, host), link));
     }
     for (const link of [this.own, ...this.links.values()]) {
-      const caller = new Caller({ origin: link.peer, line: () => link.line(), codec, clock, interceptors });
+      const caller = new Caller({ origin: link.peer, line: () => link.line(), codec, clock, logger, interceptors });
       this.byOrigin.set(link.peer, new GridPeer(new WatchedLink(link, ports.watch), caller));
     }
     this.peers = [...this.links.keys()].map((host) => this.peer(host));

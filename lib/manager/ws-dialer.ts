@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { WebSocket } from 'ws';
 import { isSecure, wsSocket, type FrameSocket } from '../connection/index.js';
 import { GridError, textOf, type GridCode } from '../errors/index.js';
-import { inOneLine } from './line-budget.js';
+import { inOneLine } from './one-line.js';
 import type { OpenSockets } from './open-sockets.js';
 import { OLDEST_TLS } from './tls-context.js';
 import { WS_OPTIONS } from './ws-options.js';

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { EMPTY, isObservable, of, type Subscription } from 'rxjs';
-import { heardReadable, isThenable } from '../calls/index.js';
+import { heardReadable, isThenable, STREAM, type MaybeStream } from '../calls/index.js';
 
 type Step = Promise<IteratorResult<unknown>>;
 
@@ -10,7 +10,7 @@ type Step = Promise<IteratorResult<unknown>>;
  * message. Iterates once, as what it stands for does. One more promise per item is all that it costs while nothing
  * throws.
  */
-export class FilteredIterable implements AsyncIterable<unknown> {
+export class FilteredIterable implements MaybeStream {
   private readonly readable: Readable | undefined;
 
   constructor(
@@ -18,6 +18,10 @@ export class FilteredIterable implements AsyncIterable<unknown> {
     private readonly handle: (thrown: unknown) => unknown,
   ) {
     this.readable = heardReadable(iterable);
+  }
+
+  get [STREAM](): Readable | undefined {
+    return this.readable;
   }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown> {
@@ -56,7 +60,6 @@ class FilteredIterator implements AsyncIterator<unknown> {
 }
 
 class StoppableIterator extends FilteredIterator {
-  /** Nobody is left to be told of an error. */
   async return(): Step {
     if (this.instead) return await this.instead.return();
     const returned = this.iterator.return!();

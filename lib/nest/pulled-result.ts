@@ -1,5 +1,5 @@
 import { isObservable, map } from 'rxjs';
-import { heardReadable, isAsyncIterable } from '../calls/index.js';
+import { heardReadable, isAsyncIterable, STREAM, type MaybeStream } from '../calls/index.js';
 
 /** The same result with each generator, iterable or Readable in it replaced; what an interceptor wrapped too. */
 export function withPulled(result: unknown, replace: (iterable: AsyncIterable<unknown>) => unknown): unknown {
@@ -16,9 +16,10 @@ type Result = IteratorResult<unknown>;
  * An iterable whose every step goes through `step`. It has a `return` iff the other one has: who stops it early must
  * know whether that is told to anybody.
  */
-export function stepped(iterable: AsyncIterable<unknown>, step: Step): AsyncIterable<unknown> {
+export function stepped(iterable: AsyncIterable<unknown>, step: Step): MaybeStream {
   const readable = heardReadable(iterable);
   return {
+    [STREAM]: readable,
     [Symbol.asyncIterator](): AsyncIterator<unknown> {
       const iterator = iterable[Symbol.asyncIterator]();
       const next = (): Promise<IteratorResult<unknown>> => step(() => iterator.next());

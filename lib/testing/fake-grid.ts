@@ -133,7 +133,8 @@ export class FakeGrid extends Grid {
     const handlers = origin === this.local ? this.handlers : new HandlerTable({ clock, logger });
     const own = new LocalLink(origin, { clock, limits, intervals, handlers: handlers.for(() => this.local) });
     const link = new FakeLink(own);
-    const caller = new Caller({ origin, line: () => link.line(), codec, clock, interceptors: this.interceptors });
+    const { interceptors } = this;
+    const caller = new Caller({ origin, line: () => link.line(), codec, clock, logger, interceptors });
     return { handlers, link, own, peer: new GridPeer(link, caller), answers: new Map() };
   }
 

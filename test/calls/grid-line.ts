@@ -25,6 +25,8 @@ export interface GridLine {
   readonly clock: ManualClock;
   /** What the handler side logged as errors. */
   readonly logged: string[];
+  /** What the caller's side logged as errors. */
+  readonly inputFaults: string[];
   /** What the caller's side dropped. */
   readonly drops: string[];
   handle(to: Pattern, run: HandlerFunction, more?: Partial<HandlerSpec>): () => void;
@@ -53,6 +55,7 @@ export function gridLine(options: MuxPairOptions = {}, ports: Partial<CallerPort
   const logged: string[] = [];
   const logger: GridLogger = { log() {}, warn() {}, error: (text) => logged.push(text) };
   const table = new HandlerTable({ clock, logger });
+  const inputFaults: string[] = [];
   const drops: string[] = [];
   const observerA = { ...silentObserver, dropped: (what: string) => void drops.push(what) };
   const pair = muxPair({ clock, handlersB: table.for(() => CALLER), observerA, ...options });
@@ -61,12 +64,13 @@ export function gridLine(options: MuxPairOptions = {}, ports: Partial<CallerPort
     line: () => pair.a,
     codec: json(),
     clock,
+    logger: { ...logger, error: (text) => inputFaults.push(text) },
     interceptors: [],
     ...ports,
   });
   const handle = (to: Pattern, run: HandlerFunction, more: Partial<HandlerSpec> = {}): (() => void) =>
     table.add({ route: resolvePattern(to), kind: 'both', codec: json(), run, ...more });
-  const line = { caller, table, pair, clock, logged, drops, handle };
+  const line = { caller, table, pair, clock, logged, inputFaults, drops, handle };
   made.push(line);
   return line;
 }

@@ -270,7 +270,11 @@ describe('a call that is cancelled, late or lost', () => {
     expect(torn.sort()).toEqual(['generator', 'iterator', 'observable']);
     expect(aborted).toEqual([code]);
     expect(line.pair.b.running).toBe(0);
-    expect(line.logged).toEqual([]);
+    expect(line.logged.map((text) => text.split('\n')[0]).sort()).toEqual([
+      'handler 60: its cleanup failed: Error: teardown',
+      'handler 61: its cleanup failed: Error: secret',
+      'handler 62: its cleanup failed: Error: x',
+    ]);
   });
 
   it('ends a result that comes after that', async () => {

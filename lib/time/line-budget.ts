@@ -1,21 +1,9 @@
-import { Window, type Clock } from '../time/index.js';
+import type { Clock } from './clock.js';
+import { Window } from './window.js';
 
 const HOUR_MS = 60 * 60 * 1_000;
 /** Ten restarts of a peer are told in full. */
 const LINES_PER_HOUR = 20;
-/** So much of what another host said stands in a line. */
-const MOST_CHARS = 512;
-
-/**
- * Text of another host as a part of one line: it may hold neither line breaks nor what a terminal takes for a command,
- * nor what turns the order of the letters behind it.
- */
-export function inOneLine(text: string): string {
-  // a text may be as long as a message
-  const start = text.slice(0, 2 * MOST_CHARS);
-  const line = start.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu, ' ').trim();
-  return start.length < text.length || line.length > MOST_CHARS ? `${line.slice(0, MOST_CHARS)}…` : line;
-}
 
 /**
  * Lets 20 lines about one thing through in an hour, and says when it lets no more: what comes and goes all the time
