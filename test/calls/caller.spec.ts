@@ -48,6 +48,29 @@ describe('options of a call', () => {
     expect(line.pair.aToB.delivered).toHaveLength(0);
   });
 
+  it('one millisecond is enough to be asked for, and none is cut off', async () => {
+    line.handle(60, () => 'in time');
+    for (const timeoutMs of [1, 1.5]) {
+      await expect(line.caller.request(60, undefined, { timeoutMs })).resolves.toBe('in time');
+      await expect(collect(line.caller.stream(60, undefined, { timeoutMs }))).resolves.toEqual(['in time']);
+    }
+    const asked = line.pair.aToB.delivered.filter(({ deadlineMs }) => deadlineMs > 0);
+    expect(asked.map(({ deadlineMs }) => deadlineMs)).toEqual([1, 1, 2, 2]);
+  });
+
+  it("a call made inside a handler inherits its whole trace, and no other of its caller's metadata", async () => {
+    line.handle(61, (_payload, context) => context.getMetadata());
+    const { signal } = new AbortController();
+    const trace = { traceparent: '00-1-2-01', tracestate: 'a=b', baggage: 'user=ann' };
+    const inside = (metadata: Record<string, string>): Promise<unknown> => {
+      const parent = { signal, deadline: undefined, getMetadata: () => metadata };
+      return line.caller.request(61, undefined, { parent });
+    };
+    expect(await inside({ ...trace, tenant: 'a' })).toEqual(trace);
+    // nothing of a trace without its parent
+    expect(await inside({ baggage: 'user=ann', tracestate: 'a=b' })).toEqual({});
+  });
+
   it('a capacity that cannot travel is INVALID_ARGUMENT, that of a contract too', async () => {
     const tooMany = 2 ** 32;
     for (const capacity of [{ outCapacity: tooMany }, { inCapacity: tooMany }]) {

@@ -1,6 +1,8 @@
 // What a handler gives along with its answer, when it is more than the wire carries, or odd.
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
+import { concat, lastValueFrom, of, throwError } from 'rxjs';
 import { GridError } from '../../lib/errors/index.js';
+import { turn } from '../turn.js';
 import { collect, failure, gridLine, type GridLine } from './grid-line.js';
 
 let line: GridLine;
@@ -47,6 +49,32 @@ it('with an error it stays, and the details of the error go', async () => {
   expect(await failure(line.caller.request(60, true, options))).toMatchObject(expected);
   expect(await failure(collect(line.caller.stream(60, true, options)))).toMatchObject(expected);
   expect(told.map((metadata) => Object.keys(metadata))).toEqual([['big'], ['big']]);
+});
+
+const brokenOff = async function* (): AsyncGenerator {
+  try {
+    yield 1n;
+  } finally {
+    await turn();
+  }
+};
+
+it.each<[string, () => unknown]>([
+  ['an Observable that fails', () => throwError(() => new GridError('ABORTED', 'no'))],
+  ['an Observable that fails behind its values', () => concat(of(1, 2), throwError(() => new Error('no')))],
+  ['a generator that is cleaned up behind the error', brokenOff],
+])('it goes with the error of %s', async (_, result) => {
+  line.handle(60, (_payload, context) => {
+    context.setResponseMetadata('took', '3 ms');
+    return result();
+  });
+  const told: unknown[] = [];
+  const options = { onMetadata: (metadata: object) => void told.push({ ...metadata }) };
+  await failure(line.caller.request(60, undefined, options));
+  await failure(collect(line.caller.stream(60, undefined, options)));
+  await failure(lastValueFrom(line.caller.send(60, undefined, options)));
+  await line.pair.settle();
+  expect(told).toEqual(Array(3).fill({ took: '3 ms' }));
 });
 
 it.each([

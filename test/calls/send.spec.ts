@@ -1,5 +1,5 @@
 import { getEventListeners } from 'node:events';
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, jest } from '@jest/globals';
 import { finalize, firstValueFrom, interval, lastValueFrom, take, toArray } from 'rxjs';
 import { bytes } from '../../lib/calls/index.js';
 import { failure, gridLine, lineForEachTest, type GridLine } from './grid-line.js';
@@ -31,6 +31,29 @@ describe('send()', () => {
     line.handle(61, () => ({ [Symbol.asyncIterator]: () => iterator }), { outCapacity: 4 });
     const values = await lastValueFrom(line.caller.send(61).pipe(toArray()));
     expect(values).toEqual(Array.from({ length: 20 }, (_, index) => index));
+  });
+
+  it('waits a turn for a second value only where it takes one and two credits are there', async () => {
+    const values = async function* (): AsyncGenerator<number> {
+      yield 1;
+      await Promise.resolve();
+    };
+    line.handle(60, values);
+    line.handle(61, values, { outCapacity: 1 });
+    const waits = jest.spyOn(globalThis, 'setImmediate');
+    const turns: number[] = [];
+    const calls = [
+      () => line.caller.request(60),
+      () => line.caller.request(61),
+      () => lastValueFrom(line.caller.send(61)),
+      () => lastValueFrom(line.caller.send(60)),
+    ];
+    for (const call of calls) {
+      await expect(call()).resolves.toBe(1);
+      turns.push(waits.mock.calls.length);
+    }
+    waits.mockRestore();
+    expect(turns).toEqual([0, 0, 0, 1]);
   });
 
   it('stops a generator whose first value cannot be sent', async () => {

@@ -128,6 +128,26 @@ describe('errors with a code (spec §11, error)', () => {
     }
   });
 
+  it('own metadata travels with errors also to a peer that knows no codes; no refusal has any', async () => {
+    const extensions: Extension[] = ['meta'];
+    const error = new GridError('NOT_FOUND', 'no');
+    const onRequest = (call: IncomingRequest) => call.fail(error, { took: '1 ms' });
+    expect(await request({ onRequest }, undefined, extensions)).toMatchObject({
+      error: { code: 'UNKNOWN', message: 'no' },
+      metadata: { took: '1 ms' },
+    });
+    const onStream = (call: HandlerStream) => call.output.fail(error, { took: '2 ms' });
+    for (const known of [extensions, ALL]) {
+      const handlersB = { 60: { onStream, inCapacity: 0, outCapacity: 1 } };
+      const pair = muxPair({ extensions: known, handlersB });
+      const call = pair.a.openStream(streamInit());
+      await pair.settle();
+      expect([call.output.end?.error?.message, call.responseMetadata]).toEqual(['no', { took: '2 ms' }]);
+    }
+    const refusal = await request({ onRequest, admit: () => error }, undefined, extensions);
+    expect(refusal).toMatchObject({ error: { notSent: true }, metadata: undefined });
+  });
+
   it('a refusal carries its code and says notSent', async () => {
     const admit = () => new GridError('RESOURCE_EXHAUSTED', 'busy');
     expect(await request({ onRequest: () => {}, admit })).toMatchObject({

@@ -167,6 +167,17 @@ describe('streams between two muxes', () => {
     },
   );
 
+  it('cancelled by the error of another call that was not sent: this one was', async () => {
+    let handler: HandlerStream | undefined;
+    open({ handlersB: { 69: stream((call) => (handler = call)) } });
+    const call = pair.a.openStream(init(69));
+    await pair.settle();
+    call.cancel(new GridError('UNAVAILABLE', 'of another', { notSent: true, reason: 'not-connected' }));
+    expect(call.output.end?.error).toMatchObject({ code: 'UNAVAILABLE', message: 'of another', notSent: false });
+    await pair.settle();
+    handler!.output.end();
+  });
+
   it('P13 cancel gets through when the input is full', async () => {
     let handler: HandlerStream | undefined;
     open({ handlersB: { 69: stream((call) => (handler = call), 2) } });

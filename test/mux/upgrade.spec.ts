@@ -96,6 +96,25 @@ describe('a request that also takes a stream (spec §11, upgrade)', () => {
     stream.output.end();
   });
 
+  it('a deadline counts on at the caller, too, whatever the handler does', () => {
+    pair = muxPair({ clock });
+    const solo = new SoloMux();
+    const answer = new Answer();
+    const muxIds = [1, 2].map(() => {
+      solo.mux.openRequest(init(100), answer);
+      return solo.take()[0]!.muxId;
+    });
+    solo.clock.advance(60);
+    solo.receive(Op.AckMux, muxIds[0]!);
+    solo.clock.advance(39);
+    expect([answer.streams[0]!.over, answer.errors]).toEqual([false, []]);
+    // late, and before the timer that would say so
+    solo.clock.setTimer(0.5, () => solo.receive(Op.AckMux, muxIds[1]!));
+    solo.clock.oversleep(2);
+    expect(answer.streams.map(({ output }) => output.end?.error?.code)).toEqual(Array(2).fill('DEADLINE_EXCEEDED'));
+    expect([answer.errors, solo.mux.outgoing, solo.clock.timers]).toEqual([[], 0, 0]);
+  });
+
   it('without a deadline the first answer has 60 s, the stream none', async () => {
     pair = muxPair({ clock, handlersB: { 60: holding } });
     const answer = new Answer();
