@@ -208,6 +208,6 @@ export function tellMetadata(
   options: CallOptions | undefined,
   metadata: Readonly<Record<string, string>> | undefined,
 ): void {
-  const onMetadata = options?.onMetadata;
-  if (onMetadata && metadata) queueMicrotask(() => onMetadata({ ...metadata }));
+  // asked for in there, too: it may be a getter
+  if (options && metadata) queueMicrotask(() => options.onMetadata?.({ ...metadata }));
 }

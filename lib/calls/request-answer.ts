@@ -74,8 +74,7 @@ export class RequestAnswer implements Sink {
     if (aborted) this.refuse(aborted);
     // the value that came before the error must not be lost
     else if (this.holds && this.call.many) this.upgrade()?.fail(thrown);
-    else if (this.source) this.breakOff(this.ports.errorOf(thrown), this.context.responseMetadata);
-    else this.refuse(this.ports.errorOf(thrown), this.context.responseMetadata);
+    else this.failWith(this.ports.errorOf(thrown));
   }
 
   cleanupFailed(thrown: unknown): void {
@@ -190,6 +189,14 @@ export class RequestAnswer implements Sink {
       this.call.fail(error);
       this.ports.ended(error);
     });
+  }
+
+  private failWith(error: GridError): void {
+    // the application made it, and may have ended the call by that
+    if (this.over) return;
+    const { responseMetadata } = this.context;
+    if (this.source) this.breakOff(error, responseMetadata);
+    else this.refuse(error, responseMetadata);
   }
 
   /**

@@ -14,8 +14,8 @@ import { checked } from './standard-schema.js';
 /** The answer to one stream: each value a message, then the end. */
 export class StreamAnswer implements OutflowPorts {
   private readonly flow: Outflow;
-  /** Set once the handler's result is known. */
-  private flowing = false;
+  /** It flows once the handler's result is known. */
+  private stage: 'running' | 'flowing' | 'over' = 'running';
 
   private constructor(
     private readonly stream: HandlerStream,
@@ -62,6 +62,8 @@ export class StreamAnswer implements OutflowPorts {
 
   onFail(thrown: unknown): void {
     const error = this.ports.errorOf(thrown);
+    // the application made it, and may have ended the call by that
+    if (this.stage === 'over') return;
     if (!this.flow.awaitSource(() => this.finish(error))) {
       this.finish(error);
       return;
@@ -140,18 +142,19 @@ export class StreamAnswer implements OutflowPorts {
   }
 
   private take(): this {
-    this.flowing = true;
+    this.stage = 'flowing';
     return this;
   }
 
   private abort(error: GridError): void {
     this.context.abort(error);
     // a handler whose Promise is still pending has not ended: `settle` tells when it has
-    if (this.flowing) this.flow.stop(() => this.finish(error));
+    if (this.stage === 'flowing') this.flow.stop(() => this.finish(error));
   }
 
   /** The handler has ended. Said to the mux after an abort too: it counts. */
   private finish(error: GridError | undefined): void {
+    this.stage = 'over';
     this.stream.onAbort = undefined;
     const { responseMetadata } = this.context;
     if (error) this.stream.output.fail(error, responseMetadata);

@@ -57,6 +57,27 @@ describe('a value that sends while it is encoded', () => {
     expect(asked).toBe(0);
   });
 
+  it('what its options hand on is asked for when the answer has been read', async () => {
+    line.handle(61, (_payload, context) => (context.setResponseMetadata('a', 'b'), 1));
+    const { a } = line.pair;
+    const receive = a.receive.bind(a);
+    let reading = false;
+    a.receive = (...args) => {
+      reading = true;
+      receive(...args);
+      reading = false;
+    };
+    const told: unknown[] = [];
+    const onMetadata = (metadata: object): void => void told.push({ ...metadata, reading });
+    // it may throw, and nobody but the application may hear of that
+    const asked = Object.defineProperty({}, 'onMetadata', { get: () => (told.push(reading), onMetadata) });
+    await line.caller.request(61, 1, asked);
+    await collect(line.caller.stream(61, 1, asked));
+    await line.caller.send(61, 1, asked).forEach(() => {});
+    await turn();
+    expect(told).toEqual(Array(3).fill([false, { a: 'b', reading: false }]).flat());
+  });
+
   it('as a message that is written: what took its credit comes first, and both are whole', async () => {
     line.handle(
       61,

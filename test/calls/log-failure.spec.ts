@@ -1,8 +1,14 @@
 // What a handler throws has to be answered, whatever the log or the error itself does.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { throwError } from 'rxjs';
+import { concat, lastValueFrom, of, throwError } from 'rxjs';
 import { logText } from '../../lib/calls/index.js';
-import { collect, failure, gridLine, type GridLine } from './grid-line.js';
+import { GridError, handled } from '../../lib/errors/index.js';
+import { silentCalls, silentObserver } from '../../lib/observe/index.js';
+import { muxPair } from '../../lib/testing/mux-pair.js';
+import { Flag, Op, type Message } from '../../lib/wire/index.js';
+import { init } from '../mux/streams.js';
+import { turn } from '../turn.js';
+import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
 
@@ -40,6 +46,7 @@ const kinds: [string, () => Promise<unknown>][] = [
   ['request()', () => line.caller.request(60)],
   ['stream()', () => collect(line.caller.stream(60))],
 ];
+const sent: (typeof kinds)[number] = ['send()', () => lastValueFrom(line.caller.send(60))];
 const cases = handlers.flatMap(([how, run]) => kinds.map(([kind, call]) => [how, kind, run, call] as const));
 
 describe('a handler that', () => {
@@ -57,6 +64,63 @@ describe('a handler that', () => {
       expect(await failure(call())).toMatchObject({ code: 'INTERNAL', message: 'Internal server error', remote: true });
     }
     expect(line.logged).toEqual(['handler 60: secret', 'handler 60: secret']);
+  });
+});
+
+describe('an errorMapper that ends its own call', () => {
+  const tidying = async function* (): AsyncGenerator {
+    try {
+      yield 1n;
+    } finally {
+      await turn();
+    }
+  };
+  const failing: [string, () => unknown][] = [
+    ...handlers.map(([how, run]): [string, () => unknown] => [how, () => run(new Error('mine'))]),
+    ['gives values, then fails', () => concat(of(1), throwError(() => new Error('mine')))],
+    ['gives what cannot be sent, and tidies up', tidying],
+  ];
+  const ends: [string, () => void][] = [
+    ['cuts the connection', () => line.pair.cut()],
+    ['has the caller cancel', () => line.pair.b.receive(cancelOf(line.pair.aToB.delivered[0]!))],
+  ];
+  const cancelOf = (opening: Message): Message => {
+    const rest = { seq: 0, deadlineMs: 0, handler: 0, flags: Flag.Crc, payload: undefined };
+    return { ...rest, muxId: opening.muxId, op: Op.DisconnectServerMux };
+  };
+  const all = failing.flatMap(([how, run]) =>
+    ends.flatMap(([end, act]) => [...kinds, sent].map(([kind, call]) => [how, end, kind, run, act, call] as const)),
+  );
+
+  it.each(all)('%s, %s, %s: it counts as ended once', async (_how, _end, _kind, run, act, call) => {
+    let open = 0;
+    const callsOf = () => ({ ...silentCalls, opened: () => void open++, ended: () => void open-- });
+    line = gridLine({ observerB: { ...silentObserver, callsOf } });
+    const hold = signalled();
+    let runs = 0;
+    const errorMapper = (): GridError => {
+      act();
+      return new GridError('ABORTED', 'mapped');
+    };
+    line.handle(60, () => (runs++ === 0 ? run() : hold.promise), {
+      concurrency: 1,
+      queue: 1,
+      errorMapper,
+    });
+    // a cancel that nobody here sent: its caller waits on
+    void handled(call());
+    for (let times = 0; times < 3; times++) await line.pair.settle();
+    expect([open, runs, line.pair.b.running]).toEqual([0, 1, 0]);
+    // one at a time still, over all connections
+    const next = muxPair({ clock: line.clock, handlersB: line.table.for(() => 'http://a:9000') });
+    for (let calls = 0; calls < 2; calls++) next.a.openRequest(init(60), { onResponse() {}, onError() {} });
+    await next.settle();
+    expect(runs).toBe(2);
+    hold.resolve();
+    await next.settle();
+    expect(next.b.running).toBe(0);
+    next.cut();
+    line.pair.cut();
   });
 });
 
