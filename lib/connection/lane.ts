@@ -77,9 +77,9 @@ export class Lane {
     }
   }
 
-  /** The same message with a payload that no later one writes over. */
+  /** A copy of the message, with a payload that no later one writes over. */
   undrafted(message: Message): Message {
-    return this.isDraft(message) ? { ...message, payload: Buffer.from(message.payload!) } : message;
+    return this.isDraft(message) ? { ...message, payload: Buffer.from(message.payload!) } : { ...message };
   }
 
   /** The oldest frame, to be handed over. */

@@ -126,12 +126,13 @@ export class WriteQueue implements Outbox {
   send(message: Message, after?: number): number {
     const bound = maxEncodedSize(message);
     const urgent = this.blocked && after !== undefined && this.isHanded(after);
-    const position = urgent ? after : ++this.lastPosition;
     // a full frame need not wait for the end of the turn
     if (!urgent && this.bulk.full(bound)) {
+      // the socket may be the application's, and make a call: this message is one that is used again for that
       message = this.bulk.undrafted(message);
       this.pump();
     }
+    const position = urgent ? after : ++this.lastPosition;
     if (this.ended) return position;
     const frame = this.add(urgent ? this.urgent : this.bulk, message, bound, position);
     if (this.bytes > 2 * this.ports.limits.queuedBytes) {

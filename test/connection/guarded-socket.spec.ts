@@ -42,6 +42,27 @@ describe('a connection over a socket of the application', () => {
     expect([ends, clock.timers]).toEqual([[code], 0]);
   });
 
+  it('may make calls inside send: each has its own answer', async () => {
+    const [inner, theirs] = socketPair();
+    const [dialer, acceptor] = await connect([guardedSocket(inner), theirs], ports(), ports());
+    const asked: Promise<unknown>[] = [];
+    const ask = (bytes: number): void => {
+      const payload = Buffer.alloc(bytes, asked.length);
+      asked.push(request(dialer, 60, payload).then((answer) => expect(Buffer.from(answer!)).toEqual(payload)));
+    };
+    const { send } = inner;
+    inner.send = (frame, done) => {
+      // of its own answers too, but not for ever
+      if (frame.length > 5_000 && asked.length < 200) ask(10);
+      send.call(inner, frame, done);
+    };
+    for (let calls = 0; calls < 40; calls++) ask(9_000);
+    await until(() => dialer.mux.outgoing === 0);
+    await Promise.all(asked);
+    expect(asked.length).toBeGreaterThan(45);
+    acceptor.close(1000, 'enough');
+  });
+
   it('may answer inside send: the call knows of itself by then', async () => {
     const clock = new ManualClock();
     const [inner, theirs] = socketPair();
