@@ -1,4 +1,4 @@
-import { EVENTS_ONLY, GridError, REQUESTS_ONLY, textOf } from '../errors/index.js';
+import { EVENTS_ONLY, framelessError, GridError, REQUESTS_ONLY, textOf } from '../errors/index.js';
 import type { Target } from './target.js';
 
 /** The error as its caller gets it: with peer and pattern; the text of a missing handler is told in our words, too. */
@@ -31,5 +31,5 @@ export function unsendable(thrown: unknown, what: string): GridError {
 /** The codec would not take what the peer sent as its answer. */
 export function unreadableAnswer(thrown: unknown): GridError {
   if (GridError.is(thrown) && thrown.code === 'INTERNAL') return thrown;
-  return new GridError('INTERNAL', `the answer cannot be decoded: ${textOf(thrown)}`, { cause: thrown });
+  return framelessError('INTERNAL', `the answer cannot be decoded: ${textOf(thrown)}`, { cause: thrown });
 }

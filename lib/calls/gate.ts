@@ -1,4 +1,4 @@
-import { GridError } from '../errors/index.js';
+import { framelessError, type GridError } from '../errors/index.js';
 import type { HandlerSpec } from './handler-spec.js';
 import { Line } from './line.js';
 
@@ -69,5 +69,5 @@ export function gateOf({ concurrency, queue = 0 }: HandlerSpec): Gate | undefine
 /** The refusal of a call for which a handler has no place, before anything of it runs. */
 export function admission(gate: Gate, { route, concurrency, queue = 0 }: HandlerSpec): () => GridError | undefined {
   const text = `handler ${route.name} is busy: concurrency ${concurrency}, queue ${queue}`;
-  return () => (gate.full ? new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }) : undefined);
+  return () => (gate.full ? framelessError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }) : undefined);
 }

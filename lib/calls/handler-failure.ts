@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { GridError, textOf } from '../errors/index.js';
+import { framelessError, GridError, textOf } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import type { HandlerSpec } from './handler-spec.js';
 import { UnsendableValue } from './outflow.js';
@@ -42,5 +42,5 @@ export function logFailure(logger: GridLogger, what: string, thrown: unknown): v
 
 function internal(thrown: unknown, what: string, logger: GridLogger): GridError {
   logFailure(logger, `handler ${what}:`, thrown);
-  return new GridError('INTERNAL', INTERNAL_TEXT, { cause: thrown });
+  return framelessError('INTERNAL', INTERNAL_TEXT, { cause: thrown });
 }

@@ -1,4 +1,4 @@
-import { GridError, TEXT } from '../errors/index.js';
+import { framelessError, TEXT, type GridError } from '../errors/index.js';
 import type { CallHandler, HandlerStream, IncomingRequest } from '../mux/index.js';
 import type { Clock } from '../time/index.js';
 import type { Answer, AnswerPorts, PatternPorts } from './answer.js';
@@ -117,7 +117,7 @@ function waitFor(
     call.onAbort = undefined;
     // its own timer may be the next one: many that wait have one deadline
     if (waited && call.deadlineAt !== undefined && clock.now() >= call.deadlineAt) {
-      giveUp(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
+      giveUp(framelessError('DEADLINE_EXCEEDED', TEXT.deadline));
       gate.leave();
     } else start();
   });

@@ -1,4 +1,4 @@
-import { GridError, textOf } from '../errors/index.js';
+import { framelessError, GridError, textOf } from '../errors/index.js';
 import { Fifo, type Inbound } from '../mux/index.js';
 import { isThenable } from './result-kind.js';
 
@@ -131,5 +131,5 @@ export abstract class MessageReader implements AsyncIterableIterator<unknown, un
 /** What the caller sent and the handler's codec or schema would not take. */
 export function unreadable(thrown: unknown, what: string): GridError {
   if (GridError.is(thrown)) return thrown;
-  return new GridError('INVALID_ARGUMENT', `${what} cannot be decoded: ${textOf(thrown)}`, { cause: thrown });
+  return framelessError('INVALID_ARGUMENT', `${what} cannot be decoded: ${textOf(thrown)}`, { cause: thrown });
 }

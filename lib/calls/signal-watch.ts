@@ -1,4 +1,4 @@
-import { GridError, TEXT, toGridError } from '../errors/index.js';
+import { framelessError, GridError, TEXT, toGridError } from '../errors/index.js';
 import { Line } from './line.js';
 
 interface Watch {
@@ -59,6 +59,6 @@ export function checkSignal(signal: AbortSignal | undefined): void {
 export function cancelled(reason: unknown): GridError {
   const late = reason !== undefined && toGridError(reason, 'CANCELLED').code === 'DEADLINE_EXCEEDED';
   return late
-    ? new GridError('DEADLINE_EXCEEDED', TEXT.deadline, { cause: reason })
-    : new GridError('CANCELLED', TEXT.cancelled, { cause: reason });
+    ? framelessError('DEADLINE_EXCEEDED', TEXT.deadline, { cause: reason })
+    : framelessError('CANCELLED', TEXT.cancelled, { cause: reason });
 }

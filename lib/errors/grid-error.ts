@@ -47,6 +47,8 @@ export class GridError extends Error {
   /** What the application gave along, or what a schema refused. Crosses the wire as JSON, where there is room. */
   readonly details: unknown;
 
+  readonly #frameless = Error.stackTraceLimit === 0;
+
   constructor(code: GridCode, message: string, facts: GridErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.code = code;
@@ -75,13 +77,42 @@ export class GridError extends Error {
       cause: this.cause,
       ...facts,
     };
-    const copy = new GridError(this.code, facts.message ?? this.message, merged);
-    if (this.stack !== undefined && facts.message === undefined) copy.stack = this.stack;
-    return copy;
+    const { message = this.message } = facts;
+    if (this.#frameless) return framelessError(this.code, message, merged);
+    const make = (): GridError => new GridError(this.code, message, merged);
+    return message === this.message ? withStackOf(this, make) : make();
   }
 
   override toString(): string {
     return `${this.code}: ${this.message}`;
+  }
+}
+
+/**
+ * An error whose `stack` is its first line alone. For what comes of a peer, a clock or a signal, and for what stands
+ * for its `cause`: the frames would be those of our own code, and to look for them takes ten times as long as all else
+ * of an error. Thousands of calls may fail at once.
+ */
+export function framelessError(code: GridCode, message: string, facts?: GridErrorFacts): GridError {
+  return withFrames(0, () => new GridError(code, message, facts));
+}
+
+/** To write a stack down, which V8 does when it is read first, takes longer still: hardly any is. */
+function withStackOf(error: GridError, make: () => GridError): GridError {
+  const copy = withFrames(undefined, make);
+  const set = (value: unknown): void =>
+    void Object.defineProperty(copy, 'stack', { value, writable: true, configurable: true });
+  return Object.defineProperty(copy, 'stack', { get: () => error.stack, set, configurable: true });
+}
+
+/** Makes an error with so many frames; undefined: without a stack. All it has in a process that has frozen this. */
+function withFrames(count: 0 | undefined, make: () => GridError): GridError {
+  const { stackTraceLimit } = Error;
+  const ours = Reflect.set(Error, 'stackTraceLimit', count);
+  try {
+    return make();
+  } finally {
+    if (ours) Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
@@ -93,10 +124,10 @@ export function toGridError(foreign: unknown, fallback: GridCode = 'UNKNOWN'): G
   if (GridError.is(foreign)) return foreign;
   // not instanceof: errors of another realm (vm contexts, jest) are native errors all the same
   const name = types.isNativeError(foreign) || foreign instanceof DOMException ? foreign.name : '';
-  if (name === 'AbortError') return new GridError('CANCELLED', 'context canceled', { cause: foreign });
+  if (name === 'AbortError') return framelessError('CANCELLED', 'context canceled', { cause: foreign });
   if (name === 'TimeoutError')
-    return new GridError('DEADLINE_EXCEEDED', 'context deadline exceeded', { cause: foreign });
-  return new GridError(fallback, textOf(foreign), { cause: foreign });
+    return framelessError('DEADLINE_EXCEEDED', 'context deadline exceeded', { cause: foreign });
+  return framelessError(fallback, textOf(foreign), { cause: foreign });
 }
 
 /** A text for anything that can be thrown, getters that throw included. */

@@ -1,5 +1,5 @@
 export { GRID_CODES, isGridCode, type GridCode, type GridReason } from './code.js';
-export { GridError, isDisconnected, textOf, toGridError, type GridErrorFacts } from './grid-error.js';
+export { framelessError, GridError, isDisconnected, textOf, toGridError, type GridErrorFacts } from './grid-error.js';
 export { handled } from './handled.js';
 export { andMore, countOf, isOmitted, type Omitted } from './omitted.js';
 export { CONGESTED, EVENTS_ONLY, failureOfText, refusalOfText, REQUESTS_ONLY, sequenceMismatch, TEXT } from './text.js';

@@ -1,5 +1,5 @@
 import type { GridCode, GridReason } from './code.js';
-import { GridError } from './grid-error.js';
+import { framelessError, type GridError } from './grid-error.js';
 
 /** The protocol's own texts (wire spec §5, §6, §9, §12). A peer without the `error` extension tells codes by them. */
 export const TEXT = Object.freeze({
@@ -40,14 +40,14 @@ export function refusalOfText(text: string): GridError {
     code = 'UNAVAILABLE';
     reason = 'draining';
   }
-  return new GridError(code, text, { remote: true, notSent: true, reason });
+  return framelessError(code, text, { remote: true, notSent: true, reason });
 }
 
 /** The error that the text of an error answer or of an error end stands for (spec §12). */
 export function failureOfText(text: string): GridError {
   const code = codeOfFailure(text);
   const reason = code === 'UNAVAILABLE' ? 'disconnected' : undefined;
-  return new GridError(code, text, { remote: true, reason });
+  return framelessError(code, text, { remote: true, reason });
 }
 
 function codeOfFailure(text: string): GridCode {

@@ -1,4 +1,4 @@
-import { failureOfText, GridError, TEXT } from '../errors/index.js';
+import { failureOfText, framelessError, GridError, TEXT } from '../errors/index.js';
 import type { CallObserver, StreamFlow } from '../observe/index.js';
 import { Turn } from '../time/index.js';
 import {
@@ -135,7 +135,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
 
   /** @internal */
   deadlinePassed(): void {
-    this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
+    this.cancel(framelessError('DEADLINE_EXCEEDED', TEXT.deadline));
   }
 
   /** @internal */
@@ -198,7 +198,7 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
     // what the peer was not asked yet it cannot answer: the ping of the last turn waits behind other messages
     const asked = this.ports.emitter.outbox.isHanded(this.sender.lastPosition);
     if (asked && ++this.quietTurns > QUIET_TURNS) {
-      this.cancel(new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
+      this.cancel(framelessError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
       return;
     }
     this.pings++;

@@ -1,4 +1,4 @@
-import { GridError } from '../errors/index.js';
+import { framelessError, type GridError } from '../errors/index.js';
 import {
   decodeErrorText,
   decodePing,
@@ -101,7 +101,7 @@ export class Emitter {
       return { text, metadata: this.errorMetadata(error, own) };
     }
     const text = encodeErrorText(error.message, Math.min(SHORT_TEXT_BYTES, this.errorTextBytes));
-    const short = new GridError(error.code, decodeErrorText(text));
+    const short = framelessError(error.code, decodeErrorText(text));
     return { text, metadata: this.errorMetadata(short, undefined) };
   }
 

@@ -1,4 +1,4 @@
-import { failureOfText, GridError, isGridCode, refusalOfText } from '../errors/index.js';
+import { failureOfText, framelessError, isGridCode, refusalOfText, type GridError } from '../errors/index.js';
 import {
   decodeMuxConnectError,
   METADATA_BYTES,
@@ -79,7 +79,7 @@ function refined(byText: GridError, metadata: Metadata | undefined): GridError {
   const said = parsed(metadata?.[GRID_ERROR_KEY]);
   if (said === undefined) return byText;
   const code = isGridCode(said.code) ? said.code : 'UNKNOWN';
-  return new GridError(code, byText.message, {
+  return framelessError(code, byText.message, {
     remote: true,
     notSent: byText.notSent,
     // the protocol's own texts tell the finer cause

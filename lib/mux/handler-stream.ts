@@ -1,4 +1,4 @@
-import { GridError, failureOfText, sequenceMismatch, TEXT } from '../errors/index.js';
+import { failureOfText, framelessError, GridError, sequenceMismatch, TEXT } from '../errors/index.js';
 import type { CallObserver, StreamFlow } from '../observe/index.js';
 import { Turn } from '../time/index.js';
 import { decodeErrorText, Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
@@ -146,7 +146,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
 
   /** @internal */
   deadlinePassed(): void {
-    this.endByProtocol(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
+    this.endByProtocol(framelessError('DEADLINE_EXCEEDED', TEXT.deadline));
   }
 
   /** @internal */
@@ -198,7 +198,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
         if (this.inOrder(message)) this.handlePing(message);
         return;
       case Op.DisconnectServerMux:
-        this.abort(new GridError('CANCELLED', TEXT.cancelled, { remote: true }));
+        this.abort(framelessError('CANCELLED', TEXT.cancelled, { remote: true }));
         return;
       default:
         this.ports.observer.dropped('odd-op');
@@ -215,7 +215,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
    * @internal
    */
   silent(): void {
-    this.endByProtocol(new GridError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
+    this.endByProtocol(framelessError('UNAVAILABLE', TEXT.disconnected, { reason: 'disconnected' }));
   }
 
   /** @internal */

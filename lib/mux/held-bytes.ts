@@ -1,4 +1,4 @@
-import { GridError } from '../errors/index.js';
+import { framelessError, type GridError } from '../errors/index.js';
 import type { Message } from '../wire/index.js';
 
 /** Past so many things held, those that take less than half of their memory are copied. */
@@ -23,7 +23,7 @@ export class HeldBytes {
   /** Why so many bytes more may not be held, undefined while they may. */
   refusal(bytes: number): GridError | undefined {
     if (this.bytes + bytes <= this.cap) return undefined;
-    return new GridError('RESOURCE_EXHAUSTED', `more than heldBytes (${this.cap}) wait for handlers`, {
+    return framelessError('RESOURCE_EXHAUSTED', `more than heldBytes (${this.cap}) wait for handlers`, {
       reason: 'limit',
     });
   }

@@ -1,4 +1,12 @@
-import { CONGESTED, EVENTS_ONLY, GridError, REQUESTS_ONLY, TEXT, toGridError } from '../errors/index.js';
+import {
+  CONGESTED,
+  EVENTS_ONLY,
+  framelessError,
+  REQUESTS_ONLY,
+  TEXT,
+  toGridError,
+  type GridError,
+} from '../errors/index.js';
 import type { CallKind, StreamFlow } from '../observe/index.js';
 import { Rota } from '../time/index.js';
 import { Flag, Op, subrouteKey, violation, type Message } from '../wire/index.js';
@@ -76,7 +84,7 @@ export class IncomingCalls {
     if (!handler) return;
     const streamOnly = handler.onRequest === undefined;
     if (streamOnly && !(message.flags & Flag.Many)) {
-      emitter.refuse(message, new GridError('FAILED_PRECONDITION', TEXT.streamsOnly));
+      emitter.refuse(message, framelessError('FAILED_PRECONDITION', TEXT.streamsOnly));
       return;
     }
     const refusal = this.overload(streamOnly ? 'stream' : 'request') ?? handler.admit?.();
@@ -96,7 +104,7 @@ export class IncomingCalls {
     const { emitter } = this.ports;
     const subroute = this.callee(message);
     if (message.flags & Flag.Stateless) {
-      emitter.refuse(message, new GridError('FAILED_PRECONDITION', TEXT.stateless));
+      emitter.refuse(message, framelessError('FAILED_PRECONDITION', TEXT.stateless));
       return;
     }
     const handler = this.find(message, subroute);
@@ -142,7 +150,7 @@ export class IncomingCalls {
     const call = this.calls.get(message.muxId);
     if (call && this.cancelRate.exceededBy(call)) {
       const text = `more than cancelsPerSecond (${this.ports.limits.cancelsPerSecond}) of calls just opened`;
-      return new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' });
+      return framelessError('RESOURCE_EXHAUSTED', text, { reason: 'limit' });
     }
     this.receive(message);
     return undefined;
@@ -188,7 +196,7 @@ export class IncomingCalls {
     const name = kind === 'request' ? 'runningRequests' : 'openStreams';
     const cap = this.ports.limits[name];
     if ((kind === 'request' ? this.load.requests : this.load.streams) < cap) return undefined;
-    return new GridError('RESOURCE_EXHAUSTED', `too many calls: the limit ${name} is ${cap}`, { reason: 'limit' });
+    return framelessError('RESOURCE_EXHAUSTED', `too many calls: the limit ${name} is ${cap}`, { reason: 'limit' });
   }
 }
 
@@ -212,12 +220,12 @@ function startStream(stream: HandlerStream, entry: (stream: HandlerStream) => vo
 }
 
 function congested(): GridError {
-  return new GridError('RESOURCE_EXHAUSTED', CONGESTED, { reason: 'limit' });
+  return framelessError('RESOURCE_EXHAUSTED', CONGESTED, { reason: 'limit' });
 }
 
 /** Spec §5 and §7: the ID, or the whole subroute id in hex. */
 function unknownHandler(message: Message, subroute: string | undefined): GridError {
   const which = subroute ?? String(message.handler);
   const text = message.handler === 0 ? TEXT.invalidHandler : `${TEXT.invalidHandler} for type: ${which}`;
-  return new GridError('UNIMPLEMENTED', text);
+  return framelessError('UNIMPLEMENTED', text);
 }

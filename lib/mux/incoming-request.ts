@@ -1,4 +1,4 @@
-import { GridError, TEXT } from '../errors/index.js';
+import { framelessError, GridError, TEXT } from '../errors/index.js';
 import type { CallObserver } from '../observe/index.js';
 import type { Deadline } from '../time/index.js';
 import { Flag, Op, type Message, type Metadata, type MuxId } from '../wire/index.js';
@@ -184,7 +184,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
   receive(_cancel: Message): void {
     // without the extension a caller's cancel is its own business: the answer is still due (spec §5)
     if (!this.ports.cancels) this.ports.observer.dropped('odd-op');
-    else this.abort(new GridError('CANCELLED', TEXT.cancelled, { remote: true }));
+    else this.abort(framelessError('CANCELLED', TEXT.cancelled, { remote: true }));
   }
 
   /** @internal */
@@ -261,5 +261,5 @@ export class IncomingRequest implements IncomingCall, Deadline {
 }
 
 function timedOut(): GridError {
-  return new GridError('DEADLINE_EXCEEDED', TEXT.deadline);
+  return framelessError('DEADLINE_EXCEEDED', TEXT.deadline);
 }

@@ -1,4 +1,4 @@
-import { GridError, toGridError } from '../errors/index.js';
+import { framelessError, GridError, toGridError } from '../errors/index.js';
 import { METADATA_BYTES, metadataSize, type Message, type Metadata } from '../wire/index.js';
 import type { CallInit } from './call-init.js';
 
@@ -45,7 +45,7 @@ function sendableSize(metadata: Metadata): number {
  */
 export function oversizeMetadata(message: Message, mostBytes = METADATA_BYTES): GridError | undefined {
   if (message.metadataBytes === undefined || message.metadataBytes <= mostBytes) return undefined;
-  return new GridError('RESOURCE_EXHAUSTED', tooLarge(message.metadataBytes, mostBytes), { reason: 'limit' });
+  return framelessError('RESOURCE_EXHAUSTED', tooLarge(message.metadataBytes, mostBytes), { reason: 'limit' });
 }
 
 /** Names the option only where it decided: one below the protocol's own cap. */

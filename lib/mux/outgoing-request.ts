@@ -1,4 +1,4 @@
-import { GridError, TEXT } from '../errors/index.js';
+import { framelessError, TEXT, type GridError } from '../errors/index.js';
 import type { CallObserver } from '../observe/index.js';
 import type { Deadline } from '../time/index.js';
 import {
@@ -71,7 +71,7 @@ export class OutgoingRequest implements OutgoingCall, Deadline {
 
   /** @internal */
   onDue(): void {
-    this.cancel(new GridError('DEADLINE_EXCEEDED', TEXT.deadline));
+    this.cancel(framelessError('DEADLINE_EXCEEDED', TEXT.deadline));
   }
 
   /** @internal */

@@ -1,4 +1,4 @@
-import { CONGESTED, GridError } from '../errors/index.js';
+import { CONGESTED, framelessError, type GridError } from '../errors/index.js';
 import { metadataSize, type Metadata } from '../wire/index.js';
 import type { Outbox } from './outbox.js';
 
@@ -9,5 +9,5 @@ import type { Outbox } from './outbox.js';
 export function overflow(outbox: Outbox, bytes: number, metadata: Metadata | undefined): GridError | undefined {
   const size = metadata === undefined ? bytes : bytes + metadataSize(metadata);
   if (size === 0 || outbox.hasRoom(size)) return undefined;
-  return new GridError('RESOURCE_EXHAUSTED', CONGESTED, { reason: 'limit' });
+  return framelessError('RESOURCE_EXHAUSTED', CONGESTED, { reason: 'limit' });
 }

@@ -1,7 +1,7 @@
 import { HttpException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { INTERNAL_TEXT, logText } from '../calls/index.js';
-import { GridError, textOf, type GridCode } from '../errors/index.js';
+import { framelessError, GridError, textOf, type GridCode } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 
 /** The text of the RpcException that Nest throws for a guard that said no. */
@@ -46,9 +46,9 @@ export function gridErrorOf(thrown: unknown): GridError {
   if (thrown instanceof RpcException) return ofRpcException(thrown);
   if (thrown instanceof HttpException) {
     const details = thrown.getResponse();
-    return new GridError(codeOfStatus(thrown.getStatus()), thrown.message, { details, cause: thrown });
+    return framelessError(codeOfStatus(thrown.getStatus()), thrown.message, { details, cause: thrown });
   }
-  return new GridError('INTERNAL', INTERNAL_TEXT, { cause: thrown });
+  return framelessError('INTERNAL', INTERNAL_TEXT, { cause: thrown });
 }
 
 /** Logs the error behind one that was not meant for its caller. */
@@ -70,7 +70,7 @@ export function errorOfFilter(given: unknown): GridError {
 function ofRpcException(thrown: RpcException): GridError {
   // its type says text or object; nothing keeps plain JavaScript, or a value that came as `any`, to it
   const error: unknown = thrown.getError();
-  if (error === DENIED_TEXT) return new GridError('PERMISSION_DENIED', DENIED_TEXT, { cause: thrown });
+  if (error === DENIED_TEXT) return framelessError('PERMISSION_DENIED', DENIED_TEXT, { cause: thrown });
   // without filters of their own, Nest's transports send an object as it is and wrap all else
   const isObject = typeof error === 'object' && error !== null;
   return ofRpcObject(isObject ? error : { status: 'error', message: error }, thrown);
@@ -79,5 +79,5 @@ function ofRpcException(thrown: RpcException): GridError {
 function ofRpcObject(details: object, cause?: Error): GridError {
   const message =
     'message' in details && typeof details.message === 'string' ? details.message : (cause?.message ?? 'error');
-  return new GridError('UNKNOWN', message, { details, cause });
+  return framelessError('UNKNOWN', message, { details, cause });
 }

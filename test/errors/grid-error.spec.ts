@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from '@jest/globals';
 import {
   failureOfText,
+  framelessError,
   GRID_CODES,
   GridError,
   isDisconnected,
@@ -39,6 +40,46 @@ describe('GridError', () => {
     expect(named.cause).toBe(cause);
     expect(named.stack).toBe(error.stack);
     expect(error.peer).toBeUndefined();
+  });
+
+  it('with() neither looks for a stack nor has one written down before it is read, and it may be set', () => {
+    const { prepareStackTrace } = Error;
+    const written: string[] = [];
+    try {
+      Error.prepareStackTrace = (error, frames) => `${written.push(error.message)}: ${frames.length > 0}`;
+      const error = new GridError('ABORTED', 'x');
+      const copies = [error.with({ peer: 'http://b:1' }), error.with({ notSent: true }).with({ pattern: '60' })];
+      expect(written).toEqual([]);
+      expect(copies.map(({ stack }) => stack)).toEqual(['1: true', '1: true']);
+      copies[0]!.stack = 'its own';
+      expect([copies[0]!.stack, error.stack]).toEqual(['its own', '1: true']);
+    } finally {
+      Error.prepareStackTrace = prepareStackTrace;
+    }
+  });
+
+  it.each([
+    ['of a peer', failureOfText('no such object')],
+    ['that refuses', refusalOfText('no such object')],
+    ['that stands for another', toGridError(new Error('no such object'))],
+    ['made so', framelessError('ABORTED', 'no such object')],
+  ])('%s has no frames, which would be our own', (_, error) => {
+    expect(error.stack).toBe('GridError: no such object');
+    expect(error.with({ pattern: '60' }).stack).toBe('GridError: no such object');
+    expect(error.with({ message: 'none' }).stack).toBe('GridError: none');
+    expect(new Error('any other').stack).toContain('\n    at ');
+  });
+
+  it('has them where the process does not let their number be changed', () => {
+    const { stackTraceLimit } = Error;
+    const limit = (writable: boolean): unknown =>
+      Object.defineProperty(Error, 'stackTraceLimit', { value: stackTraceLimit, writable, configurable: true });
+    try {
+      limit(false);
+      expect(framelessError('ABORTED', 'x').stack).toContain('\n    at ');
+    } finally {
+      limit(true);
+    }
   });
 
   it('is known across copies of the package and across realms', () => {
