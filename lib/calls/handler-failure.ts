@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { framelessError, GridError, textOf } from '../errors/index.js';
+import { framelessError, GridError, inOneLine, textOf } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import type { HandlerSpec } from './handler-spec.js';
 import { UnsendableValue } from './outflow.js';
@@ -24,11 +24,19 @@ export function failureOf(thrown: unknown, spec: HandlerSpec, logger: GridLogger
 /** For the log: with the stack where there is one. */
 export function logText(thrown: unknown): string {
   try {
+    if (GridError.is(thrown)) return gridText(thrown);
     if (types.isNativeError(thrown) && typeof thrown.stack === 'string' && thrown.stack !== '') return thrown.stack;
   } catch {
     // a getter of the application: its text has to do
   }
   return textOf(thrown);
+}
+
+/** With the call that it was the end of: most have no frames that could tell. */
+function gridText({ code, pattern, peer, remote, message, stack }: GridError): string {
+  const call = [pattern, peer].filter((fact) => fact !== undefined).join(' at ');
+  const text = remote ? inOneLine(message) : stack || message;
+  return `${code}${call === '' ? '' : ` (${call})`}: ${text}`;
 }
 
 /** Tells the log of a failure. Who answers the call, or gives its place back, has to go on whatever the log does. */

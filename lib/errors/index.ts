@@ -2,4 +2,5 @@ export { GRID_CODES, isGridCode, type GridCode, type GridReason } from './code.j
 export { framelessError, GridError, isDisconnected, textOf, toGridError, type GridErrorFacts } from './grid-error.js';
 export { handled } from './handled.js';
 export { andMore, countOf, isOmitted, type Omitted } from './omitted.js';
+export { inOneLine } from './one-line.js';
 export { CONGESTED, EVENTS_ONLY, failureOfText, refusalOfText, REQUESTS_ONLY, sequenceMismatch, TEXT } from './text.js';

@@ -1,13 +1,12 @@
 import type { HandlerTable } from '../calls/index.js';
 import { acceptHandshake, type Admission, type ConnectionPorts, type FrameSocket } from '../connection/index.js';
-import { GridError, textOf, toGridError } from '../errors/index.js';
+import { GridError, inOneLine, textOf, toGridError } from '../errors/index.js';
 import { silentObserver, type ConnectionObserver } from '../observe/index.js';
 import { LineBudget } from '../time/index.js';
 import { unixMs, type ConnectRequest } from '../wire/index.js';
 import { claim } from './claim.js';
 import type { GridEvent } from './grid-event.js';
 import { HandshakePlaces } from './handshake-places.js';
-import { inOneLine } from './one-line.js';
 import type { GridSettings } from './options.js';
 import type { PeerLink } from './peer-link.js';
 import { refusalKeyOf, type Refusals } from './refusals.js';

@@ -1,7 +1,6 @@
 import { checkSignal } from '../calls/index.js';
-import { GridError, TEXT, toGridError } from '../errors/index.js';
+import { GridError, inOneLine, TEXT, toGridError } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
-import { inOneLine } from './one-line.js';
 import type { WaitOptions } from './peer-state.js';
 
 interface Waiter {

@@ -7,7 +7,6 @@ export type { GridStats, OpenCalls, PeerStatus } from './grid-stats.js';
 export { specOf, type HandleOptions } from './handle-options.js';
 export { expandHosts, portOf } from './hosts.js';
 export type { LatencyBucket, LatencySummary } from './latency-histogram.js';
-export { inOneLine } from './one-line.js';
 export type { Link } from './link.js';
 export { LocalLink } from './local-link.js';
 export { kindOf } from './kind-of.js';

@@ -1,6 +1,6 @@
+import { inOneLine } from '../errors/index.js';
 import type { CallDirection } from '../observe/index.js';
 import type { GridStats } from './grid-stats.js';
-import { inOneLine } from './one-line.js';
 import type { PeerCounts } from './peer-stats.js';
 
 /** So many patterns of each sort are named. */

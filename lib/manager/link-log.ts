@@ -1,7 +1,6 @@
-import type { GridError } from '../errors/index.js';
+import { inOneLine, type GridError } from '../errors/index.js';
 import type { BlockedStream, GridLogger } from '../observe/index.js';
 import { LineBudget, Window, type Clock } from '../time/index.js';
-import { inOneLine } from './one-line.js';
 
 /** A peer that stays away is named this often. */
 export const REPEAT_MS = 60 * 60 * 1_000;

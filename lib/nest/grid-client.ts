@@ -12,8 +12,8 @@ import {
   type PayloadOf,
   type SendableContract,
 } from '../calls/index.js';
-import { GridError, isOmitted } from '../errors/index.js';
-import { inOneLine, type GridPeer, type PeerState } from '../manager/index.js';
+import { GridError, inOneLine, isOmitted } from '../errors/index.js';
+import type { GridPeer, PeerState } from '../manager/index.js';
 import { GridRecord, GridRecordBuilder } from './grid-record.js';
 import type { Grid } from './grid.js';
 import { findLiveGrid, gridStarts, isGridMissing } from './live-grids.js';

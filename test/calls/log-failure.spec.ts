@@ -156,3 +156,12 @@ it('the text for the log is the stack, or the message where there is none that c
   expect(logText(Object.assign(new Error('mine'), { stack: 5 }))).toBe('mine');
   expect(logText('text')).toBe('text');
 });
+
+it('the text of a GridError names its call; that of a peer is one line', () => {
+  const facts = { peer: 'http://b:1', pattern: 'orders.get' };
+  const own = new GridError('INVALID_ARGUMENT', 'mine', facts);
+  expect(logText(own)).toBe(`INVALID_ARGUMENT (orders.get at http://b:1): ${own.stack}`);
+  const remote = new GridError('NOT_FOUND', 'theirs\n\u001b[31mred', { ...facts, remote: true });
+  expect(logText(remote)).toBe('NOT_FOUND (orders.get at http://b:1): theirs [31mred');
+  expect(logText(new GridError('ABORTED', 'x', { remote: true }))).toBe('ABORTED: x');
+});
