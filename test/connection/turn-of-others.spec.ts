@@ -1,4 +1,4 @@
-// B3 "Recursion per message in a chunk": what comes of one peer in one go is read in parts, and others in between.
+// What comes of one peer in one go is read in parts, and others in between.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
@@ -37,7 +37,7 @@ async function send(peer: Socket, frames: number): Promise<void> {
   await new Promise((resolve) => peer.write(Buffer.concat(Array<Buffer>(frames).fill(frame)), resolve));
 }
 
-it('B3 16,000 small messages that came at once take 160 ms: another peer is heard before they are done', async () => {
+it('16,000 small messages that came at once take 160 ms: another peer is heard before they are done', async () => {
   const [busy, other] = [await open(), await open()];
   await send(busy.peer, 16_000);
   await send(other.peer, 1);
