@@ -4,6 +4,8 @@ import type { Clock } from '../time/index.js';
 import { LONE_SURROGATE, METADATA_BYTES, metadataSize, type Metadata } from '../wire/index.js';
 import type { ParentCall } from './call-options.js';
 import type { HandlerSpec } from './handler-spec.js';
+import { Line } from './line.js';
+import { OWN_CONTEXT, type OwnContext } from './own-context.js';
 
 /** What a context needs of its call: a request or a stream of the mux. */
 export interface AbortableCall {
@@ -29,6 +31,8 @@ export interface ContextFacts {
 export class CallContext<In = unknown> implements ParentCall {
   private controller: AbortController | undefined = undefined;
   private abortedBy: GridError | undefined = undefined;
+  /** Calls that are made inside this one. */
+  private inner: Line<(error: GridError) => void> | undefined = undefined;
   private answerMetadata: Record<string, string> | undefined = undefined;
 
   /**
@@ -68,12 +72,28 @@ export class CallContext<In = unknown> implements ParentCall {
   get signal(): AbortSignal {
     if (this.controller === undefined) {
       this.controller = new AbortController();
-      const error = this.abortedBy ?? this.call.aborted;
-      if (error) this.controller.abort(error);
-      // who answers the call listens already, and hands the abort on
-      else this.call.onAbort ??= (late) => this.abort(late);
+      if (this.aborted) this.controller.abort(this.aborted);
+      else this.listen();
     }
     return this.controller.signal;
+  }
+
+  /** @internal */
+  get [OWN_CONTEXT](): OwnContext {
+    return this;
+  }
+
+  /** @internal */
+  get aborted(): GridError | undefined {
+    return this.abortedBy ?? this.call.aborted;
+  }
+
+  /** @internal */
+  onceAborted(listener: (error: GridError) => void): () => void {
+    this.listen();
+    const line = (this.inner ??= new Line());
+    const place = line.add(listener);
+    return () => void line.remove(place);
   }
 
   /** When the caller gives up, on this host's clock; undefined: never. */
@@ -120,6 +140,13 @@ export class CallContext<In = unknown> implements ParentCall {
   abort(error: GridError): void {
     this.abortedBy = error;
     this.controller?.abort(error);
+    const { inner } = this;
+    for (let tell = inner?.shift(); tell; tell = inner?.shift()) tell(error);
+  }
+
+  /** Who answers the call listens already, and hands the abort on. */
+  private listen(): void {
+    this.call.onAbort ??= (error) => this.abort(error);
   }
 }
 

@@ -4,6 +4,7 @@ import { GridError, TEXT, textOf } from '../errors/index.js';
 import type { Clock } from '../time/index.js';
 import type { Codec } from './codec.js';
 import { shownOption } from './option-names.js';
+import { ownContextOf, type OwnContext } from './own-context.js';
 import { cancelled, checkSignal, onAbort } from './signal-watch.js';
 
 /** The call inside which another one is made: a `GridContext`, a `CallContext`. */
@@ -84,11 +85,24 @@ export function verifyIsOptions(options: CallOptions): void {
 export function checkOptions(options: CallOptions, clock: Clock): number | undefined {
   verifyIsOptions(options);
   const left = timeLeft(options, clock);
-  for (const signal of [options.signal, options.parent?.signal]) {
-    checkSignal(signal);
-    if (signal?.aborted) throw cancelled(signal.reason).with({ notSent: true });
-  }
+  const { signal, parent } = options;
+  if (signal === undefined && parent === undefined) return left;
+  const outer = ownContextOf(parent);
+  for (const given of [signal, outer ? undefined : parent?.signal]) checkSignal(given);
+  const gone = goneBy(signal) ?? goneBy(outer ?? parent?.signal);
+  if (gone) throw gone.with({ notSent: true });
   return left;
+}
+
+/** The error of a call that this would cancel, if it has aborted. */
+function goneBy(given: AbortSignal | OwnContext | undefined): GridError | undefined {
+  if (!given?.aborted) return undefined;
+  return cancelled(given.aborted === true ? given.reason : given.aborted);
+}
+
+function cancelBy(given: AbortSignal | OwnContext, cancel: (error: GridError) => void): () => void {
+  if ('onceAborted' in given) return given.onceAborted((error) => cancel(cancelled(error)));
+  return onAbort(given, () => cancel(cancelled(given.reason)));
 }
 
 /**
@@ -98,17 +112,18 @@ export function checkOptions(options: CallOptions, clock: Clock): number | undef
 export function watchSignals(options: CallOptions, cancel: (error: GridError) => void): (() => void) | undefined {
   let forget: (() => void) | undefined;
   try {
-    const { signal } = options;
-    const outer = options.parent?.signal;
+    const { signal, parent } = options;
+    if (signal === undefined && parent === undefined) return undefined;
+    const outer = ownContextOf(parent) ?? parent?.signal;
     // by what was encoded, checked or pulled since the options were looked at; nobody would forget the other one then
-    const gone = [signal, outer].find((given) => given?.aborted);
+    const gone = goneBy(signal) ?? goneBy(outer);
     if (gone) {
-      cancel(cancelled(gone.reason));
+      cancel(gone);
       return undefined;
     }
-    forget = signal && onAbort(signal, () => cancel(cancelled(signal.reason)));
+    forget = signal && cancelBy(signal, cancel);
     if (outer === undefined || outer === signal) return forget;
-    const forgetOuter = onAbort(outer, () => cancel(cancelled(outer.reason)));
+    const forgetOuter = cancelBy(outer, cancel);
     if (forget === undefined) return forgetOuter;
     const forgetOwn = forget;
     return () => {

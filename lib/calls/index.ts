@@ -44,6 +44,7 @@ export {
 } from './intercept.js';
 export { msgpack, type MsgpackOptions } from './msgpack.js';
 export { shownOption, verifyOptionNames } from './option-names.js';
+export { OWN_CONTEXT, type OwnContext } from './own-context.js';
 export {
   joinSubroute,
   normalisedPattern,

@@ -1,5 +1,5 @@
 import { BaseRpcContext } from '@nestjs/microservices';
-import type { CallContext, ParentCall } from '../calls/index.js';
+import { OWN_CONTEXT, type CallContext, type OwnContext, type ParentCall } from '../calls/index.js';
 
 // what a call is stands in the fields below, so all contexts share one empty list
 const NO_ARGS: [] = [];
@@ -12,6 +12,11 @@ export class GridContext extends BaseRpcContext<[]> implements ParentCall {
 
   /** @internal */
   get callContext(): CallContext {
+    return this.call;
+  }
+
+  /** @internal */
+  get [OWN_CONTEXT](): OwnContext {
     return this.call;
   }
 
