@@ -23,12 +23,24 @@ export class CleanupLog {
    * @param ended The error that the call had ended with: what was told to stop by it may well throw it.
    */
   tell(what: string, thrown: unknown, ended: GridError | undefined): void {
-    if (ended && (thrown === ended || thrown === ended.cause)) return;
-    if (isAbort(thrown)) return;
+    const isEnd = (fault: unknown): boolean => ended !== undefined && (fault === ended || fault === ended.cause);
+    const faults = partsOf(thrown).filter((fault) => !isEnd(fault) && !isAbort(fault));
+    if (faults.length === 0) return;
     this.budget ??= new LineBudget(this.ports.clock);
     const line = this.budget.spend(what);
-    if (line !== undefined) logFailure(this.ports.logger, line, thrown);
+    if (line !== undefined) logFailure(this.ports.logger, line, faults.length === 1 ? faults[0] : thrown);
   }
+}
+
+/** RxJS wraps what its teardowns threw, also where it was one; a Readable of Node 26 joins it with its own end. */
+function partsOf(thrown: unknown): readonly unknown[] {
+  try {
+    const { errors } = thrown as { readonly errors?: unknown };
+    if (Array.isArray(errors)) return errors;
+  } catch {
+    // nothing to look at, or a getter that throws
+  }
+  return [thrown];
 }
 
 /** What is thrown by what heeds an AbortSignal, and by a Readable that was destroyed before its end. */

@@ -45,7 +45,7 @@ export class PushSource implements Source {
     } catch (thrown) {
       // of one that had ended it is its teardown, which RxJS runs at once
       if (this.isRunning()) this.onError(thrown);
-      else this.sink.cleanupFailed(ofTeardown(thrown));
+      else this.sink.cleanupFailed(thrown);
     }
     if (this.isRunning()) this.context ??= currentContext();
   }
@@ -113,15 +113,9 @@ export class PushSource implements Source {
       if (this.context) this.context.runInAsyncScope(unsubscribe, undefined, this.subscription);
       else unsubscribe(this.subscription);
     } catch (thrown) {
-      this.sink.cleanupFailed(ofTeardown(thrown));
+      this.sink.cleanupFailed(thrown);
     }
   }
-}
-
-/** What the one teardown threw that did: RxJS wraps it, also where there was no other. */
-function ofTeardown(thrown: unknown): unknown {
-  const { errors } = thrown as { readonly errors?: unknown };
-  return Array.isArray(errors) && errors.length === 1 ? errors[0] : thrown;
 }
 
 function unsubscribe(subscription: Values | undefined): void {

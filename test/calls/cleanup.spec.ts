@@ -26,8 +26,10 @@ afterEach(async () => {
   expect([unhandled, line.clock.timers]).toEqual([[], 0]);
 });
 
+const tidied = (): Error => new Error('cannot tidy');
+const joined = (): Error => new AggregateError([new DOMException('', 'AbortError'), tidied()]);
 const boom = (): never => {
-  throw new Error('cannot tidy');
+  throw tidied();
 };
 const numbers = async function* (): AsyncGenerator<number> {
   try {
@@ -54,6 +56,7 @@ const sources: [string, () => AsyncIterable<unknown> | Observable<unknown>][] = 
   ['a Readable of a generator', () => Readable.from(numbers())],
   ['an Observable, its teardown', () => new Observable(() => boom)],
   ['an Observable, its teardown after a value', () => new Observable((to) => (to.next(1), boom))],
+  ['a Readable that joins it with its end', () => closing((_error, done) => done(joined()))],
   ['an Observable of a generator', () => of(numbers()).pipe(concatWith(NEVER))],
 ];
 
