@@ -1,12 +1,10 @@
 import { GridError } from '../errors/index.js';
-import { BufferView } from '../wire/index.js';
+import { BufferView, MsgpackNames, readText } from '../wire/index.js';
 import { asBuffer } from './codec.js';
 import { GO_TIME_EXT, MAX_DEPTH, MAX_OBJECTS, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
-import { MsgpackNames } from './msgpack-names.js';
-import { readText } from './msgpack-text.js';
 
 const TWO_32 = 2 ** 32;
-const names = new MsgpackNames();
+const names = new MsgpackNames(readText);
 
 /**
  * Reads one value. Never reads beyond the payload, believes no length before it knows that so many bytes are there,

@@ -3,4 +3,13 @@ export { framelessError, GridError, isDisconnected, textOf, toGridError, type Gr
 export { handled } from './handled.js';
 export { andMore, countOf, isOmitted, type Omitted } from './omitted.js';
 export { inOneLine } from './one-line.js';
-export { CONGESTED, EVENTS_ONLY, failureOfText, refusalOfText, REQUESTS_ONLY, sequenceMismatch, TEXT } from './text.js';
+export {
+  CONGESTED,
+  EVENTS_ONLY,
+  failureOfText,
+  refusalOfText,
+  REQUESTS_ONLY,
+  sequenceMismatch,
+  TEXT,
+  type ErrorWords,
+} from './text.js';

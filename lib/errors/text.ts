@@ -31,23 +31,39 @@ export function sequenceMismatch(want: number, got: number): string {
   return `receive sequence number mismatch. want ${want}, got ${got}`;
 }
 
+/** What a peer says of an error beside its text: it decides, and the text tells no more than the finer cause. */
+export interface ErrorWords {
+  readonly code: GridCode;
+  readonly details: unknown;
+}
+
 /** The error that a refusal (MuxConnectError) stands for: the handler never ran (spec §5, §12). */
-export function refusalOfText(text: string): GridError {
-  let code: GridCode = 'FAILED_PRECONDITION';
-  let reason: GridReason | undefined;
-  if (text.startsWith(TEXT.invalidHandler)) code = 'UNIMPLEMENTED';
-  else if (text === TEXT.draining) {
-    code = 'UNAVAILABLE';
-    reason = 'draining';
-  }
-  return framelessError(code, text, { remote: true, notSent: true, reason });
+export function refusalOfText(text: string, words?: ErrorWords): GridError {
+  const reason = text === TEXT.draining ? 'draining' : undefined;
+  return remoteError(text, codeOfRefusal(text), reason, true, words);
 }
 
 /** The error that the text of an error answer or of an error end stands for (spec §12). */
-export function failureOfText(text: string): GridError {
+export function failureOfText(text: string, words?: ErrorWords): GridError {
   const code = codeOfFailure(text);
-  const reason = code === 'UNAVAILABLE' ? 'disconnected' : undefined;
-  return framelessError(code, text, { remote: true, reason });
+  return remoteError(text, code, code === 'UNAVAILABLE' ? 'disconnected' : undefined, false, words);
+}
+
+function remoteError(
+  text: string,
+  byText: GridCode,
+  cause: GridReason | undefined,
+  notSent: boolean,
+  words: ErrorWords | undefined,
+): GridError {
+  const code = words === undefined ? byText : words.code;
+  const reason = code === byText ? cause : undefined;
+  return framelessError(code, text, { remote: true, notSent, reason, details: words?.details });
+}
+
+function codeOfRefusal(text: string): GridCode {
+  if (text.startsWith(TEXT.invalidHandler)) return 'UNIMPLEMENTED';
+  return text === TEXT.draining ? 'UNAVAILABLE' : 'FAILED_PRECONDITION';
 }
 
 function codeOfFailure(text: string): GridCode {

@@ -1,4 +1,4 @@
-import { failureOfText, framelessError, isGridCode, refusalOfText, type GridError } from '../errors/index.js';
+import { failureOfText, isGridCode, refusalOfText, type ErrorWords, type GridError } from '../errors/index.js';
 import {
   decodeMuxConnectError,
   METADATA_BYTES,
@@ -21,18 +21,15 @@ export function errorMetadata(error: GridError, own: Metadata | undefined): Meta
   const { code } = error;
   // more of it never fits: a handler that repeats what it was sent must not have all of that written again and again
   const message = error.message.slice(0, METADATA_BYTES);
-  const bare = jsonOf(code, message);
   const details =
     error.details === undefined
       ? undefined
       : detailsJson(error.details, (json) => fits({ ...own, [GRID_ERROR_KEY]: jsonOf(code, message, json) }));
   const full = jsonOf(code, message, details);
-  for (const metadata of [
-    { ...own, [GRID_ERROR_KEY]: full },
-    { ...own, [GRID_ERROR_KEY]: bare },
-    { [GRID_ERROR_KEY]: full },
-  ]) {
-    if (fits(metadata)) return metadata;
+  const all = { ...own, [GRID_ERROR_KEY]: full };
+  if (fits(all)) return all;
+  for (const less of [{ ...own, [GRID_ERROR_KEY]: jsonOf(code, message) }, { [GRID_ERROR_KEY]: full }]) {
+    if (fits(less)) return less;
   }
   return { [GRID_ERROR_KEY]: longestPrefix(code, message, details) };
 }
@@ -65,30 +62,18 @@ function longestPrefix(code: string, message: string, details: string | undefine
 
 /** The error of a refusal, whatever is wrong with its metadata: its handler never ran. */
 export function refusalOf(message: Message): GridError {
-  const text = decodeMuxConnectError(message.payload);
-  return oversizeMetadata(message)?.with({ notSent: true }) ?? refined(refusalOfText(text), message.metadata);
+  const oversize = oversizeMetadata(message)?.with({ notSent: true });
+  return oversize ?? refusalOfText(decodeMuxConnectError(message.payload), wordsIn(message.metadata));
 }
 
 /** The error of an error answer or of an error end. */
 export function failureOf(text: string, metadata: Metadata | undefined): GridError {
-  return refined(failureOfText(text), metadata);
+  return failureOfText(text, wordsIn(metadata));
 }
 
 /** What the peer says of the error beside its text. Anything but an object with a string `code` is as if absent. */
-function refined(byText: GridError, metadata: Metadata | undefined): GridError {
-  const said = parsed(metadata?.[GRID_ERROR_KEY]);
-  if (said === undefined) return byText;
-  const code = isGridCode(said.code) ? said.code : 'UNKNOWN';
-  return framelessError(code, byText.message, {
-    remote: true,
-    notSent: byText.notSent,
-    // the protocol's own texts tell the finer cause
-    reason: code === byText.code ? byText.reason : undefined,
-    details: said.details,
-  });
-}
-
-function parsed(json: string | undefined): { code: string; details?: unknown } | undefined {
+function wordsIn(metadata: Metadata | undefined): ErrorWords | undefined {
+  const json = metadata?.[GRID_ERROR_KEY];
   if (json === undefined) return undefined;
   let value: unknown;
   try {
@@ -99,12 +84,18 @@ function parsed(json: string | undefined): { code: string; details?: unknown } |
   }
   if (typeof value !== 'object' || value === null || !('code' in value) || typeof value.code !== 'string')
     return undefined;
-  return { code: value.code, details: 'details' in value ? value.details : undefined };
+  const { code } = value;
+  return { code: isGridCode(code) ? code : 'UNKNOWN', details: 'details' in value ? value.details : undefined };
 }
 
 /** What the application at the other end gave along with its answer; undefined where it gave nothing. */
 export function ownMetadata(metadata: Metadata | undefined): Metadata | undefined {
   if (metadata === undefined || !(GRID_ERROR_KEY in metadata)) return metadata;
-  const { [GRID_ERROR_KEY]: _error, ...own } = metadata;
-  return Object.keys(own).length === 0 ? undefined : own;
+  let own: Record<string, string> | undefined;
+  for (const key of Object.keys(metadata)) {
+    if (key === GRID_ERROR_KEY) continue;
+    own ??= Object.create(null) as Record<string, string>;
+    own[key] = metadata[key]!;
+  }
+  return own;
 }

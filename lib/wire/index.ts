@@ -29,6 +29,8 @@ export { BufferView, SHARED_BYTES } from './frame-view.js';
 export { CONNECTION_MUX_ID, type Message, type Metadata, type MuxId } from './message.js';
 export { encodeMessage, headSize, MAX_FIXED_BYTES, maxEncodedSize, trailerSize } from './message-codec.js';
 export { LONE_SURROGATE, METADATA_BYTES, metadataSize } from './metadata.js';
+export { MsgpackNames } from './msgpack-names.js';
+export { readText } from './msgpack-text.js';
 export { decodeMuxConnectError, encodeMuxConnectError } from './mux-connect-error.js';
 export { FIRST_OP, LAST_OP, Op } from './op.js';
 export { decodePing, decodePong, encodePing, encodePong, type PongBody } from './ping-body.js';

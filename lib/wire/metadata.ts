@@ -51,7 +51,7 @@ export function decodeMetadata(reader: MsgpackReader): Metadata {
   const metadata = Object.create(null) as Record<string, string>;
   for (let pairs = reader.mapHeader('metadata'); pairs > 0; pairs--) {
     if (reader.at >= cap) return walk(reader, pairs);
-    const key = reader.str('a metadata key');
+    const key = reader.name('a metadata key');
     if (key in metadata) throw violation('metadata has a key twice');
     metadata[key] = reader.str('a metadata value');
   }

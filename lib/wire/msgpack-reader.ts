@@ -1,17 +1,15 @@
 import type { GridError } from '../errors/index.js';
 import { decodeErrorText } from './error-text.js';
 import type { MuxId } from './message.js';
+import { MsgpackNames } from './msgpack-names.js';
+import { readStrictText } from './msgpack-text.js';
 import { violation } from './violation.js';
 
 /** MessagePack types as this reader tells them apart. */
 export type MsgpackKind =
   'uint' | 'negative' | 'nil' | 'bool' | 'float' | 'str' | 'bin' | 'array' | 'map' | 'ext' | 'unused';
 
-// ignoreBOM: a byte order mark is a character of the string like any other
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-
-/** Bytes of a string up to which a look at each of them costs less than the decoder. */
-const SHORT_STRING = 12;
+const names = new MsgpackNames(readStrictText);
 
 /**
  * Reads MessagePack within [at, end) of `bytes`. Never reads outside, copies nothing but strings, and believes no
@@ -115,15 +113,12 @@ export class MsgpackReader {
 
   /** A string; invalid UTF-8 is a violation. */
   str(field: string): string {
-    const length = this.strHeader(field);
-    const short = length <= SHORT_STRING ? this.ascii(length) : undefined;
-    if (short !== undefined) return short;
-    const bytes = this.view(length);
-    try {
-      return strictUtf8.decode(bytes);
-    } catch {
-      throw violation(`${field} is not valid UTF-8`);
-    }
+    return this.strictText(field, false);
+  }
+
+  /** The same for the name of a property: others had it before. */
+  name(field: string): string {
+    return this.strictText(field, true);
   }
 
   /** A string that people read: invalid UTF-8 becomes U+FFFD. */
@@ -213,20 +208,15 @@ export class MsgpackReader {
     return new Uint8Array(bytes.buffer, bytes.byteOffset + at, length);
   }
 
-  /**
-   * A string of the next `length` bytes, which are known to be there; undefined, and none consumed, for other than
-   * ASCII.
-   */
-  private ascii(length: number): string | undefined {
+  private strictText(field: string, isName: boolean): string {
+    const length = this.strHeader(field);
     const { bytes, at } = this;
-    let text = '';
-    for (let i = at; i < at + length; i++) {
-      const unit = bytes[i]!;
-      if (unit >= 0x80) return undefined;
-      text += String.fromCharCode(unit);
-    }
     this.at = at + length;
-    return text;
+    try {
+      return isName ? names.read(bytes, at, length) : readStrictText(bytes, at, length);
+    } catch {
+      throw violation(`${field} is not valid UTF-8`);
+    }
   }
 
   private signed(width: number, field: string): MuxId {

@@ -58,10 +58,16 @@ export function putBin(target: Uint8Array, at: number, bytes: Uint8Array): numbe
 }
 
 export function putStr(target: Uint8Array, at: number, text: string): number {
-  const length = Buffer.byteLength(text);
-  const start = putStrHeader(target, at, length);
-  utf8.encodeInto(text, target.subarray(start, start + length));
-  return start + length;
+  const { length } = text;
+  if (isShortAscii(text)) {
+    const start = putStrHeader(target, at, length);
+    for (let i = 0; i < length; i++) target[start + i] = text.charCodeAt(i);
+    return start + length;
+  }
+  const bytes = Buffer.byteLength(text);
+  const start = putStrHeader(target, at, bytes);
+  utf8.encodeInto(text, target.subarray(start, start + bytes));
+  return start + bytes;
 }
 
 /** The most bytes that `putStr` can need. */
@@ -71,7 +77,7 @@ export function maxStrBytes(text: string): number {
 
 /** The bytes that `putStr` needs. */
 export function strBytes(text: string): number {
-  const length = Buffer.byteLength(text);
+  const length = isShortAscii(text) ? text.length : Buffer.byteLength(text);
   if (length <= 0x1f) return 1 + length;
   return binHeaderBytes(length) + length;
 }
@@ -97,6 +103,17 @@ export function putMapHeader(target: Uint8Array, at: number, count: number): num
 export function countHeaderBytes(count: number): number {
   if (count <= 0x0f) return 1;
   return count <= 0xffff ? 3 : 5;
+}
+
+/** Up to so many characters a look at each costs less than the call into the runtime. A `traceparent` has 55. */
+const SHORT_TEXT = 64;
+
+function isShortAscii(text: string): boolean {
+  const { length } = text;
+  if (length > SHORT_TEXT) return false;
+  let bits = 0;
+  for (let i = 0; i < length; i++) bits |= text.charCodeAt(i);
+  return bits < 0x80;
 }
 
 function putStrHeader(target: Uint8Array, at: number, length: number): number {

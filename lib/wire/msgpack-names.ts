@@ -1,5 +1,3 @@
-import { readText } from './msgpack-text.js';
-
 /** Places for names. A name has one of them, which it shares: the name that was read there last has it. */
 const PLACES = 1024;
 
@@ -11,14 +9,16 @@ const PLACE_BYTES = 32;
  * text costs a third of making it, and the engine knows by it which property is meant. What peers send changes which
  * names are here, never how much memory they take.
  */
-export class MsgpackNames {
+export class MsgpackNames<Bytes extends Uint8Array> {
   private readonly texts = Array.from({ length: PLACES }, () => '');
   private readonly lengths = new Uint8Array(PLACES);
   private readonly bytes = new Uint8Array(PLACES * PLACE_BYTES);
 
-  /** The text of these bytes, which are there. */
-  read(from: Buffer, start: number, length: number): string {
-    if (length >= PLACE_BYTES) return readText(from, start, length);
+  constructor(private readonly readText: (from: Bytes, start: number, length: number) => string) {}
+
+  /** The text of these bytes, which are there. Throws what `readText` throws. */
+  read(from: Bytes, start: number, length: number): string {
+    if (length >= PLACE_BYTES) return this.readText(from, start, length);
     const end = start + length;
     let hash = length;
     for (let i = start; i < end; i++) hash = Math.imul(hash, 31) + from[i]!;
@@ -26,7 +26,7 @@ export class MsgpackNames {
     return this.find(place, from, start, length) ?? this.make(place, from, start, length);
   }
 
-  private find(place: number, from: Buffer, start: number, length: number): string | undefined {
+  private find(place: number, from: Bytes, start: number, length: number): string | undefined {
     if (this.lengths[place] !== length) return undefined;
     const { bytes } = this;
     const at = place * PLACE_BYTES;
@@ -36,8 +36,8 @@ export class MsgpackNames {
     return this.texts[place];
   }
 
-  private make(place: number, from: Buffer, start: number, length: number): string {
-    const text = readText(from, start, length);
+  private make(place: number, from: Bytes, start: number, length: number): string {
+    const text = this.readText(from, start, length);
     this.bytes.set(from.subarray(start, start + length), place * PLACE_BYTES);
     this.lengths[place] = length;
     this.texts[place] = text;
