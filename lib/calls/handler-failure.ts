@@ -21,8 +21,21 @@ export function failureOf(thrown: unknown, spec: HandlerSpec, logger: GridLogger
   return GridError.is(thrown) ? thrown : internal(thrown, spec.route.name, logger);
 }
 
+/**
+ * Of a text in the log so many characters from its start and its end, where the frames stand: an error may repeat what
+ * its caller sent, megabytes of it and as often as that likes.
+ */
+const MOST_LOGGED = 4_096;
+
 /** For the log: with the stack where there is one. */
 export function logText(thrown: unknown): string {
+  const text = wholeText(thrown);
+  const left = text.length - 2 * MOST_LOGGED;
+  if (left <= 0) return text;
+  return `${text.slice(0, MOST_LOGGED)} … ${left} characters left out … ${text.slice(-MOST_LOGGED)}`;
+}
+
+function wholeText(thrown: unknown): string {
   try {
     if (GridError.is(thrown)) return gridText(thrown);
     if (types.isNativeError(thrown) && typeof thrown.stack === 'string' && thrown.stack !== '') return thrown.stack;

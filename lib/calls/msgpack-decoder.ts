@@ -1,20 +1,23 @@
 import { GridError } from '../errors/index.js';
 import { BufferView, MsgpackNames, readText } from '../wire/index.js';
 import { asBuffer } from './codec.js';
-import { GO_TIME_EXT, MAX_DEPTH, MAX_OBJECTS, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
+import { GO_TIME_EXT, MAX_DEPTH, MAX_NAMES, MAX_OBJECTS, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
 
 const TWO_32 = 2 ** 32;
 const names = new MsgpackNames(readText);
 
 /**
  * Reads one value. Never reads beyond the payload, believes no length before it knows that so many bytes are there,
- * runs no code of the payload's choosing, goes no deeper than `MAX_DEPTH` and makes no more than `MAX_OBJECTS`.
+ * runs no code of the payload's choosing, goes no deeper than `MAX_DEPTH` and makes no more than `MAX_OBJECTS`
+ * with `MAX_NAMES` different names.
  */
 export class MsgpackDecoder {
   private readonly bytes: Buffer;
   private at = 0;
   private depth = 0;
   private objects = 0;
+  /** Of the properties, but for those that `names` knew. */
+  private madeNames: Set<string> | undefined = undefined;
 
   constructor(
     payload: Uint8Array,
@@ -130,13 +133,15 @@ export class MsgpackDecoder {
     if (tag !== undefined && tag >= 0xa0 && tag < 0xc0) {
       this.at++;
       const length = tag & 0x1f;
-      return names.read(this.bytes, this.take(length), length);
+      const { made } = names;
+      const name = names.read(this.bytes, this.take(length), length);
+      return names.made === made ? name : this.countName(name);
     }
     const key = this.value();
-    if (typeof key === 'string') return key;
+    if (typeof key === 'string') return this.countName(key);
     // a bigint of megabytes takes minutes to become decimal digits, and is no key that anybody writes
     const fits = typeof key !== 'bigint' || BigInt.asIntN(65, key) === key;
-    if (fits && (typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean')) return String(key);
+    if (fits && (typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean')) return this.countName(String(key));
     throw malformed('a map with keys that are neither text nor numbers');
   }
 
@@ -249,6 +254,13 @@ export class MsgpackDecoder {
     if (++this.objects > MAX_OBJECTS) {
       throw malformed(`more than ${MAX_OBJECTS} maps, arrays, byte arrays and extensions, which is the cap`);
     }
+  }
+
+  /** Names that share a place in `names` are made again and again: those are the same. */
+  private countName(name: string): string {
+    const { size } = (this.madeNames ??= new Set()).add(name);
+    if (size > MAX_NAMES) throw malformed(`more than ${MAX_NAMES} names of properties, which is the cap`);
+    return name;
   }
 
   /** One level deeper, into a value of so many values, each of which has a first byte. */

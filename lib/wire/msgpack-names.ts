@@ -10,6 +10,9 @@ const PLACE_BYTES = 32;
  * names are here, never how much memory they take.
  */
 export class MsgpackNames<Bytes extends Uint8Array> {
+  /** Names that were not here when they were asked for. */
+  made = 0;
+
   private readonly texts = Array.from({ length: PLACES }, () => '');
   private readonly lengths = new Uint8Array(PLACES);
   private readonly bytes = new Uint8Array(PLACES * PLACE_BYTES);
@@ -18,7 +21,10 @@ export class MsgpackNames<Bytes extends Uint8Array> {
 
   /** The text of these bytes, which are there. Throws what `readText` throws. */
   read(from: Bytes, start: number, length: number): string {
-    if (length >= PLACE_BYTES) return this.readText(from, start, length);
+    if (length >= PLACE_BYTES) {
+      this.made++;
+      return this.readText(from, start, length);
+    }
     const end = start + length;
     let hash = length;
     for (let i = start; i < end; i++) hash = Math.imul(hash, 31) + from[i]!;
@@ -38,6 +44,7 @@ export class MsgpackNames<Bytes extends Uint8Array> {
 
   private make(place: number, from: Bytes, start: number, length: number): string {
     const text = this.readText(from, start, length);
+    this.made++;
     this.bytes.set(from.subarray(start, start + length), place * PLACE_BYTES);
     this.lengths[place] = length;
     this.texts[place] = text;

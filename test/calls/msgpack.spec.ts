@@ -475,6 +475,43 @@ describe('hostile payloads', () => {
     );
   });
 
+  describe('no more than 262,144 names', () => {
+    const PAIRS = 1_000;
+    const shortKey = (n: number): string => `a5${Buffer.from(n.toString(36).padStart(5, '0')).toString('hex')}`;
+    const longKey = (n: number): string => `d92d${'78'.repeat(40)}${shortKey(n).slice(2)}`;
+    const numberKey = (n: number): string => `ce${n.toString(16).padStart(8, '0')}`;
+    /** An array of maps with so many pairs of a key and nil all in all. */
+    const of = (pairs: number, keyOf: (n: number) => string): Buffer => {
+      const hex = Array.from({ length: pairs }, (_, n) => {
+        const map = n % PAIRS === 0 ? `de${Math.min(PAIRS, pairs - n).toString(16).padStart(4, '0')}` : '';
+        return `${map}${keyOf(n)}c0`;
+      });
+      const maps = Math.ceil(pairs / PAIRS);
+      return Buffer.from(`dd${maps.toString(16).padStart(8, '0')}${hex.join('')}`, 'hex');
+    };
+
+    it.each([
+      ['short ones', shortKey],
+      ['long ones', longKey],
+      ['numbers', numberKey],
+    ])('%s', (_, keyOf) => {
+      expect(plain.decode(of(262_144, keyOf))).toHaveLength(263);
+      expect(() => plain.decode(of(262_145, keyOf))).toThrow('more than 262144 names of properties, which is the cap');
+    });
+
+    it('but each as often as there is room: those that share a place of the kept ones, too', () => {
+      // twice as many as there are places
+      const read = plain.decode(of(300_000, (n) => shortKey(n % 2_048))) as Record<string, null>[];
+      expect(read.map((each) => Object.keys(each).length)).toEqual(Array.from({ length: 300 }, () => PAIRS));
+    });
+
+    it('the pairs of a Map are none', () => {
+      const map = new Map(Array.from({ length: 262_145 }, (_, n) => [`k${n}`, n]));
+      const back = structured.decode(structured.encode(map)) as typeof map;
+      expect([back.size, back.get('k262144')]).toEqual([262_145, 262_144]);
+    });
+  });
+
   it('keys of a map are integers of 64 bits at most: larger ones would take seconds to become text', () => {
     const bigintOf = (hex: string): string => `c7${(1 + hex.length / 2).toString(16).padStart(2, '0')}4200${hex}`;
     const mapOf = (key: string): string => `81${key}c3`;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
 import { DEFAULT_OUT_BUFFER, DEFAULT_OUT_CAPACITY } from '../../lib/calls/handler-spec.js';
-import { MAX_DEPTH } from '../../lib/calls/msgpack-format.js';
+import { MAX_DEPTH, MAX_NAMES, MAX_OBJECTS } from '../../lib/calls/msgpack-format.js';
 import { GRID_CODES, GridError } from '../../lib/errors/index.js';
 import { INTERVALS, LIMITS } from '../../lib/manager/limits.js';
 import { DEFAULTS, verifyOptions } from '../../lib/manager/verify-options.js';
@@ -172,8 +172,15 @@ describe('docs/OBSERVABILITY.md is what the code does', () => {
 });
 
 describe('docs/CODECS.md is what the code does', () => {
+  const text = readText('docs/CODECS.md').replaceAll(/\s+/g, ' ');
+
   test('how deep a value may be nested', () => {
-    expect(readText('docs/CODECS.md').replaceAll(/\s+/g, ' ')).toContain(`nested deeper than ${MAX_DEPTH} are refused`);
+    expect(text).toContain(`nested deeper than ${MAX_DEPTH} are refused`);
+  });
+
+  test('of how many objects and names it may be', () => {
+    expect(text).toContain(`more than ${MAX_OBJECTS.toLocaleString('en-US')} maps, arrays`);
+    expect(text).toContain(`more than ${MAX_NAMES.toLocaleString('en-US')} different names`);
   });
 });
 
