@@ -141,7 +141,9 @@ export class MsgpackDecoder {
     if (typeof key === 'string') return this.countName(key);
     // a bigint of megabytes takes minutes to become decimal digits, and is no key that anybody writes
     const fits = typeof key !== 'bigint' || BigInt.asIntN(65, key) === key;
-    if (fits && (typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean')) return this.countName(String(key));
+    if (fits && (typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean')) {
+      return this.countName(String(key));
+    }
     throw malformed('a map with keys that are neither text nor numbers');
   }
 
