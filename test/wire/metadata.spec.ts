@@ -64,7 +64,8 @@ describe('metadata', () => {
   });
 
   it('keeps any text: a byte order mark, NUL, pairs, long values', () => {
-    const metadata = { '\ufeffkey': '\ufeff', nul: '\0', emoji: '😀', long: 'ü'.repeat(3000), odd: '\ufffd'.repeat(40) };
+    const long = 'ü'.repeat(3000);
+    const metadata = { '\ufeffkey': '\ufeff', nul: '\0', emoji: '😀', long, odd: '\ufffd'.repeat(40) };
     expect(roundTrip(metadata).metadata).toEqual(metadata);
     const many = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`k${i}`, `${i}`]));
     expect(roundTrip(many).metadata).toEqual(many);
