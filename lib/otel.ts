@@ -10,13 +10,14 @@ import {
   trace,
   type Attributes,
   type Context,
+  type Exception,
   type Span,
   type Tracer,
   type TracerProvider,
 } from '@opentelemetry/api';
 import { finalize, tap, type Observable } from 'rxjs';
 import type { GridCall, HandlerEnd, IncomingCall, KindInterceptor, OutgoingCall, ParentCall } from './calls/index.js';
-import { toGridError, type GridCode, type GridError } from './errors/index.js';
+import { shortened, toGridError, type GridCode, type GridError } from './errors/index.js';
 import { portOf, type GridManager } from './manager/index.js';
 import { getGridToken, GridContext } from './nest/index.js';
 
@@ -205,7 +206,14 @@ function endFailed(span: Span, thrown: unknown): void {
 function recordFailure(span: Span, error: GridError, failed: boolean): void {
   span.setAttributes({ 'rpc.response.status_code': error.code, ...(failed && { 'error.type': error.code }) });
   if (!failed) return;
-  span.setStatus({ code: SpanStatusCode.ERROR, message: error.message });
+  span.setStatus({ code: SpanStatusCode.ERROR, message: shortened(error.message) });
   // what was thrown: the caller may have got no more than "Internal server error"
-  span.recordException(types.isNativeError(error.cause) ? error.cause : error);
+  span.recordException(exceptionOf(types.isNativeError(error.cause) ? error.cause : error));
+}
+
+/** An exporter may hold thousands of spans for seconds. */
+function exceptionOf(error: Error & { readonly code?: string | number }): Exception {
+  const { code, name, message, stack = '' } = error;
+  const short = { name, message: shortened(message), stack: shortened(stack) };
+  return code === undefined ? short : { ...short, code };
 }

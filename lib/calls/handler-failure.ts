@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { framelessError, GridError, inOneLine, textOf } from '../errors/index.js';
+import { framelessError, GridError, inOneLine, shortened, textOf } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import type { HandlerSpec } from './handler-spec.js';
 import { UnsendableValue } from './outflow.js';
@@ -21,18 +21,9 @@ export function failureOf(thrown: unknown, spec: HandlerSpec, logger: GridLogger
   return GridError.is(thrown) ? thrown : internal(thrown, spec.route.name, logger);
 }
 
-/**
- * Of a text in the log so many characters from its start and its end, where the frames stand: an error may repeat what
- * its caller sent, megabytes of it and as often as that likes.
- */
-const MOST_LOGGED = 4_096;
-
 /** For the log: with the stack where there is one. */
 export function logText(thrown: unknown): string {
-  const text = wholeText(thrown);
-  const left = text.length - 2 * MOST_LOGGED;
-  if (left <= 0) return text;
-  return `${text.slice(0, MOST_LOGGED)} … ${left} characters left out … ${text.slice(-MOST_LOGGED)}`;
+  return shortened(wholeText(thrown));
 }
 
 function wholeText(thrown: unknown): string {

@@ -3,6 +3,7 @@ export { framelessError, GridError, isDisconnected, textOf, toGridError, type Gr
 export { handled } from './handled.js';
 export { andMore, countOf, isOmitted, type Omitted } from './omitted.js';
 export { inOneLine } from './one-line.js';
+export { shortened } from './shortened.js';
 export {
   CONGESTED,
   EVENTS_ONLY,

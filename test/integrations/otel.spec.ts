@@ -196,6 +196,12 @@ describe('a trace over two processes', () => {
     expect(client.exceptions).toEqual(['Internal server error']);
   });
 
+  test('of the text of an error no more than a log would have: it may repeat a message of megabytes', async () => {
+    const spans = await traceOf(3, () => expect(peer.request(62, 'x'.repeat(2 ** 20))).rejects.toThrow());
+    const server = only(spans, 'grid 62', SpanKind.SERVER);
+    expect(server.exceptions).toEqual([expect.stringMatching(/^x{4096} … 1040384 characters left out … x{4096}$/)]);
+  });
+
   test.each([
     ['calls back', 63],
     ['calls back with its context as parent, outside of its async context', 65],

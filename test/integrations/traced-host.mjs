@@ -36,8 +36,8 @@ class Handlers {
     }
   }
 
-  break() {
-    throw new Error('broken');
+  break(text = 'broken') {
+    throw new Error(text);
   }
 
   callBack(peer) {
