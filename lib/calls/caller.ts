@@ -1,7 +1,7 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
-import { encodeApart, type CallerStream, type Mux } from '../mux/index.js';
-import type { GridLogger } from '../observe/index.js';
+import { encodeApart, type CallerStream, type Mux, type OutgoingRequest } from '../mux/index.js';
+import type { CallKind, GridLogger, MuxObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { inputCleanup, named, unsendable } from './call-error.js';
 import { CallOpening, StreamOpening } from './call-opening.js';
@@ -28,6 +28,8 @@ export interface CallerPorts {
   readonly origin: string;
   /** The mux of the connection that stands now. @throws GridError UNAVAILABLE, reason `not-connected`, `notSent`. */
   readonly line: () => Mux;
+  /** Where calls are counted that no mux took. */
+  readonly observer: Pick<MuxObserver, 'callsOf'>;
   /** The grid's default. */
   readonly codec: Codec;
   readonly clock: Clock;
@@ -123,6 +125,7 @@ export class Caller {
 
   private openRequest(to: Pattern | Contract, payload: unknown, options: CallOptions | undefined): Promise<unknown> {
     let target: Target | undefined;
+    let request: OutgoingRequest | undefined;
     try {
       target = this.target(to);
       if (target.contract?.kind === 'stream') throw wrongKind(target);
@@ -132,11 +135,13 @@ export class Caller {
       const pending = new PendingRequest(codec, this.ports.origin, target, options);
       const opening = new CallOpening(target, timeoutMs, options);
       opening.payload = encoded(mux, codec, payload, target, options);
-      const request = mux.openRequest(opening, pending);
-      pending.forget = options && watchSignals(options, (error) => request.cancel(error));
+      const opened = (request = mux.openRequest(opening, pending));
+      pending.forget = options && watchSignals(options, (error) => opened.cancel(error));
       return pending.answer;
     } catch (fault) {
-      return Promise.reject(this.failure(fault, target));
+      const error = this.failure(fault, target);
+      if (!request) this.countRefused('request', target, error);
+      return Promise.reject(error);
     }
   }
 
@@ -148,6 +153,7 @@ export class Caller {
     errorOf: (error: unknown) => unknown,
   ): TeardownLogic {
     let target: Target | undefined;
+    let request: OutgoingRequest | undefined;
     try {
       target = this.target(to);
       const timeoutMs = options === undefined ? undefined : checkOptions(options, this.ports.clock);
@@ -156,11 +162,13 @@ export class Caller {
       const sent = new SentCall(subscriber, codec, this.ports.origin, target, options, errorOf);
       const opening = new CallOpening(target, timeoutMs, options);
       opening.payload = encoded(mux, codec, payload, target, options);
-      const request = mux.openRequest(opening, sent);
+      request = mux.openRequest(opening, sent);
       sent.opened(request);
       return sent;
     } catch (fault) {
-      subscriber.error(errorOf(this.failure(fault, target)));
+      const error = this.failure(fault, target);
+      if (!request) this.countRefused('request', target, error);
+      subscriber.error(errorOf(error));
       return undefined;
     }
   }
@@ -196,7 +204,8 @@ export class Caller {
       else discardResult(options?.input, this.cleanupOf(target));
       const error = this.failure(fault, target);
       // the handler may run already
-      stream?.cancel(error);
+      if (stream) stream.cancel(error);
+      else this.countRefused('stream', target, error);
       if (error.code === 'INVALID_ARGUMENT') throw error;
       return new FailedCall(error);
     }
@@ -231,6 +240,12 @@ export class Caller {
 
   private codecOf(target: Target, options: CallOptions | undefined): Codec {
     return options?.codec ?? target.codec ?? this.ports.codec;
+  }
+
+  /** A call that no mux has taken, and counts: while a peer is away all calls to it end so. */
+  private countRefused(kind: CallKind, target: Target | undefined, { code }: GridError): void {
+    // what names no handler is no call yet
+    if (target) this.ports.observer.callsOf('outgoing', kind, target.handler, target.pattern).refused(code);
   }
 
   private failure(fault: unknown, target: Target | undefined): GridError {

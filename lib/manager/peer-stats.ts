@@ -25,11 +25,11 @@ export interface HandlerStats {
   readonly kind: CallKind;
   /** Calls that are not over. */
   readonly open: number;
-  /** Calls that ended, well or not. */
+  /** Calls that ended, well or not; those too that were refused before they were opened, at either end. */
   readonly calls: number;
   /** Of these, the ones that ended with an error, by code. */
   readonly errors: Readonly<Partial<Record<GridCode, number>>>;
-  /** From opening a call to its end. */
+  /** From opening a call to its end. What was refused before has none. */
   readonly latency: LatencySummary;
   /** Bytes of payloads that came from the peer, whoever called. */
   readonly bytesIn: number;
@@ -86,6 +86,11 @@ class HandlerCount implements CallObserver {
     this.calls++;
     if (code !== undefined) this.errors[code] = (this.errors[code] ?? 0) + 1;
     this.latency.add(durationMs);
+  }
+
+  refused(code: GridCode): void {
+    this.calls++;
+    this.errors[code] = (this.errors[code] ?? 0) + 1;
   }
 
   sent(bytes: number): void {

@@ -1,5 +1,6 @@
 import { Caller, type CallInterceptor, type HandlerTable } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
+import type { Mux } from '../mux/index.js';
 import { connectedPeers } from './connected-peers.js';
 import type { Dialing } from './dialing.js';
 import { isBusy } from './drain.js';
@@ -47,7 +48,9 @@ export class Roster {
       this.links.set(host, new PeerLink(host, localDials(local, host), link));
     }
     for (const link of [this.own, ...this.links.values()]) {
-      const caller = new Caller({ origin: link.peer, line: () => link.line(), codec, clock, logger, interceptors });
+      const line = (): Mux => link.line();
+      const origin = link.peer;
+      const caller = new Caller({ origin, line, observer: link.stats, codec, clock, logger, interceptors });
       this.byOrigin.set(link.peer, new GridPeer(new WatchedLink(link, ports.watch), caller));
     }
     this.peers = [...this.links.keys()].map((host) => this.peer(host));

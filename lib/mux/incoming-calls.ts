@@ -78,18 +78,17 @@ export class IncomingCalls {
   }
 
   acceptRequest(message: Message, cameAt: number): void {
-    const { emitter } = this.ports;
     const subroute = this.callee(message);
     const handler = this.find(message, subroute);
     if (!handler) return;
     const streamOnly = handler.onRequest === undefined;
     if (streamOnly && !(message.flags & Flag.Many)) {
-      emitter.refuse(message, framelessError('FAILED_PRECONDITION', TEXT.streamsOnly));
+      this.refuse(message, framelessError('FAILED_PRECONDITION', TEXT.streamsOnly), handler);
       return;
     }
     const refusal = this.overload(streamOnly ? 'stream' : 'request') ?? handler.admit?.();
     if (refusal) {
-      emitter.refuse(message, refusal);
+      this.refuse(message, refusal, handler);
       return;
     }
     const request = new IncomingRequest(this.ports, this.kept(message), subroute, handler, cameAt);
@@ -101,10 +100,9 @@ export class IncomingCalls {
   }
 
   acceptStream(message: Message, cameAt: number): void {
-    const { emitter } = this.ports;
     const subroute = this.callee(message);
     if (message.flags & Flag.Stateless) {
-      emitter.refuse(message, framelessError('FAILED_PRECONDITION', TEXT.stateless));
+      this.refuse(message, framelessError('FAILED_PRECONDITION', TEXT.stateless));
       return;
     }
     const handler = this.find(message, subroute);
@@ -112,12 +110,12 @@ export class IncomingCalls {
     if (!handler.onStream) {
       // the text is the protocol's; a peer with the extension `error` learns that the handler is there
       const details = handler.isEvent ? EVENTS_ONLY : REQUESTS_ONLY;
-      emitter.refuse(message, unknownHandler(message, subroute).with({ details }));
+      this.refuse(message, unknownHandler(message, subroute).with({ details }), handler);
       return;
     }
     const refusal = this.overload('stream') ?? handler.admit?.();
     if (refusal) {
-      emitter.refuse(message, refusal);
+      this.refuse(message, refusal, handler);
       return;
     }
     const stream = HandlerStream.accept(this.ports, this.kept(message), subroute, handler, cameAt);
@@ -179,8 +177,16 @@ export class IncomingCalls {
       (emitter.outbox.congested ? congested() : undefined) ??
       this.ports.held.refusal(heldBytesOf(message));
     if (!refusal) return handler;
-    emitter.refuse(message, refusal);
+    this.refuse(message, refusal, handler);
     return undefined;
+  }
+
+  /** Where no handler is, nothing is counted: what is asked for may be anything. */
+  private refuse(message: Message, error: GridError, handler?: CallHandler): void {
+    const { emitter, observer } = this.ports;
+    const kind = message.op === Op.Request ? 'request' : 'stream';
+    if (handler) observer.callsOf('incoming', kind, message.handler, handler.pattern).refused(error.code);
+    emitter.refuse(message, error);
   }
 
   /** The opening message as its call keeps it. */

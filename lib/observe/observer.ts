@@ -46,6 +46,8 @@ export interface CallObserver {
   opened(): void;
   /** `code` is undefined for a call that ended well. */
   ended(code: GridCode | undefined, durationMs: number): void;
+  /** A call ended with this before it was opened, here or by the refusal of its handler: it took no time. */
+  refused(code: GridCode): void;
   /** Bytes of one payload, handed to the connection or come from it. */
   sent(bytes: number): void;
   received(bytes: number): void;
@@ -74,6 +76,7 @@ export interface ConnectionObserver extends MuxObserver {
 export const silentCalls: CallObserver = Object.freeze({
   opened() {},
   ended() {},
+  refused() {},
   sent() {},
   received() {},
 });

@@ -134,7 +134,8 @@ export class FakeGrid extends Grid {
     const own = new LocalLink(origin, { clock, limits, intervals, handlers: handlers.for(() => this.local) });
     const link = new FakeLink(own);
     const { interceptors } = this;
-    const caller = new Caller({ origin, line: () => link.line(), codec, clock, logger, interceptors });
+    const line = (): ReturnType<FakeLink['line']> => link.line();
+    const caller = new Caller({ origin, line, observer: own.stats, codec, clock, logger, interceptors });
     return { handlers, link, own, peer: new GridPeer(link, caller), answers: new Map() };
   }
 

@@ -62,6 +62,7 @@ export function gridLine(options: MuxPairOptions = {}, ports: Partial<CallerPort
   const caller = new Caller({
     origin: HANDLER,
     line: () => pair.a,
+    observer: silentObserver,
     codec: json(),
     clock,
     logger: { ...logger, error: (text) => inputFaults.push(text) },

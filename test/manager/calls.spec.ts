@@ -276,6 +276,70 @@ describe('calls between two hosts', () => {
     expect(counted(a)).toEqual(counted(b));
   });
 
+  it('are counted while the peer is away, though none is made', async () => {
+    const [a, b] = (await mesh(2, serve)) as [GridManager, GridManager];
+    const peer = a.peer(b.local);
+    await peer.request(Echo, 'x');
+    await b.close();
+    await until(() => a.peers[0]!.state !== 'connected', 'the peer is away');
+    await rejectionOf(peer.request(Echo, 'x'));
+    await rejectionOf(peer.emit(60));
+    await rejectionOf(lastValueFrom(peer.send(60)));
+    await rejectionOf(peer.subroute('disk1').request(60));
+    await rejectionOf(collect(peer.stream(Count, 1)));
+    const counted = (): HandlerStats[] => a.stats().peers[0]!.handlers;
+    expect(counted()).toMatchObject([
+      { handler: 60, pattern: undefined, kind: 'request', open: 0, calls: 4, errors: { UNAVAILABLE: 3 } },
+      { handler: 60, pattern: '60/disk1', kind: 'request', open: 0, calls: 1, errors: { UNAVAILABLE: 1 } },
+      { handler: 61, kind: 'stream', open: 0, calls: 1, errors: { UNAVAILABLE: 1 } },
+    ]);
+    // those that took no time make the others look no faster
+    expect(counted().map(({ latency }) => latency.count)).toEqual([1, 0, 0]);
+    await a.close();
+    await rejectionOf(a.peer(a.local).request(Echo, 'x'));
+    expect(a.stats().self.handlers).toMatchObject([{ handler: 60, calls: 1, errors: { UNAVAILABLE: 1 } }]);
+  });
+
+  it('are counted once where only their signal cannot be listened to', async () => {
+    const [a, b] = (await mesh(2, serve)) as [GridManager, GridManager];
+    const signal = new AbortController().signal;
+    signal.addEventListener = () => {
+      throw new Error('not this one');
+    };
+    await rejectionOf(a.peer(b.local).request(Echo, 'x', { signal, timeoutMs: 5_000 }));
+    await until(() => a.stats().peers[0]!.outgoing === 0, 'the call is over');
+    expect(a.stats().peers[0]!.handlers).toMatchObject([{ handler: 60, calls: 1, open: 0 }]);
+  });
+
+  it('that a handler refuses are counted where it is, too', async () => {
+    let end = (): void => {};
+    const [a, b] = (await mesh(2, (grid) => {
+      const ended = new Promise<void>((resolve) => (end = resolve));
+      grid.handle(60, { concurrency: 1, kind: 'request' }, () => ended);
+      grid.handle(61, { kind: 'stream' }, async function* () {});
+    })) as [GridManager, GridManager];
+    const peer = a.peer(b.local);
+    const first = peer.request(60);
+    for (const refused of [peer.request(60), peer.request(61), collect(peer.stream(60)), peer.request(99)]) {
+      expect((await rejectionOf(refused)).notSent).toBe(true);
+    }
+    end();
+    await first;
+    await until(() => b.stats().peers[0]!.incoming === 0, 'the handler ended');
+    expect(b.stats().peers[0]!.handlers).toMatchObject([
+      { handler: 60, kind: 'request', open: 0, calls: 2, errors: { RESOURCE_EXHAUSTED: 1 }, latency: { count: 1 } },
+      { handler: 60, kind: 'stream', open: 0, calls: 1, errors: { UNIMPLEMENTED: 1 }, latency: { count: 0 } },
+      // what is no handler here makes no entry: it may be anything
+      { handler: 61, kind: 'request', open: 0, calls: 1, errors: { FAILED_PRECONDITION: 1 }, latency: { count: 0 } },
+    ]);
+    expect(a.stats().peers[0]!.handlers.map(({ handler, kind, errors }) => [handler, kind, errors])).toEqual([
+      [60, 'request', { RESOURCE_EXHAUSTED: 1 }],
+      [60, 'stream', { UNIMPLEMENTED: 1 }],
+      [61, 'request', { FAILED_PRECONDITION: 1 }],
+      [99, 'request', { UNIMPLEMENTED: 1 }],
+    ]);
+  });
+
   it('are counted while they run: bytes, and of streams the credits and what waits unread', async () => {
     const [a, b] = (await mesh(2)) as [GridManager, GridManager];
     const capacities = { inCapacity: 3, outCapacity: 4 };

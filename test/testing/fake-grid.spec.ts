@@ -112,7 +112,8 @@ describe('fakeGrid', () => {
     grid.reconnect(B);
     await grid.peer(B).waitForConnect();
     expect(await grid.peer(B).request(60)).toBe(1);
-    expect(grid.stats().peers).toMatchObject([{ state: 'connected', handlers: [{ handler: 60, calls: 1 }] }]);
+    const handlers = [{ handler: 60, calls: 2, errors: { UNAVAILABLE: 1 } }];
+    expect(grid.stats().peers).toMatchObject([{ state: 'connected', handlers }]);
     await grid.close();
     expect(states).toEqual(['connected', 'disconnected', 'connected', 'closed']);
     await expect(grid.peer(B).request(60)).rejects.toMatchObject({ code: 'UNAVAILABLE', reason: 'closed' });
