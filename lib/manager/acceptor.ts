@@ -159,7 +159,9 @@ export class Acceptor {
   tellRefused(remoteAddress: string | undefined, reason: string, claimedHost = ''): void {
     const { refusals, settings, tell, link } = this.ports;
     // a name that is not proven: it is worth telling where it is one of the list
-    const peer = link(claimedHost) ? claimedHost : undefined;
+    const claimed = link(claimedHost);
+    claimed?.refused(reason);
+    const peer = claimed?.peer;
     if (refusals.worthLogging(remoteAddress ?? '')) {
       // an address of version 4 where both versions are listened to
       const address = remoteAddress?.replace(/^::ffff:/, '') ?? 'an unknown address';

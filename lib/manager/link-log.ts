@@ -13,9 +13,14 @@ export function isRefusal(error: GridError): boolean {
   return error.remote && error.code !== 'UNAVAILABLE';
 }
 
-/** Of a peer that should have dialed. */
-export function absenceOf(peer: string, local: string, again = ''): string {
-  return `${peer} has not connected${again}; it is the one that dials: is it up, does its list hold ${local}?`;
+/**
+ * Of a peer that should have dialed.
+ * @param refused Why we refused a connection in its name: who does so itself need not ask.
+ */
+export function absenceOf(peer: string, local: string, wasConnected: boolean, refused: string | undefined): string {
+  const absence = `${peer} has not connected${wasConnected ? ' again' : ''}; it is the one that dials`;
+  if (refused === undefined) return `${absence}: is it up, does its list hold ${local}?`;
+  return `${absence}, and we refused a connection in its name: ${inOneLine(refused)}`;
 }
 
 /**
@@ -85,11 +90,10 @@ export class LinkLog {
     else this.say(`cannot reach ${this.peer}: ${why} (${this.failures} attempts; it is tried on)`);
   }
 
-  /** The peer, which is the one that dials, has not done so for long. */
-  absent(local: string): void {
+  /** The peer, which is the one that dials, has not done so for long. `refused`: see `absenceOf`. */
+  absent(local: string, refused: string | undefined): void {
     if (this.lastLineAt !== undefined && !this.dueAgain) return;
-    const again = this.wasConnected ? ' again' : '';
-    this.say(absenceOf(this.peer, local, again));
+    this.say(absenceOf(this.peer, local, this.wasConnected, refused));
   }
 
   connected(): void {

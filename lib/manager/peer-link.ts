@@ -62,8 +62,10 @@ export class PeerLink implements Link {
   private dialStartedAt = -Infinity;
   /** Why there is no connection: of the last dial, or of the one that was lost. */
   private fault: GridError | undefined = undefined;
-  /** The same of a peer that is to dial and never has; made when somebody asks. */
+  /** The same of a peer that is to dial and has not; made when somebody asks. */
   private absence: GridError | undefined = undefined;
+  /** Why we refused a connection in the name of that peer, since the last one that stood. */
+  private refusal: string | undefined = undefined;
   /** Why no further connection is wanted: the grid drains. */
   private retired: string | undefined = undefined;
   /** ID of the peer's process, known since the first connection. */
@@ -112,10 +114,17 @@ export class PeerLink implements Link {
 
   /** Why there is no connection, as far as it is known. */
   private get why(): GridError | undefined {
-    if (this.fault || this.phase.at !== 'waiting') return this.fault;
+    if (this.phase.at !== 'waiting' || (this.fault && this.refusal === undefined)) return this.fault;
     const { peer } = this;
-    const text = absenceOf(peer, this.ports.local);
+    const text = absenceOf(peer, this.ports.local, this.remoteId !== undefined, this.refusal);
     return (this.absence ??= new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected' }));
+  }
+
+  /** We refused a connection in the name of the peer, which is not proven: most likely that is why it is away. */
+  refused(reason: string): void {
+    if (this.phase.at !== 'waiting') return;
+    this.refusal = reason;
+    this.absence = undefined;
   }
 
   start(): void {
@@ -157,6 +166,8 @@ export class PeerLink implements Link {
     connection.onPeerDraining = draining;
     connection.onClosed = (error, code) => this.lose(connection, error, code);
     this.fault = undefined;
+    this.refusal = undefined;
+    this.absence = undefined;
     this.enter({ at: 'connected', connection });
     this.ports.log.connected();
     if (restarted) this.ports.tell({ type: 'restarted', peer: this.peer });
@@ -194,7 +205,7 @@ export class PeerLink implements Link {
 
   private wait(quietMs: number): void {
     const tell = (): void => {
-      this.ports.log.absent(this.ports.local);
+      this.ports.log.absent(this.ports.local, this.refusal);
       this.wait(REPEAT_MS);
     };
     this.enter({ at: 'waiting', timer: this.ports.clock.setTimer(quietMs, tell) });

@@ -287,7 +287,7 @@ describe('calls between two hosts', () => {
     await rejectionOf(lastValueFrom(peer.send(60)));
     await rejectionOf(peer.subroute('disk1').request(60));
     await rejectionOf(collect(peer.stream(Count, 1)));
-    const counted = (): HandlerStats[] => a.stats().peers[0]!.handlers;
+    const counted = (): readonly HandlerStats[] => a.stats().peers[0]!.handlers;
     expect(counted()).toMatchObject([
       { handler: 60, pattern: undefined, kind: 'request', open: 0, calls: 4, errors: { UNAVAILABLE: 3 } },
       { handler: 60, pattern: '60/disk1', kind: 'request', open: 0, calls: 1, errors: { UNAVAILABLE: 1 } },

@@ -625,6 +625,42 @@ describe('a peer that is to dial, and has not', () => {
   });
 });
 
+describe('a peer that is to dial, and that we refuse', () => {
+  const why = (reason: string, again = ''): string =>
+    `${PEER} has not connected${again}; it is the one that dials, and we refused a connection in its name: ${reason}`;
+
+  it('is told with the reason, in the log and as the cause of calls, until it is let in', () => {
+    const { clock, book, link } = linkOf({ dials: false });
+    link.start();
+    link.refused('the token\r\nis not valid');
+    clock.advance(30_000);
+    expect(book.lines).toEqual([why('the token is not valid')]);
+    link.refused('your clock is 360 s ahead');
+    expect(thrownBy(() => link.line()).cause).toMatchObject({ message: why('your clock is 360 s ahead') });
+    const { fake, connection } = made();
+    link.adopt(connection);
+    // of somebody else: the peer is here
+    link.refused('the token is not valid');
+    fake.end(cut(), CloseCode.Abnormal);
+    expect(thrownBy(() => link.line()).cause).toMatchObject({ message: cut().message });
+    link.refused('no certificate');
+    expect(thrownBy(() => link.line()).cause).toMatchObject({ message: why('no certificate', ' again') });
+    clock.advance(3_600_000 + 30_000);
+    expect(book.lines.at(-1)).toBe(why('no certificate', ' again'));
+    link.close();
+    expect(clock.timers).toBe(0);
+  });
+
+  it('has its own reason where this host is the one that dials', async () => {
+    const { link, fail } = linkOf();
+    link.start();
+    await fail();
+    link.refused('it must not dial');
+    expect(thrownBy(() => link.line()).cause).toMatchObject({ message: away().message });
+    link.close();
+  });
+});
+
 describe('the lines about a peer that comes and goes all the time', () => {
   const adopted = (link: PeerLink): FakeConnection => {
     const { fake, connection } = made();

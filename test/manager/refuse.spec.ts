@@ -12,6 +12,7 @@ import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { allConnected, House, Neighbourhood, SECRET } from './neighbourhood.js';
 import { frameOf, RawDialer } from './raw-dialer.js';
+import { rejectionOf } from './refusal.js';
 
 /** Off by more than a busy machine takes from here to the test. */
 const HOUR_MS = 3_600_000;
@@ -72,6 +73,10 @@ describe('B40 the dialer is told why it is refused', () => {
       `refused a connection from 127.0.0.1${name}: ${seen.reason}`,
     ]);
     expect(grid.peers[0]!.state).toBe('connecting');
+    if (seen.peer !== undefined) {
+      const { cause } = await rejectionOf(other.peer(seen.peer).request(60));
+      expect(cause).toMatchObject({ message: expect.stringContaining(`in its name: ${seen.reason}`) });
+    }
     await grid.close();
     await until(() => acceptor.sockets === 0, 'the sockets are gone');
     return told.reason;
