@@ -156,11 +156,13 @@ export class LinkLog {
 const PROTOCOLS = /^(?:EPROTO$|HPE_|ERR_(?:SSL|OSSL|TLS)_)/;
 /** What stands in OpenSSL's codes for a certificate that is not accepted. */
 const CERTIFICATES = /CERT|CRL|ISSUER|SIGNATURE|PURPOSE|INVALID_CA|PATH_LENGTH|HOSTNAME/;
+/** What this host itself has none left of: file descriptors, ports, memory. The peer may be well. */
+const WANTS = /^(?:EMFILE|ENFILE|EADDRNOTAVAIL|ENOBUFS|ENOMEM)$/;
 
-/** Something answers at the peer's address, and no waiting makes a connection of it. */
+/** No waiting makes a connection of what answers at the peer's address, or of what this host has. */
 function isMisfit(error: GridError): boolean {
   if (error.code !== 'UNAVAILABLE') return true;
   // what a dialer of the application threw may be anything: none of its code runs here
   const code: unknown = Object.getOwnPropertyDescriptor(Object(error.cause), 'code')?.value;
-  return typeof code === 'string' && (PROTOCOLS.test(code) || CERTIFICATES.test(code));
+  return typeof code === 'string' && [PROTOCOLS, CERTIFICATES, WANTS].some((codes) => codes.test(code));
 }

@@ -97,9 +97,19 @@ function urlOf(peer: string, route: string): string {
 }
 
 function unreachable(peer: string, error: NodeJS.ErrnoException): GridError {
-  // an AggregateError of several addresses has a code and no message
-  const text = tlsFault(error.message) ?? hungUp(peer, error.message) ?? (error.message || error.code || error.name);
+  const text = tlsFault(error.message) ?? hungUp(peer, error.message) ?? outOfFiles(error) ?? plain(error);
   return new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected', cause: error });
+}
+
+/** An AggregateError of several addresses has a code and no message. */
+function plain({ message, code, name }: NodeJS.ErrnoException): string {
+  return message || code || name;
+}
+
+/** It is not the peer that is to be looked at. */
+function outOfFiles(error: NodeJS.ErrnoException): string | undefined {
+  if (error.code !== 'EMFILE' && error.code !== 'ENFILE') return undefined;
+  return `${plain(error)}; this host has no file descriptor left (ulimit -n)`;
 }
 
 /**

@@ -541,6 +541,8 @@ describe('B50 the lines about a peer that is down', () => {
     ["Host: b. is not in the cert's altnames", 'ERR_TLS_CERT_ALTNAME_INVALID'],
     ['TLS: wrong version number', 'EPROTO'],
     ['Parse Error: Expected HTTP/', 'HPE_INVALID_CONSTANT'],
+    ['connect EMFILE 10.0.0.2:9000', 'EMFILE'],
+    ['connect EADDRNOTAVAIL 10.0.0.2:9000', 'EADDRNOTAVAIL'],
   ])('of one that comes back to no use tell why: %s', async (text, code) => {
     const house = linkOf();
     const { book, link, connect, clock } = house;

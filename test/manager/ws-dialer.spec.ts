@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type LookupFunction, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { OpenSockets } from '../../lib/manager/open-sockets.js';
-import { dialWebSocket } from '../../lib/manager/ws-dialer.js';
+import { dialWebSocket, type WsDial } from '../../lib/manager/ws-dialer.js';
 
 let server: Server;
 let sockets: OpenSockets;
@@ -24,6 +24,11 @@ afterEach(async () => {
   server.close();
   await once(server, 'close');
 });
+
+function dialTo(peer: string): WsDial {
+  const { signal } = new AbortController();
+  return { peer, route: '/grid/v1', token: '', dateMs: 0, tls: {}, frameBytes: 65_536, signal, sockets };
+}
 
 it.each<[string, string, string, string]>([
   ['a refusal', '401 No\r\nContent-Length: 6\r\n\r\nno key', 'UNAUTHENTICATED', 'HTTP 401: no key'],
@@ -54,15 +59,16 @@ it.each<[string, string, string, string]>([
 ])('no upgrade: its status is told, and no socket left: %s', async (_name, text, code, message) => {
   answer = `HTTP/1.1 ${text}`;
   const { port } = server.address() as AddressInfo;
-  const dialed = dialWebSocket({
-    peer: `http://127.0.0.1:${port}`,
-    route: '/grid/v1',
-    token: '',
-    dateMs: 0,
-    tls: {},
-    frameBytes: 65_536,
-    signal: new AbortController().signal,
-    sockets,
-  });
+  const dialed = dialWebSocket(dialTo(`http://127.0.0.1:${port}`));
   await expect(dialed).rejects.toMatchObject({ code, message, remote: true });
+});
+
+it('a host without file descriptors is told that it is its own fault', async () => {
+  const fault = Object.assign(new Error('connect EMFILE 10.0.0.2:9000'), { code: 'EMFILE' });
+  const lookup: LookupFunction = (_host, _options, callback) => void setImmediate(callback, fault, []);
+  await expect(dialWebSocket({ ...dialTo('http://b:9000'), lookup })).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    message: 'connect EMFILE 10.0.0.2:9000; this host has no file descriptor left (ulimit -n)',
+    remote: false,
+  });
 });
