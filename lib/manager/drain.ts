@@ -25,11 +25,16 @@ export async function drained(isBusy: () => boolean, clock: Clock, timeoutMs: nu
 export function isBusy(own: OpenCalls, links: readonly PeerLink[]): boolean {
   // of a local call the answer is still on its way when its handler has ended
   if (own.running > 0 || own.outgoing > 0) return true;
-  return links.some(({ connection, greeting, load }) => {
+  return links.some((link) => {
     // a handler may outlive the connection of its call
-    if (load.running > 0) return true;
-    if (!connection) return greeting;
-    const { mux, queuedMessages, drainPending } = connection;
-    return drainPending || mux.incoming > 0 || mux.outgoing > 0 || queuedMessages > 0;
+    if (link.load.running > 0 || isUnheard(link)) return true;
+    if (!link.connection) return false;
+    const { mux, queuedMessages } = link.connection;
+    return mux.incoming > 0 || mux.outgoing > 0 || queuedMessages > 0;
   });
+}
+
+/** The peer may not have heard of the drain, or may have taken a connection of ours for made. */
+export function isUnheard({ connection, greeting }: PeerLink): boolean {
+  return connection ? connection.drainPending : greeting;
 }

@@ -325,7 +325,7 @@ export class GridManager {
 
   /** Who gives no time at all knows what that does. */
   private tellAborted(timeoutMs: number): void {
-    const left = timeoutMs > 0 && leftovers(this.stats(), this.handlers.runningEventNames);
+    const left = timeoutMs > 0 && leftovers(this.stats(), this.handlers.runningEventNames, this.roster.unheard);
     if (!left) return;
     this.options.logger.warn(`not all ended within drainTimeoutMs (${timeoutMs}), the rest is aborted; ${left}`);
   }

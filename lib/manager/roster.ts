@@ -3,7 +3,7 @@ import { GridError } from '../errors/index.js';
 import type { Mux } from '../mux/index.js';
 import { connectedPeers } from './connected-peers.js';
 import type { Dialing } from './dialing.js';
-import { isBusy } from './drain.js';
+import { isBusy, isUnheard } from './drain.js';
 import type { GridEvent } from './grid-event.js';
 import { GridPeer } from './grid-peer.js';
 import { statusOf, type GridStats } from './grid-stats.js';
@@ -72,6 +72,11 @@ export class Roster {
   /** Calls are open, answers wait to be written, or a peer may not have heard of the drain. */
   get busy(): boolean {
     return isBusy(this.own.openCalls, [...this.links.values()]);
+  }
+
+  /** Hosts that may not have heard of the drain. */
+  get unheard(): readonly string[] {
+    return [...this.links.values()].filter(isUnheard).map(({ peer }) => peer);
   }
 
   stats(): Pick<GridStats, 'peers' | 'self'> {

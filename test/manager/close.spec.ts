@@ -224,6 +224,25 @@ describe('closing', () => {
     ]);
   });
 
+  it('names the host whose silence takes its time, where nothing runs', async () => {
+    hood = await Neighbourhood.build(2);
+    const [a, b] = hood.houses as [House, House];
+    const [first, second] = localDials(a.origin, b.origin) ? [a, b] : [b, a];
+    const grid = second.grid({ drainTimeoutMs: 100 });
+    void grid.start();
+    const token = await secretAuth([SECRET], hood.origins, systemClock).sign({ from: first.origin, to: second.origin });
+    // a process that is frozen: its system takes what is sent to it
+    const frozen = await RawDialer.open(second.origin, token);
+    const closed = frozen.closed();
+    await frozen.connect(first.origin, token, { ext: ['drain'] });
+    await allConnected(grid);
+    await grid.close();
+    expect(second.log.matching(/not all ended/)).toEqual([
+      `not all ended within drainTimeoutMs (100), the rest is aborted; hosts that do not answer: 1 (${first.origin})`,
+    ]);
+    await closed;
+  });
+
   it('waits for an event whose handler still runs', async () => {
     const told = new EventEmitter();
     const [a, b] = await pair({}, (grid) => {
