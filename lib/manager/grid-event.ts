@@ -2,9 +2,12 @@ import type { GridError } from '../errors/index.js';
 
 /** What happens between this host and the others, as it happens (`grid.events`). */
 export type GridEvent =
-  /** A connection to the peer stands; `restarted` iff the peer is another process than the one known before. */
+  /**
+   * A connection to the peer stands; `restarted` iff the peer is another process than the one known before. No `down`
+   * comes before it where it replaces one that stood.
+   */
   | { readonly type: 'up'; readonly peer: string; readonly restarted: boolean }
-  /** The connection to the peer ended. */
+  /** The connection to the peer ended, and no newer one has replaced it. */
   | { readonly type: 'down'; readonly peer: string; readonly error: GridError }
   /** The peer did not let us in. */
   | { readonly type: 'refused'; readonly direction: 'outgoing'; readonly peer: string; readonly reason: string }

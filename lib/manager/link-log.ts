@@ -18,9 +18,9 @@ export function isRefusal(error: GridError): boolean {
  * @param refused Why we refused a connection in its name: who does so itself need not ask.
  */
 export function absenceOf(peer: string, local: string, wasConnected: boolean, refused: string | undefined): string {
-  const absence = `${peer} has not connected${wasConnected ? ' again' : ''}; it is the one that dials`;
-  if (refused === undefined) return `${absence}: is it up, does its list hold ${local}?`;
-  return `${absence}, and we refused a connection in its name: ${inOneLine(refused)}`;
+  const absence = `${peer} has not connected${wasConnected ? ' again' : ''}`;
+  if (refused === undefined) return `${absence}; it is the one that dials: is it up, does its list hold ${local}?`;
+  return `${absence}; it is the one that dials, and we refused a connection in its name: ${inOneLine(refused)}`;
 }
 
 /**

@@ -200,6 +200,14 @@ describe('docs/OPERATIONS.md is what the code does', () => {
     expect(lines.flatMap(fixedParts).filter((part) => !text.includes(part))).toEqual([]);
   });
 
+  test('every reason why there is no connection that it gives as our own is written somewhere', () => {
+    const text = lib.map((file) => file.text).join('\n');
+    const reasons = column('docs/OPERATIONS.md', "| WHY, in the grid's words | what has happened | what to look at |");
+    const parts = reasons.flatMap((reason) => reason.split(/\bN\b|CODE|ROUTE|1006|HTTP|[…,:;?()]/));
+    expect(reasons.length).toBeGreaterThan(10);
+    expect(parts.map((part) => part.trim()).filter((part) => !text.includes(part))).toEqual([]);
+  });
+
   test('every line that lib writes is shown', () => {
     const written = lib.flatMap((file) => [
       ...file.text.matchAll(/(?:logger\??\.(?:log|warn|error|debug)|this\.say)\(\s*[`'](.+?)[`']\)/g),
