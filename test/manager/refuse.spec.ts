@@ -86,7 +86,9 @@ describe('B40 the dialer is told why it is refused', () => {
     expect(await refusal({ auth: { secret: OTHER_SECRET } }, {})).toBe(
       'HTTP 401: the token is not valid: it was not signed with our secret',
     );
-    expect(acceptor.log.lines).toEqual([expect.stringContaining(`127.0.0.1, which says it is ${dialer.origin}: the`)]);
+    // on a machine with much to do that the dialer stays away is told as well
+    const lines = acceptor.log.lines.filter((line) => !line.includes('has not connected'));
+    expect(lines).toEqual([expect.stringContaining(`127.0.0.1, which says it is ${dialer.origin}: the`)]);
   });
 
   it('a wrong token in Connect', async () => {

@@ -451,10 +451,10 @@ describe('mutual TLS', () => {
     const server = { ca, requestCert: true, rejectUnauthorized: true };
     const expired = await authority.certify(['127.0.0.1'], { endsInMs: -1_000 });
     const [, b] = await pair((dials) => ({ tls: { ca, ...(dials ? expired : own) } }), server);
-    await until(() => bookOf(b).lines.length > 0, 'a line');
-    expect(bookOf(b).lines).toEqual([
-      'refused a connection from 127.0.0.1: the certificate is not accepted: CERT_HAS_EXPIRED',
-    ]);
+    // on a machine with much to do that the dialer stays away is told as well
+    const lines = (): string[] => bookOf(b).lines.filter((line) => !line.includes('has not connected'));
+    await until(() => lines().length > 0, 'a line');
+    expect(lines()).toEqual(['refused a connection from 127.0.0.1: the certificate is not accepted: CERT_HAS_EXPIRED']);
   });
 
   it('counts a client that TLS refused for nobody: it may be one of the other routes', async () => {
