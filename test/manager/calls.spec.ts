@@ -276,6 +276,21 @@ describe('calls between two hosts', () => {
     expect(counted(a)).toEqual(counted(b));
   });
 
+  it('are counted twice where `send` is answered by a stream: as a request, and as that stream', async () => {
+    const [a, b] = (await mesh(2, serve)) as [GridManager, GridManager];
+    await lastValueFrom(a.peer(b.local).send(Echo, 'x'));
+    await lastValueFrom(a.peer(b.local).send(Count, 3));
+    const counted = (grid: GridManager): unknown[] =>
+      grid.stats().peers[0]!.handlers.map(({ handler, kind, calls, errors }) => [handler, kind, calls, errors]);
+    const both = [
+      [60, 'request', 1, {}],
+      [61, 'request', 1, {}],
+      [61, 'stream', 1, {}],
+    ];
+    await until(() => b.stats().peers[0]!.incoming === 0, 'the stream is over at its handler');
+    expect([counted(a), counted(b)]).toEqual([both, both]);
+  });
+
   it('are counted while the peer is away, though none is made', async () => {
     const [a, b] = (await mesh(2, serve)) as [GridManager, GridManager];
     const peer = a.peer(b.local);
