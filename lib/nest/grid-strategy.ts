@@ -138,7 +138,8 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
       // what an event gives is for nobody
       unseen: owner && !isEventHandler ? UnseenValues.of(owner, config(), logger) : undefined,
     };
-    const direct = owner && !isEventHandler ? directCallOf(owner, config()) : undefined;
+    // events too: of several calls each begins in its turn, and the pipeline takes its time
+    const direct = owner && directCallOf(owner, config());
     // Nest makes a request of its own for a call of request scope; one of ours lets us find its providers again
     const perCall = owner !== undefined && !owner.controller.isDependencyTreeStatic();
     const call = callback as (...args: unknown[]) => Promise<unknown>;

@@ -11,9 +11,10 @@ import {
   type ExceptionFilter,
   type INestApplication,
 } from '@nestjs/common';
-import { Ctx, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload, RpcException } from '@nestjs/microservices';
 import { GridError, type GridContext, type GridPeer } from 'nestjs-grid';
 import { from, mergeMap, of, throwError, timer, type Observable } from 'rxjs';
+import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
 
 class Allow implements CanActivate {
@@ -156,7 +157,11 @@ const CASES = new Map<string, () => unknown>([
 ]);
 
 /** A controller with a handler for each case, with patterns that begin with `way`. */
-function casesUnder(way: 'direct' | 'piped', decorate: (controller: new () => object) => void): new () => object {
+function casesUnder(
+  way: 'direct' | 'piped',
+  decorate: (controller: new () => object) => void,
+  handler: (pattern: string) => MethodDecorator = MessagePattern,
+): new () => object {
   class Cases {}
   for (const [name, make] of CASES) {
     const value = function (this: unknown): unknown {
@@ -164,7 +169,7 @@ function casesUnder(way: 'direct' | 'piped', decorate: (controller: new () => ob
     };
     const descriptor = { value, enumerable: false, configurable: true, writable: true };
     Object.defineProperty(Cases.prototype, name, descriptor);
-    MessagePattern(`${way} ${name}`)(Cases.prototype, name, descriptor);
+    handler(`${way} ${name}`)(Cases.prototype, name, descriptor);
   }
   Controller()(Cases);
   if (way === 'piped') UseGuards(Allow)(Cases);
@@ -197,6 +202,14 @@ async function streamed(peer: GridPeer, pattern: string): Promise<unknown> {
   }
 }
 
+/** What is logged of an event, but for the stacks. */
+async function logged(name: string, way: 'direct' | 'piped'): Promise<string[]> {
+  pair.log.errors.length = 0;
+  await pair.peer.emit(`${way} ${name}`);
+  await until(() => pair.grid.handlers.runningEvents === 0, `${name} has ended`);
+  return pair.log.errors.map((line) => line.split('\n')[0]!.replace(`event ${way} `, 'event '));
+}
+
 let pair: GridPair;
 
 /** What each case gives when it is called that way. */
@@ -223,6 +236,21 @@ describe('a handler without enhancers gives its caller what it gives through the
       const [direct, piped] = await Promise.all([outcomes(ask, 'direct'), outcomes(ask, 'piped')]);
       expect(direct).toEqual(piped);
       expect(JSON.stringify(direct)).not.toContain('secret');
+    }
+  });
+});
+
+describe('an event handler without enhancers logs what it logs through the pipeline', () => {
+  test.each([
+    ['no filters', useNone],
+    ['filters of the class', useAll],
+  ])('with %s', async (_name, decorate) => {
+    const event = (pattern: string): MethodDecorator => EventPattern(pattern) as MethodDecorator;
+    const controllers = [casesUnder('direct', decorate, event), casesUnder('piped', decorate, event)];
+    pair = await gridPair({ metadata: { controllers } });
+    for (const name of CASES.keys()) {
+      const direct = await logged(name, 'direct');
+      expect({ name, logged: direct }).toEqual({ name, logged: await logged(name, 'piped') });
     }
   });
 });
