@@ -131,6 +131,12 @@ export class CallContext<In = unknown> implements ParentCall {
     this.answerMetadata = metadata;
   }
 
+  /** What a log makes of it: not what the caller sent along, and nothing of the connection. */
+  toJSON(): Pick<CallContext, 'peer' | 'handlerId' | 'subroute' | 'pattern' | 'deadline'> {
+    const { peer, handlerId, subroute, pattern, deadline } = this;
+    return { peer, handlerId, subroute, pattern, deadline };
+  }
+
   /** @internal */
   get responseMetadata(): Metadata | undefined {
     return this.answerMetadata;

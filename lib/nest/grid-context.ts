@@ -73,4 +73,9 @@ export class GridContext extends BaseRpcContext<[]> implements ParentCall {
   setResponseMetadata(key: string, value: string): void {
     this.call.setResponseMetadata(key, value);
   }
+
+  /** What a log makes of it: not what the caller sent along, and nothing of the connection. */
+  toJSON(): ReturnType<CallContext['toJSON']> {
+    return this.call.toJSON();
+  }
 }

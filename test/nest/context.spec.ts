@@ -88,6 +88,21 @@ class Handlers {
     return payload;
   }
 
+  @EventPattern('noted')
+  noted(@Payload() text: string): void {
+    seen.push(`noted ${text}`);
+  }
+
+  @MessagePattern(10)
+  asked(): void {
+    seen.push('asked');
+  }
+
+  @MessagePattern(11)
+  logged(@Payload() _: unknown, @Ctx() context: GridContext): string {
+    return JSON.stringify([context]);
+  }
+
   @EventPattern('told')
   @UseGuards(Admin)
   told(@Payload() text: string): void {
@@ -112,6 +127,14 @@ describe('metadata', () => {
     await until(() => got.length === 2, 'both have come');
     expect(got).toEqual([{ 'answered-by': pair.grid.local }, { 'answered-by': pair.grid.local }]);
   });
+});
+
+test('a context can be written to a log as JSON, without what the caller sent along', async () => {
+  const options = { deadline: new Date(Date.now() + 30_000), metadata: { token: 'hunter2' } };
+  const deadline = expect.stringMatching(/^\d{4}-.*Z$/);
+  const peer = pair.grid.peer(pair.caller.local).origin;
+  const text = await pair.peer.request<string>(11, undefined, options);
+  expect(JSON.parse(text)).toEqual([{ peer, handlerId: 11, pattern: '11', deadline }]);
 });
 
 describe('deadline and signal', () => {
@@ -192,6 +215,13 @@ describe('events', () => {
     await until(() => pair.log.errors.length > 0, 'it is logged');
     expect(pair.log.errors).toEqual([expect.stringMatching(/event told: .*Forbidden resource/)]);
     expect(seen).toEqual([]);
+  });
+
+  test('begin in their turn: what is asked behind them finds them begun', async () => {
+    seen.length = 0;
+    const events = ['a', 'b'].map((text) => pair.peer.emit('noted', text));
+    await Promise.all([...events, pair.peer.request(10)]);
+    expect(seen).toEqual(['noted a', 'noted b', 'asked']);
   });
 
   test('request() of an event gives undefined', async () => {
