@@ -138,10 +138,11 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     return (await this.dispatch(packet, undefined)) as T;
   }
 
-  /** An error text of a handler, with what else came along, is what Nest's transports pass on as a plain object. */
+  /** What a handler said of its error is what Nest's transports pass on: a plain object, of a filter a text too. */
   protected override serializeError(error: unknown): unknown {
     if (!GridError.is(error) || !error.remote || error.code !== 'UNKNOWN') return error;
     const { details } = error;
+    if (typeof details === 'string' && details === error.message) return details;
     const isObject = typeof details === 'object' && details !== null;
     if (isObject && !isOmitted(details)) return details;
     // what was too large to be sent leaves at least its text, as Nest's transports give one

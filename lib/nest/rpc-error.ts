@@ -64,7 +64,8 @@ export function logInternal(error: GridError, pattern: string, logger: GridLogge
 export function errorOfFilter(given: unknown): GridError {
   if (GridError.is(given) || given instanceof Error) return gridErrorOf(given);
   if (typeof given === 'object' && given !== null) return ofRpcObject(given);
-  return ofRpcObject({ status: 'error', message: typeof given === 'string' ? given : textOf(given) });
+  if (typeof given === 'string') return framelessError('UNKNOWN', given, { details: given });
+  return ofRpcObject({ status: 'error', message: textOf(given) });
 }
 
 function ofRpcException(thrown: RpcException): GridError {

@@ -114,10 +114,7 @@ describe('the error that a caller gets of what a filter gave out', () => {
       message: 'twice',
       details: { status: 'conflict', message: 'twice' },
     });
-    expect(errorOfFilter('a text')).toMatchObject({
-      message: 'a text',
-      details: { status: 'error', message: 'a text' },
-    });
+    expect(errorOfFilter('a text')).toMatchObject({ code: 'UNKNOWN', message: 'a text', details: 'a text' });
   });
 
   test('an error like one that was thrown', () => {

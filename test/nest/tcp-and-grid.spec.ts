@@ -1,14 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   BadRequestException,
+  Catch,
   Controller,
   Injectable,
   Module,
+  UseFilters,
   UseGuards,
   UseInterceptors,
   UsePipes,
   type CallHandler,
   type CanActivate,
+  type ExceptionFilter,
   type ExecutionContext,
   type INestApplicationContext,
   type NestInterceptor,
@@ -57,6 +60,21 @@ class Guard implements CanActivate {
 class Wrap implements NestInterceptor {
   intercept(_: ExecutionContext, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(map((value: unknown) => ({ wrapped: value })));
+  }
+}
+
+/** The filter of Nest's own docs. */
+@Catch(RpcException)
+class GivesWhatItHolds implements ExceptionFilter {
+  catch(error: RpcException): Observable<never> {
+    return throwError(() => error.getError());
+  }
+}
+
+@Catch()
+class GivesTheError implements ExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
   }
 }
 
@@ -126,6 +144,23 @@ class App {
     );
   }
 
+  @MessagePattern('filtered')
+  @UseFilters(GivesWhatItHolds)
+  filtered(@Payload() what: string): never {
+    throw THROWS[what]!();
+  }
+
+  @MessagePattern('handed on')
+  @UseFilters(GivesTheError)
+  handedOn(@Payload() what: string): never {
+    throw THROWS[what]!();
+  }
+
+  @MessagePattern(18)
+  number(): string {
+    return 'a number';
+  }
+
   @MessagePattern('guarded')
   @UseGuards(Guard)
   guarded(@Payload() payload: string): string {
@@ -149,6 +184,11 @@ class App {
     return [context instanceof BaseRpcContext, context.getPattern()];
   }
 
+  @MessagePattern('logged')
+  logged(@Payload() _: unknown, @Ctx() context: object): string {
+    return typeof JSON.stringify({ context });
+  }
+
   @MessagePattern('metadata')
   metadata(@Payload() _: unknown, @Ctx() context: { getMetadata(): Record<string, string> }): unknown {
     return { ...context.getMetadata() };
@@ -170,6 +210,24 @@ class App {
   @EventPattern('told')
   alsoTold(@Payload() name: string): void {
     happened.push(`also told ${name}`);
+  }
+
+  @EventPattern('shared')
+  @UseGuards(Guard)
+  shared(@Payload() payload: { name: string }): void {
+    happened.push(`shared ${payload.name}`);
+    payload.name = 'changed';
+  }
+
+  @EventPattern('shared')
+  @UseInterceptors(Wrap)
+  alsoShared(@Payload() payload: { name: string }): void {
+    happened.push(`also shared ${payload.name}`);
+  }
+
+  @MessagePattern('happened')
+  happened(): string[] {
+    return happened.splice(0);
   }
 }
 
@@ -270,10 +328,30 @@ const SAME: Same[] = [
     gives: [{ error: { code: 17, message: 'an object' } }],
   },
   { name: 'RpcException after two values', act: sent('late', 'text'), gives: [1, 2, SAID] },
+  {
+    name: 'a filter that gives a text: that text',
+    act: sent('filtered', 'text'),
+    gives: [{ error: 'said so' }],
+  },
+  {
+    name: 'a filter that gives an object: that object',
+    act: sent('filtered', 'object'),
+    gives: [{ error: { code: 17, message: 'an object' } }],
+  },
   { name: 'a guard that agrees', act: sent('guarded', 'x'), gives: ['x'] },
   { name: 'an interceptor', act: sent('wrapped', 'x'), gives: [{ wrapped: 'x' }] },
   { name: 'a pipe', act: sent('piped', 1), gives: [2] },
   { name: 'the context', act: sent('context', 1), gives: [[true, 'context']] },
+  { name: 'the context in a log, as JSON', act: sent('logged', 1), gives: ['string'] },
+  {
+    name: 'an event and the request behind it',
+    act: async ({ client }) => {
+      happened.length = 0;
+      client.emit('told', 'ann');
+      return firstValueFrom(client.send('happened', 1));
+    },
+    gives: ['told ann', 'also told ann'],
+  },
   {
     name: 'send() is cold, and calls for each subscription',
     act: async ({ client }) => {
@@ -328,6 +406,17 @@ interface Better {
 
 const REFUSED = [{ error: expect.objectContaining({ message: expect.stringMatching(/^The invalid data/) }) }];
 const INTERNAL = [{ error: { status: 'error', message: 'Internal server error' } }];
+const UNIMPLEMENTED = [{ error: expect.objectContaining({ code: 'UNIMPLEMENTED', notSent: true }) }];
+
+const sharedEvent =
+  (payload: unknown) =>
+  async ({ client }: Wire): Promise<string[]> => {
+    happened.length = 0;
+    await outcome(client.emit('shared', payload));
+    // by then its guard and its interceptor are done
+    for (let call = 0; call < 5; call++) await firstValueFrom(client.send('sum', [1]));
+    return happened;
+  };
 
 /** Where the grid differs on purpose; the name says why. */
 const BETTER: Better[] = [
@@ -337,6 +426,50 @@ const BETTER: Better[] = [
   { name: 'an empty Observable too', act: sent('none', 1), tcp: [], grid: [undefined] },
   { name: 'an async generator gives its values', act: sent('generator', 3), tcp: [{}], grid: [0, 1, 2] },
   { name: 'bytes are bytes', act: sent('type', Buffer.from('x')), tcp: ['Object'], grid: ['Buffer'] },
+  { name: 'a number is that number', act: sent('echo', NaN), tcp: [null], grid: [NaN] },
+  { name: 'a Map is its entries', act: sent('echo', new Map([['a', 1]])), tcp: [{}], grid: [{ a: 1 }] },
+  {
+    name: 'a Promise in a payload is a mistake',
+    act: sent('echo', { late: Promise.resolve(1) }),
+    tcp: [{ late: {} }],
+    grid: [{ error: expect.objectContaining({ code: 'INVALID_ARGUMENT', notSent: true }) }],
+  },
+  {
+    name: 'a payload is that of the moment in which the call is made',
+    act: ({ client }) => {
+      const payload = { turn: 1 };
+      const answer = firstValueFrom(client.send('echo', payload));
+      payload.turn = 2;
+      return answer;
+    },
+    tcp: { turn: 2 },
+    grid: { turn: 1 },
+  },
+  { name: 'a number as a pattern is no text', act: sent('18', 1), tcp: ['a number'], grid: UNIMPLEMENTED },
+  {
+    name: 'a key of a pattern is a key, whatever its value',
+    act: sent({ cmd: 'double', v: 2, more: undefined }, { value: 4 }),
+    tcp: [8],
+    grid: UNIMPLEMENTED,
+  },
+  {
+    name: 'an Error that a filter hands on is mapped as one that was thrown',
+    act: sent('handed on', 'foreign'),
+    tcp: [{ error: {} }],
+    grid: [{ error: gridError('INTERNAL', 'Internal server error') }],
+  },
+  {
+    name: 'handlers of one event do not see what the others do to its payload',
+    act: sharedEvent({ name: 'ann' }),
+    tcp: ['shared ann', 'also shared changed'],
+    grid: ['shared ann', 'also shared ann'],
+  },
+  {
+    name: 'nor does one that a guard denies keep the others from running',
+    act: sharedEvent('deny'),
+    tcp: [],
+    grid: ['also shared undefined'],
+  },
   { name: 'a Date is a Date', act: sent('type', new Date(0)), tcp: ['String'], grid: ['Date'] },
   {
     name: 'who sends an event that nobody handles is told',
