@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { inspect, types } from 'node:util';
 import { framelessError, GridError, inOneLine, shortened, textOf } from '../errors/index.js';
 import type { GridLogger } from '../observe/index.js';
 import type { HandlerSpec } from './handler-spec.js';
@@ -29,11 +29,29 @@ export function logText(thrown: unknown): string {
 function wholeText(thrown: unknown): string {
   try {
     if (GridError.is(thrown)) return gridText(thrown);
-    if (types.isNativeError(thrown) && typeof thrown.stack === 'string' && thrown.stack !== '') return thrown.stack;
+    if (typeof thrown === 'object' && thrown !== null) return objectText(thrown);
   } catch {
     // a getter of the application: its text has to do
   }
   return textOf(thrown);
+}
+
+function objectText(thrown: object): string {
+  const { name, message, stack }: Partial<Error> = thrown;
+  const hasStack = typeof stack === 'string' && stack !== '';
+  if (types.isNativeError(thrown)) return hasStack ? stack : textOf(thrown);
+  // of an object that is no error nothing else tells what it was
+  if (typeof message !== 'string') return `an object was thrown: ${inOneLine(lookOf(thrown))}`;
+  if (!hasStack || typeof name !== 'string') return message;
+  // errors of RxJS hold the frames of another error, whose name is no more than "Error"
+  const frames = stack.indexOf('\n    at ');
+  return `${name}: ${message}${frames < 0 ? '' : stack.slice(frames)}`;
+}
+
+/** It may hold what a peer sent, of any size: an object of many properties is not looked into. */
+function lookOf(thrown: object): string {
+  if (Object.keys(thrown).length > 32) return Object.prototype.toString.call(thrown);
+  return inspect(thrown, { depth: 0, maxArrayLength: 32, maxStringLength: 128 });
 }
 
 /** With the call that it was the end of: most have no frames that could tell. */

@@ -22,7 +22,7 @@ import { factsOf } from './handler-facts.js';
 import { HandlerFilters } from './handler-filters.js';
 import { HandlerOwners, type HandlerOwner } from './handler-owners.js';
 import { HandlerRun, type HandlerRunPorts } from './handler-run.js';
-import { errorOfFilter, gridErrorOf, logInternal } from './rpc-error.js';
+import { errorOfFilter, gridErrorOf, logInternal, thrownAs } from './rpc-error.js';
 import { UnseenValues } from './unseen-values.js';
 import { watched } from './watched-result.js';
 
@@ -172,7 +172,7 @@ export class GridStrategy extends Server<GridServerEvents, GridEvent['type']> {
 
 /** Nobody is answered for an event, and the grid logs its failure: what it logs must be the error that was thrown. */
 function causeOfFailure(given: unknown): unknown {
-  return GridError.is(given) ? (given.cause ?? given) : given;
+  return GridError.is(given) ? thrownAs(given) : given;
 }
 
 /** Nest's decorators take any object: it would be a pattern that no caller of the contract calls. */

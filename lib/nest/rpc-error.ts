@@ -1,4 +1,4 @@
-import { HttpException } from '@nestjs/common';
+import { HttpException, IntrinsicException } from '@nestjs/common';
 import { RpcException } from '@nestjs/microservices';
 import { INTERNAL_TEXT, logText } from '../calls/index.js';
 import { framelessError, GridError, textOf, type GridCode } from '../errors/index.js';
@@ -51,15 +51,28 @@ export function gridErrorOf(thrown: unknown): GridError {
   return framelessError('INTERNAL', INTERNAL_TEXT, { cause: thrown });
 }
 
-/** Logs the error behind one that was not meant for its caller. */
+/** Logs the error behind one that was not meant for its caller. Nest's word for what is not to be logged counts. */
 export function logInternal(error: GridError, pattern: string, logger: GridLogger): void {
-  if (error.code !== 'INTERNAL' || error.message !== INTERNAL_TEXT) return;
-  logger.error(`handler ${pattern}: ${logText(error.cause)}`);
+  if (!isInternal(error)) return;
+  const thrown = thrownAs(error);
+  if (!(thrown instanceof IntrinsicException)) logger.error(`handler ${pattern}: ${logText(thrown)}`);
+}
+
+/** What was thrown where the caller gets this error. */
+export function thrownAs(error: GridError): unknown {
+  const { cause, peer } = error;
+  // that of another call, made inside of this one, has no cause: it names its peer
+  if (isInternal(error) && peer === undefined) return cause;
+  return cause ?? error;
+}
+
+function isInternal({ code, message }: GridError): boolean {
+  return code === 'INTERNAL' && message === INTERNAL_TEXT;
 }
 
 /**
- * The same for what the pipeline gave out: the grid's own filter is the last one, so what is no GridError by then was
- * given by a filter of the application and, by Nest's custom, is meant for the caller as it is.
+ * As `gridErrorOf`, of what the pipeline gave out: the grid's own filter is the last one, so what is no GridError by
+ * then was given by a filter of the application and, by Nest's custom, is meant for the caller as it is.
  */
 export function errorOfFilter(given: unknown): GridError {
   if (GridError.is(given) || given instanceof Error) return gridErrorOf(given);

@@ -1,6 +1,6 @@
 // What a handler throws has to be answered, whatever the log or the error itself does.
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { concat, lastValueFrom, of, throwError } from 'rxjs';
+import { concat, lastValueFrom, of, throwError, TimeoutError } from 'rxjs';
 import { logText } from '../../lib/calls/index.js';
 import { GridError, handled } from '../../lib/errors/index.js';
 import { silentCalls, silentObserver } from '../../lib/observe/index.js';
@@ -159,6 +159,22 @@ it('the text for the log is the stack, or the message where there is none that c
   const shown = logText(long);
   expect(shown).toMatch(/^Error: s{4089} … \d+ characters left out … m+\n +at /);
   expect([shown.length < 8_300, shown.endsWith(long.stack!.slice(-100))]).toEqual([true, true]);
+});
+
+it('what is no native error has its name and its frames too', () => {
+  expect(logText(new TimeoutError())).toMatch(/^TimeoutError: Timeout has occurred\n {4}at .*\n/);
+  expect(logText(new DOMException('gone', 'AbortError'))).toMatch(/^AbortError: gone(\n {4}at .*)*$/);
+  expect(logText({ name: 'Refused', message: 'by hand', stack: 'nowhere' })).toBe('Refused: by hand');
+});
+
+it('an object that is no error is told with what it holds, in one line and cut', () => {
+  expect(logText({ code: 3, at: { line: 1 } })).toBe('an object was thrown: { code: 3, at: [Object] }');
+  expect(logText({ message: 'by hand', code: 3 })).toBe('by hand');
+  const long = logText(Array.from({ length: 20 }, (_, index) => `${index}\n`.repeat(99)));
+  expect(long).toMatch(/^an object was thrown: \[ '0\\n' \+ .*…$/);
+  expect(long.length).toBeLessThan(600);
+  const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`key${index}`, index]));
+  expect(logText(many)).toBe('an object was thrown: [object Object]');
 });
 
 it('the text of a GridError names its call; that of a peer is one line', () => {

@@ -10,6 +10,7 @@ import {
   HttpException,
   Inject,
   Injectable,
+  IntrinsicException,
   NotFoundException,
   Scope,
   UseFilters,
@@ -86,6 +87,12 @@ const MESSAGES: Record<string, () => unknown> = {
   forbidden: () => new ForbiddenException(),
   rpc: () => new RpcException('said so'),
   rpcObject: () => new RpcException({ code: 17, message: 'an object' }),
+  intrinsic: () => new IntrinsicException('not for the log'),
+  null: () => null,
+  relayed: () => {
+    const facts = { remote: true, peer: 'http://c:1', pattern: 'orders.get' };
+    return new GridError('INTERNAL', 'Internal server error', facts);
+  },
   downstream: () => new GridError('UNAVAILABLE', 'remote disconnected', { notSent: true, remote: true }),
 };
 
@@ -225,13 +232,16 @@ describe('what a caller gets of an error', () => {
       for (const [what, logged] of [
         ['foreign', /: Error: the password is 1234\n.* at /s],
         ['text', /a text, no error/],
-        ['nothing', /undefined/],
+        ['nothing', /: undefined was thrown$/],
+        ['null', /: null was thrown$/],
+        ['relayed', /: INTERNAL \(orders\.get at http:\/\/c:1\): /],
+        ['intrinsic', undefined],
       ] as const) {
         pair.log.errors.length = 0;
         const error: unknown = await pair.peer.request(handler, what).catch((thrown: unknown) => thrown);
         expect(error).toMatchObject({ remote: true, message: 'Internal server error' });
         expect(JSON.stringify(error)).not.toContain('1234');
-        expect(pair.log.errors).toEqual([expect.stringMatching(logged)]);
+        expect(pair.log.errors).toEqual(logged ? [expect.stringMatching(logged)] : []);
       }
     },
   );
