@@ -108,8 +108,8 @@ export class MsgpackEncoder {
   }
 
   private putInstance(value: Properties): void {
-    const source = typeof value['toJSON'] === 'function' ? undefined : sourceName(value);
-    if (source) throw unfit(`${source} inside of a value: it is sent when a handler gives it itself`);
+    const source = typeof value['toJSON'] === 'function' ? undefined : sourceText(value);
+    if (source) throw unfit(source);
     this.putOther(value);
   }
 
@@ -256,8 +256,10 @@ function keyName(key: unknown): string {
 }
 
 /** What gives values one after the other and is none itself; as an object it would be `{}`. */
-function sourceName(value: object): string | undefined {
-  if (isAsyncIterable(value)) return 'an async iterable';
-  if (isObservable(value)) return 'an Observable';
-  return isIterable(value) && 'next' in value && typeof value.next === 'function' ? 'an iterator' : undefined;
+function sourceText(value: object): string | undefined {
+  const itself = 'inside of a value: it is sent when a handler gives it itself';
+  if (isAsyncIterable(value)) return `an async iterable ${itself}`;
+  if (isObservable(value)) return `an Observable ${itself}`;
+  if (!isIterable(value) || !('next' in value) || typeof value.next !== 'function') return undefined;
+  return 'an iterator: send an array of its values, or give them by an async generator';
 }

@@ -369,6 +369,11 @@ describe('plain MessagePack', () => {
     ['a longer cycle', looped, 'a value nested deeper than 512 (a cycle?); it stands at list[1].back'],
     ['a long way', deep, `a Promise; it stands at ${Array(8).fill('deep').join('.')}`],
     ['the value itself', Promise.resolve(), 'a Promise'],
+    [
+      'a generator',
+      (function* () {})(),
+      'an iterator: send an array of its values, or give them by an async generator',
+    ],
     ['inside of a toJSON', { a: { toJSON: () => ({ b: Promise.resolve() }) } }, 'a Promise; it stands at a'],
     ['beside what is left out', { fn() {}, a: [() => 1, Promise.resolve()] }, 'a Promise; it stands at a[1]'],
     ['in what cannot be looked at', { shy }, 'a Promise; it stands at shy'],
