@@ -426,6 +426,12 @@ const BETTER: Better[] = [
   { name: 'an empty Observable too', act: sent('none', 1), tcp: [], grid: [undefined] },
   { name: 'an async generator gives its values', act: sent('generator', 3), tcp: [{}], grid: [0, 1, 2] },
   { name: 'bytes are bytes', act: sent('type', Buffer.from('x')), tcp: ['Object'], grid: ['Buffer'] },
+  {
+    name: 'what waits in memory has a bound',
+    act: async (wire) => (await sent('many', 3_000)(wire)).at(-1),
+    tcp: 2_999,
+    grid: { error: gridError('RESOURCE_EXHAUSTED', expect.stringContaining('outBuffer (1024)') as unknown as string) },
+  },
   { name: 'a number is that number', act: sent('echo', NaN), tcp: [null], grid: [NaN] },
   { name: 'a Map is its entries', act: sent('echo', new Map([['a', 1]])), tcp: [{}], grid: [{ a: 1 }] },
   {
