@@ -1,11 +1,12 @@
 import type { AsyncResource } from 'node:async_hooks';
-import { finalize, isObservable } from 'rxjs';
+import { finalize, isObservable, Observable } from 'rxjs';
 import { currentContext } from '../calls/index.js';
 import { stepped, withPulled } from './pulled-result.js';
 
 /**
  * The same result, which calls `end` once when it has been used up: a value at once, an Observable or an AsyncIterable
- * at its end or when its consumer stops. Generators run in the async context of this call, and so does `end`.
+ * at its end or when its consumer stops. Generators and Observables run in the async context of this call, and so does
+ * `end`.
  */
 export function watched(result: unknown, end: () => void): unknown {
   const call = currentContext();
@@ -19,12 +20,13 @@ export function watched(result: unknown, end: () => void): unknown {
     if (!handedOn) end();
     return pulled;
   }
-  return pulled.pipe(
+  const observed = pulled.pipe(
     finalize(() => {
       // an interceptor makes one value of a generator, which is pulled from when the Observable is over
       if (!handedOn) endInContext();
     }),
   );
+  return new Observable((subscriber) => call.runInAsyncScope(() => observed.subscribe(subscriber)));
 }
 
 function watchedIterable(

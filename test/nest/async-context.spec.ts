@@ -10,9 +10,9 @@ import {
   type ExecutionContext,
   type NestInterceptor,
 } from '@nestjs/common';
-import { MessagePattern } from '@nestjs/microservices';
-import { Grid, type GridPeer } from 'nestjs-grid';
-import { concat, finalize, NEVER, Observable, of } from 'rxjs';
+import { MessagePattern, type NestMicroservice } from '@nestjs/microservices';
+import { Grid, type GridPeer, type GridStrategy } from 'nestjs-grid';
+import { concat, defer, finalize, NEVER, Observable, of } from 'rxjs';
 import { freeHosts, portOf } from '../ports.js';
 import { until } from '../until.js';
 import { gridPair, type GridPair } from './grid-pair.js';
@@ -30,7 +30,8 @@ class Tells {
   }
 
   observable(): Observable<string | undefined> {
-    return concat(of(store.getStore()), NEVER).pipe(finalize(() => left.push(store.getStore())));
+    const now = defer(() => of(store.getStore()));
+    return concat(now, NEVER).pipe(finalize(() => left.push(store.getStore())));
   }
 
   async *generator(): AsyncGenerator<string | undefined> {
@@ -117,6 +118,19 @@ describe('a store of AsyncLocalStorage in the handler, at each next() and at the
       .registerPreRequestHook(
         (_, next) => new Observable((subscriber) => store.run('hook', () => next().subscribe(subscriber))),
       );
+    try {
+      await app.listen(portOf(local), '127.0.0.1');
+      await expectAll(app.get(Grid).peer(local), 10, 'hook');
+    } finally {
+      await app.close();
+    }
+  });
+
+  test('is that of a hook around the processing of calls', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const { app } = await createApp(local, [local], { metadata: { controllers: [tells(10)] } });
+    const server = (app.getMicroservices()[0] as NestMicroservice).getTransportServer() as GridStrategy;
+    server.setOnProcessingStartHook((_transport, _context, done) => store.run('hook', done));
     try {
       await app.listen(portOf(local), '127.0.0.1');
       await expectAll(app.get(Grid).peer(local), 10, 'hook');
