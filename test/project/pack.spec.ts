@@ -44,6 +44,7 @@ function compilation(kind: 'module' | 'commonjs', sources: string[]): void {
       strict: true,
       experimentalDecorators: true,
       emitDecoratorMetadata: true,
+      declaration: true,
       skipLibCheck: kind === 'commonjs',
       types: ['node'],
       typeRoots: [join(ROOT, 'node_modules/@types')],
@@ -67,7 +68,7 @@ beforeAll(async () => {
   });
   const install = await run('npm', INSTALL, { cwd: folder, hangMs: 110_000 });
   if (install.code !== 0) throw new Error(`npm install failed:\n${install.stderr}`);
-  compilation('module', ['main.ts', 'core.mts']);
+  compilation('module', ['main.ts', 'core.mts', 'wrappers.ts']);
   compilation('commonjs', ['main.ts']);
   const subpaths = Object.keys(manifest().exports).filter((subpath) => /^\.\/\w+$/.test(subpath));
   const names = subpaths.map((subpath) => subpath.slice(2));
