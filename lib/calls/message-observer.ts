@@ -12,24 +12,36 @@ export interface ObserverPorts {
 
 /** Delivers one direction's messages to a subscriber, giving a credit back for each that was delivered. */
 export function observeMessages(inbound: Inbound, ports: ObserverPorts, subscriber: Subscriber<unknown>): void {
+  let delivering = false;
   const deliver = (): void => {
-    while (!subscriber.closed) {
-      const payload = inbound.take();
-      if (payload === undefined) break;
-      let value: unknown;
-      try {
-        value = ports.decode(payload);
-      } catch (thrown) {
-        subscriber.error(ports.onBroken(thrown));
-        return;
-      }
-      subscriber.next(value);
+    // a subscriber, and a codec, may end the call by what they do: the end has its turn behind the message at hand
+    if (delivering) return;
+    delivering = true;
+    try {
+      deliverAll(inbound, ports, subscriber);
+    } finally {
+      delivering = false;
     }
-    const { end } = inbound;
-    if (subscriber.closed || end === undefined) return;
-    if (end.error) subscriber.error(ports.named(end.error));
-    else subscriber.complete();
   };
   inbound.onReady = deliver;
   deliver();
+}
+
+function deliverAll(inbound: Inbound, ports: ObserverPorts, subscriber: Subscriber<unknown>): void {
+  while (!subscriber.closed) {
+    const payload = inbound.take();
+    if (payload === undefined) break;
+    let value: unknown;
+    try {
+      value = ports.decode(payload);
+    } catch (thrown) {
+      subscriber.error(ports.onBroken(thrown));
+      return;
+    }
+    subscriber.next(value);
+  }
+  const { end } = inbound;
+  if (subscriber.closed || end === undefined) return;
+  if (end.error) subscriber.error(ports.named(end.error));
+  else subscriber.complete();
 }
