@@ -19,8 +19,9 @@ export class FailedCall implements GridCall {
 
   cancel(): void {}
 
-  [Symbol.asyncIterator](): AsyncIterator<never> {
-    return { next: () => Promise.reject(this.error) };
+  /** As that of an open call: it can be returned and iterated itself, and tells the error once. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<never, undefined> {
+    throw this.error;
   }
 
   toObservable(): Observable<never> {

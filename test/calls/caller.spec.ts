@@ -235,6 +235,23 @@ describe('the line', () => {
     call.cancel();
   });
 
+  it.each([
+    ['that is there, of a call that was cancelled', {}],
+    ['that is not there', { line: down }],
+  ])('%s, makes the same iterator: it tells the error once, and can be returned and iterated', async (_, ports) => {
+    line = gridLine({}, ports);
+    const opened = (): AsyncIterableIterator<unknown> => {
+      const call = line.caller.stream(60);
+      call.cancel();
+      return call[Symbol.asyncIterator]() as AsyncIterableIterator<unknown>;
+    };
+    const asked = opened();
+    const settled = await Promise.allSettled([asked.next(), asked.next(), asked.return!()]);
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    expect(await opened().return!()).toEqual({ done: true, value: undefined });
+    expect(await failure(collect(opened()))).toMatchObject({ peer: HANDLER, pattern: '60' });
+  });
+
   it('that is not there leaves no input open', async () => {
     line = gridLine({}, { line: down });
     const log: string[] = [];
