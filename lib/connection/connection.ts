@@ -7,11 +7,7 @@ import {
   CONNECTION_MUX_ID,
   decodeErrorText,
   decodeFrame,
-  decodePing,
   decodePong,
-  encodeErrorText,
-  encodePing,
-  encodePong,
   Op,
   violation,
   type DecodeRules,
@@ -22,6 +18,7 @@ import {
 import { Heartbeat } from './heartbeat.js';
 import type { FrameListener, FrameSocket } from './message-socket.js';
 import { movesOf } from './moves.js';
+import { DRAIN_REASON_BYTES, OwnMessages } from './own-messages.js';
 import { patienceWith } from './patience.js';
 import type { ConnectionPorts } from './ports.js';
 import { WriteQueue } from './write-queue.js';
@@ -36,9 +33,6 @@ export interface ConnectionFacts {
   readonly dialed: boolean;
   readonly dialect: Dialect;
 }
-
-/** The most bytes of a drain's reason (wire spec §11). */
-const DRAIN_REASON_BYTES = 1024;
 
 type State =
   | { readonly name: 'open' }
@@ -80,11 +74,12 @@ export class Connection implements FrameListener {
    * that the calls which we made before have arrived.
    */
   private heardDrainAt = 0;
-  /** Where our Disconnect stands in the write queue, 0: not said. */
-  private drainPosition = 0;
+  /** We have said so. */
+  private drains = false;
   /** A ping that follows our Disconnect is not answered yet. */
   private drainUnheard = false;
   private readonly queue: WriteQueue;
+  private readonly own: OwnMessages;
   private readonly heartbeat: Heartbeat;
   /** Of its pings. */
   private readonly pingRate: Rate;
@@ -108,12 +103,16 @@ export class Connection implements FrameListener {
     const calls = (): number => this.mux.outgoing;
     this.queue = new WriteQueue({ socket, clock, observer, limits, intervals, calls, sleptMs, onFatal: abort });
     const outbox = this.queue;
-    this.mux = new Mux({ outbox, clock, handlers, observer, limits, intervals, dialect, abort, accepting, load });
+    this.own = new OwnMessages(this.queue, dialect.baseFlags, intervals.pingMs);
+    const probe = (): void => this.probe(() => {});
+    const given = { clock, handlers, observer, limits, intervals, accepting, load };
+    this.mux = new Mux({ ...given, outbox, dialect, abort, probe });
     this.pingRate = new Rate(clock, limits.pingsPerSecond);
     this.heartbeat = new Heartbeat({
       clock,
       pingMs: intervals.pingMs,
-      sendPing: (time) => this.sendOwn(Op.Ping, 0, intervals.pingMs, 0, encodePing({ time }), this.drainPosition),
+      sendPing: (time) => this.own.ping(time),
+      onArrived: (sentAt) => this.mux.arrived(sentAt),
       onRoundTrip: (milliseconds) => observer.pinged(milliseconds),
       moves: movesOf(socket),
       onSilence: () => abort(ended(`no pong for two intervals of ${intervals.pingMs} ms`), CloseCode.Abnormal),
@@ -165,12 +164,12 @@ export class Connection implements FrameListener {
    * peer that understands it; the calls that are open go on.
    */
   drain(reason: string): void {
-    if (this.state.name !== 'open' || this.drainPosition > 0 || !this.dialect.extensions.has('drain')) return;
-    const text = encodeErrorText(reason, DRAIN_REASON_BYTES);
-    this.drainPosition = this.sendOwn(Op.Disconnect, 0, 0, this.dialect.baseFlags, text);
+    if (this.state.name !== 'open' || this.drains || !this.dialect.extensions.has('drain')) return;
+    this.drains = true;
+    this.own.drain(reason);
     // calls that the peer sent before it heard of the drain are refused by the time of the pong: nothing is lost unsaid
     this.drainUnheard = true;
-    this.heartbeat.probe(() => (this.drainUnheard = false));
+    this.probe(() => (this.drainUnheard = false));
     this.queue.flush();
   }
 
@@ -238,8 +237,7 @@ export class Connection implements FrameListener {
           this.abort(new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }), CloseCode.Policy);
           return;
         }
-        const pong = encodePong({ notFound: false, time: decodePing(message.payload).time });
-        this.sendOwn(Op.Pong, message.seq, message.deadlineMs, this.dialect.baseFlags, pong, this.heardDrainAt);
+        this.own.pong(message, this.heardDrainAt);
         return;
       case Op.Pong:
         this.heartbeat.handlePong(decodePong(message.payload));
@@ -263,16 +261,10 @@ export class Connection implements FrameListener {
     this.onPeerDraining?.(this.drainReason);
   }
 
-  /** `after`: as for `Outbox.send`. */
-  private sendOwn(
-    op: Op,
-    seq: number,
-    deadlineMs: number,
-    flags: number,
-    payload: Uint8Array,
-    after?: number,
-  ): number {
-    return this.queue.send({ muxId: CONNECTION_MUX_ID, seq, deadlineMs, handler: 0, op, flags, payload }, after);
+  /** Pings behind all that was sent: its pong tells that that has come. */
+  private probe(onAnswered: () => void): void {
+    this.own.orderPings();
+    this.heartbeat.probe(onAnswered);
   }
 
   private end(error: GridError, code: number, reason: string): void {

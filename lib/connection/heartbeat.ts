@@ -18,7 +18,10 @@ export interface HeartbeatPorts {
   readonly clock: Clock;
   /** `intervals.pingMs`. */
   readonly pingMs: number;
-  readonly sendPing: (time: WireTime) => void;
+  /** True: it stands behind all that was sent so far. */
+  readonly sendPing: (time: WireTime) => boolean;
+  /** What was sent up to then, on the clock, has come to the peer. */
+  readonly onArrived: (sentAt: number) => void;
   readonly onRoundTrip: (milliseconds: number) => void;
   /** True: since it was asked last the peer was heard, though no message of it need be whole. */
   readonly moves: () => boolean;
@@ -29,6 +32,8 @@ export interface HeartbeatPorts {
 interface SentPing {
   readonly time: WireTime;
   readonly sentAt: number;
+  /** It stands behind all that was sent before. */
+  inOrder: boolean;
   readonly onAnswered: (() => void) | undefined;
 }
 
@@ -92,6 +97,7 @@ export class Heartbeat {
     const ping = answered.at(-1);
     if (!ping) return;
     for (const { onAnswered } of answered) onAnswered?.();
+    if (ping.inOrder) this.ports.onArrived(ping.sentAt);
     const milliseconds = this.ports.clock.now() - ping.sentAt;
     this.lastPingMs = milliseconds;
     this.ports.onRoundTrip(milliseconds);
@@ -131,8 +137,9 @@ export class Heartbeat {
     const { clock } = this.ports;
     const time = wireTimeOf(clock.date());
     if (this.sent.length === MAX_SENT) this.forgetOne();
-    this.sent.push({ time, sentAt: clock.now(), onAnswered });
-    this.ports.sendPing(time);
+    const ping: SentPing = { time, sentAt: clock.now(), inOrder: false, onAnswered };
+    this.sent.push(ping);
+    ping.inOrder = this.ports.sendPing(time);
   }
 
   /** The oldest ping, but not one whose answer somebody waits for: behind a large frame pongs are long on their way. */

@@ -50,8 +50,8 @@ export interface GridLimits {
   /** Pings of the connection itself, per second: 100. Past it: close 1008. */
   readonly pingsPerSecond: number;
   /**
-   * Cancels per second of calls just opened: 10,000. Past it: close 1008. Our own wait for a second past half of it:
-   * the peer's limit is taken to be ours.
+   * Cancels per second of calls just opened: 10,000. Past it: close 1008. Our own wait past half of it, until the
+   * peer has had their calls for a second: its limit is taken to be ours.
    */
   readonly cancelsPerSecond: number;
   /**

@@ -10,10 +10,15 @@ export interface OpenedCall {
 }
 
 /**
- * Counts cancels of calls that were just opened: opening and cancelling in a row is an attack (CVE-2023-44487). A call
- * whose time is half over was most likely ended by that: a handler that hangs for a moment lets thousands of them pass
- * their deadlines at once, and that is nobody's fault. Who asks for less time wins nothing: it ends calls here, too.
+ * So many milliseconds a call counts as just opened. One whose time is half over was most likely ended by that: a
+ * handler that hangs for a moment lets thousands of them pass their deadlines at once, and that is nobody's fault. Who
+ * asks for less time wins nothing: it ends calls here, too.
  */
+export function justMs({ openedAt, deadlineAt = Infinity }: OpenedCall): number {
+  return Math.min(JUST_MS, (deadlineAt - openedAt) / 2);
+}
+
+/** Counts cancels of calls that were just opened: opening and cancelling in a row is an attack (CVE-2023-44487). */
 export class CancelRate {
   private readonly rate: Rate;
 
@@ -25,8 +30,7 @@ export class CancelRate {
   }
 
   /** Counts the cancel of a call; true when the second's number is passed. */
-  exceededBy({ openedAt, deadlineAt = Infinity }: OpenedCall): boolean {
-    const age = this.clock.now() - openedAt;
-    return age < Math.min(JUST_MS, (deadlineAt - openedAt) / 2) && this.rate.exceeded();
+  exceededBy(call: OpenedCall): boolean {
+    return this.clock.now() - call.openedAt < justMs(call) && this.rate.exceeded();
   }
 }

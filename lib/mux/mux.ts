@@ -38,6 +38,10 @@ export interface MuxPorts {
   readonly abort: (error: GridError, closeCode: number) => void;
   /** Why no new calls of the peer are taken now, undefined while they are. */
   readonly accepting?: (() => GridError | undefined) | undefined;
+  /**
+   * Has the peer answer behind all that was sent: `arrived` follows when it has. Default: what is sent comes at once.
+   */
+  readonly probe?: (() => void) | undefined;
   /** What the peer has under way, over all of its connections. Default: this one alone counts. */
   readonly load?: PeerLoad | undefined;
 }
@@ -57,7 +61,7 @@ export class Mux {
   private readonly abort: (error: GridError, closeCode: number) => void;
   private closedBy: GridError | undefined = undefined;
 
-  constructor({ outbox, handlers, accepting, load, abort, ...shared }: MuxPorts) {
+  constructor({ outbox, handlers, accepting, load, probe, abort, ...shared }: MuxPorts) {
     const { clock, dialect, intervals, limits } = shared;
     const payloadCap = new PayloadCap(limits, dialect);
     const emitter = new Emitter(outbox, dialect, Math.min(limits.errorTextBytes, payloadCap.peerCap));
@@ -69,7 +73,7 @@ export class Mux {
     this.deadlines = new DeadlineWheel(clock);
     const ports: CallPorts = { ...shared, emitter, payloadCap, blockWatches, owing, deadlines: this.deadlines };
     this.abort = abort;
-    this.ours = new OutgoingCalls(ports);
+    this.ours = new OutgoingCalls(ports, probe);
     const theirLoad = load ?? new PeerLoad(limits.heldBytes);
     this.theirs = new IncomingCalls(ports, handlers, accepting ?? (() => undefined), theirLoad);
   }
@@ -122,6 +126,11 @@ export class Mux {
   /** A value as the payload of a call that is started next, before anything else is sent: see `Outbox.encode`. */
   encode(value: unknown, codec: PayloadEncoder): Uint8Array {
     return this.outbox.encode(value, codec);
+  }
+
+  /** What was sent up to then, on the mux's clock, has come to the peer. */
+  arrived(sentAt: number): void {
+    this.ours.arrived(sentAt);
   }
 
   /** The messages of one frame are received next, which came then. Calls that begin and end in it ask for no timer. */

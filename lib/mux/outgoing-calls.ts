@@ -2,6 +2,7 @@ import { GridError, TEXT } from '../errors/index.js';
 import type { StreamFlow } from '../observe/index.js';
 import { Rota } from '../time/index.js';
 import { decodePong, Flag, Op, type Message, type Metadata } from '../wire/index.js';
+import { Arrivals } from './arrivals.js';
 import type { CallInit, StreamInit } from './call-init.js';
 import type { CallPorts, OutgoingCall, OutgoingPorts } from './call-ports.js';
 import { CancelLine } from './cancel-line.js';
@@ -16,13 +17,16 @@ export class OutgoingCalls {
   private readonly calls: CallTable<OutgoingCall>;
   private readonly ids: MuxIds;
   private readonly ports: OutgoingPorts;
+  private readonly arrivals: Arrivals;
 
-  constructor(ports: CallPorts) {
+  /** `probe`: see `MuxPorts`. */
+  constructor(ports: CallPorts, probe: (() => void) | undefined) {
+    this.arrivals = new Arrivals(probe);
     this.ids = new MuxIds(ports.clock.random());
     this.calls = new CallTable(ports.clock.random());
     this.ports = {
       ...ports,
-      cancels: new CancelLine(ports.clock, ports.limits.cancelsPerSecond, (muxId) => {
+      cancels: new CancelLine(ports.clock, ports.limits.cancelsPerSecond, this.arrivals, (muxId) => {
         ports.emitter.send(Op.DisconnectServerMux, muxId, 0, 0, undefined);
       }),
       pings: new Rota<CallerStream>(ports.clock, ports.intervals.streamPingMs, (stream) => stream.ping()),
@@ -43,6 +47,11 @@ export class OutgoingCalls {
 
   release(): void {
     this.ports.pings.release();
+  }
+
+  /** What was sent up to then has come to the peer. */
+  arrived(sentAt: number): void {
+    this.arrivals.tell(sentAt, this.ports.clock.now());
   }
 
   /** The open streams. */

@@ -280,7 +280,8 @@ it('who waits for the answer to one ping hears of it, however many follow before
   const heartbeat = new Heartbeat({
     clock,
     pingMs: 10_000,
-    sendPing: (time) => times.push(time),
+    sendPing: (time) => times.push(time) > 0,
+    onArrived: () => {},
     onRoundTrip: () => {},
     moves: () => true,
     onSilence: () => {},
