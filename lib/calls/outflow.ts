@@ -1,6 +1,7 @@
 import { GridError } from '../errors/index.js';
-import { Fifo, type Outbound } from '../mux/index.js';
+import type { HeldBytes, Outbound } from '../mux/index.js';
 import type { Sink, Source } from './source.js';
+import { WaitingValues } from './waiting-values.js';
 
 export interface OutflowPorts {
   readonly outbound: Outbound;
@@ -8,6 +9,8 @@ export interface OutflowPorts {
   encode(value: unknown, waiting: number): Uint8Array;
   /** Values that may wait for credit. */
   readonly outBuffer: number;
+  /** The account of the peer whose credit they wait for; left out for what this host sends of its own will. */
+  readonly unsent?: HeldBytes;
   /** One value is pulled before its credit is there, so that the end, which needs none, is seen at once (H5). */
   readonly ahead?: boolean;
   /** Everything is sent and the source has ended. */
@@ -32,7 +35,7 @@ const END: Last = Object.freeze({ failed: false });
 export class Outflow implements Sink {
   private source: Source | undefined = undefined;
   /** Made with the first one. */
-  private waiting: Fifo<Uint8Array> | undefined = undefined;
+  private waiting: WaitingValues | undefined = undefined;
   private last: Last | undefined = undefined;
   private over = false;
   /** The source gives nothing any more, and its code has not ended. */
@@ -95,7 +98,7 @@ export class Outflow implements Sink {
   /** The call is over: drops what waits and stops the source. `stopped` is called once its code has really ended. */
   stop(stopped: () => void): void {
     this.over = true;
-    this.waiting = undefined;
+    this.drop();
     this.ports.outbound.onReady = undefined;
     if (this.stopping) this.onStopped = stopped;
     else if (this.source) this.source.stop(stopped);
@@ -103,6 +106,8 @@ export class Outflow implements Sink {
   }
 
   private pass(payload: Uint8Array): void {
+    // by the code of the value itself
+    if (this.over) return;
     if (this.depth === 0 && this.ports.outbound.ready) this.send(payload);
     // one place at least: a value that was pulled in time may meet a connection that is congested by now
     else if (this.depth < Math.max(1, this.ports.outBuffer)) this.keep(payload);
@@ -114,8 +119,14 @@ export class Outflow implements Sink {
   }
 
   private keep(payload: Uint8Array): void {
-    this.waiting ??= new Fifo();
-    this.waiting.push(payload);
+    this.waiting ??= new WaitingValues(this.ports.unsent);
+    const refusal = this.waiting.add(payload);
+    if (refusal) this.fail(refusal);
+  }
+
+  private drop(): void {
+    this.waiting?.drop();
+    this.waiting = undefined;
   }
 
   /**
@@ -154,7 +165,7 @@ export class Outflow implements Sink {
     try {
       this.ports.outbound.send(payload);
     } catch (thrown) {
-      this.waiting = undefined;
+      this.drop();
       this.last = undefined;
       this.fail(thrown);
     }

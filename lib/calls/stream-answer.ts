@@ -1,5 +1,5 @@
 import { GridError } from '../errors/index.js';
-import type { HandlerStream, Outbound } from '../mux/index.js';
+import type { HandlerStream, HeldBytes, Outbound } from '../mux/index.js';
 import type { AnswerPorts } from './answer.js';
 import { CallContext, type ContextFacts } from './call-context.js';
 import { decodeOptional } from './codec.js';
@@ -46,6 +46,10 @@ export class StreamAnswer implements OutflowPorts {
 
   get outbound(): Outbound {
     return this.stream.output;
+  }
+
+  get unsent(): HeldBytes {
+    return this.stream.unsent;
   }
 
   get outBuffer(): number {

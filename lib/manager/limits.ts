@@ -28,7 +28,7 @@ export interface GridLimits {
   /**
    * Bytes of the peer's calls that are not let go, all together: payloads and metadata whose handler has not ended, and
    * input that was not read; each entry of metadata and each message counts 64 more: 256 MiB. Past it calls are refused
-   * with RESOURCE_EXHAUSTED and `notSent`, streams end with it.
+   * with RESOURCE_EXHAUSTED and `notSent`, streams end with it. As much again may wait for the peer's credits.
    */
   readonly heldBytes: number;
   /** Bytes received and not consumed, per call: 64 MiB. Past it that call ends with RESOURCE_EXHAUSTED. */

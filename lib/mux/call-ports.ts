@@ -53,6 +53,8 @@ export interface IncomingPorts extends CallPorts {
   readonly cancels: boolean;
   /** Payloads and metadata of the peer's calls, and their unread input. */
   readonly held: HeldBytes;
+  /** Messages to the peer that wait for its credits. */
+  readonly unsent: HeldBytes;
   /** The stream that a request became takes its place. */
   replace(muxId: MuxId, call: IncomingCall): void;
   /** The call is over on the wire; its muxId is free. */

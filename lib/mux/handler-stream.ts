@@ -7,7 +7,7 @@ import type { IncomingCall, IncomingPorts } from './call-ports.js';
 import { outCapacityOf } from './capacity-bodies.js';
 import { CLEAN_END, HandlerEnded } from './end.js';
 import type { CallHandler } from './handler.js';
-import { heldBytesOf, type Opening } from './held-bytes.js';
+import { heldBytesOf, type HeldBytes, type Opening } from './held-bytes.js';
 import { endedInbound, Inbound } from './inbound.js';
 import { Outbound } from './outbound.js';
 import { Sequence } from './sequence.js';
@@ -131,6 +131,11 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   /** Ended from the start where the caller sends none. */
   get input(): Inbound {
     return (this.inputHalf ??= endedInbound(this.inCapacity, this.sender));
+  }
+
+  /** The peer's account of what waits for its credits: who answers keeps that there. */
+  get unsent(): HeldBytes {
+    return this.ports.unsent;
   }
 
   /** For statistics. */

@@ -7,7 +7,7 @@ const SHARED_THINGS = 1024;
 /** What something that waits, or an entry of metadata, costs beside its bytes: empty ones must not be free. */
 export const ITEM_BYTES = 64;
 
-/** What the peer sent and this end has not let go: one account for all calls of the peer. */
+/** What the peer sent, or waits for its credits, and this end has not let go: an account for all calls of the peer. */
 export class HeldBytes {
   private bytes = 0;
   /** Calls and messages. */
@@ -20,10 +20,10 @@ export class HeldBytes {
     return this.things >= SHARED_THINGS;
   }
 
-  /** Why so many bytes more may not be held, undefined while they may. */
-  refusal(bytes: number): GridError | undefined {
+  /** Why so many bytes more may not be held, undefined while they may. `what`: which they are, and what they do. */
+  refusal(bytes: number, what = 'wait for handlers'): GridError | undefined {
     if (this.bytes + bytes <= this.cap) return undefined;
-    return framelessError('RESOURCE_EXHAUSTED', `more than heldBytes (${this.cap}) wait for handlers`, {
+    return framelessError('RESOURCE_EXHAUSTED', `more than heldBytes (${this.cap}) ${what}`, {
       reason: 'limit',
     });
   }

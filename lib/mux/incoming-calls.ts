@@ -43,6 +43,7 @@ export class IncomingCalls {
       capacities: new CapacityBodies(),
       cancels: ports.dialect.extensions.has('cancel'),
       held: load.held,
+      unsent: load.unsent,
       replace: (muxId, call) => this.calls.replace(muxId, call),
       release: (muxId, call) => {
         if (this.calls.get(muxId) === call) this.calls.delete(muxId);

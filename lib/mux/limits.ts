@@ -14,7 +14,8 @@ export interface MuxLimits {
   readonly runningRequests: number;
   /**
    * Bytes of the peer's calls that are not let go: payloads and metadata of unfinished handlers, unread input. Each
-   * message that waits and each entry of metadata counts 64 more. All calls together.
+   * message that waits and each entry of metadata counts 64 more. All calls together. As much again of messages to the
+   * peer may wait for its credits.
    */
   readonly heldBytes: number;
   /** Bytes received and not consumed, per call; each message that waits counts 64 more. */

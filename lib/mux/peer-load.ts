@@ -8,6 +8,8 @@ import { HeldBytes } from './held-bytes.js';
 export class PeerLoad {
   /** Payloads of the peer's calls and their unread input. */
   readonly held: HeldBytes;
+  /** Messages to it that wait for its credits: beside the others, for they shall not refuse its calls. */
+  readonly unsent: HeldBytes;
   /** Streams that are open on the wire or whose handler has not ended. */
   streams = 0;
   private readonly handlers: Record<CallKind, number> = { request: 0, stream: 0 };
@@ -15,6 +17,7 @@ export class PeerLoad {
   /** `heldBytes`: of `limits`. */
   constructor(heldBytes: number) {
     this.held = new HeldBytes(heldBytes);
+    this.unsent = new HeldBytes(heldBytes);
   }
 
   /** Requests whose handler has not really ended. */

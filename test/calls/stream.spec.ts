@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { EMPTY, from, NEVER, Observable, of, Subject, throwError } from 'rxjs';
 import { GridError } from '../../lib/errors/index.js';
-import { collect, failure, HANDLER, lineForEachTest, signalled, type GridLine } from './grid-line.js';
+import { collect, failure, gridLine, HANDLER, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
 let line: GridLine;
 lineForEachTest((fresh) => (line = fresh));
@@ -181,6 +181,51 @@ describe('backpressure', () => {
     expect(seen).toEqual([...Array(12).keys()]);
     expect(error.message).toContain('outBuffer (8)');
     expect(line.pair.b.running).toBe(0);
+  });
+
+  it('keeps no more than heldBytes for all streams of one peer that gives no credit, beside what it sent', async () => {
+    line = gridLine({ limits: { heldBytes: 10 * (1_000 + 64) } });
+    const values = new Subject<string>();
+    let observed = 0;
+    const counted = new Observable<string>((subscriber) => {
+      observed++;
+      subscriber.add(values.subscribe(subscriber));
+      return () => observed--;
+    });
+    const text = 'x'.repeat(998);
+    line.handle(60, () => counted, { outCapacity: 1 });
+    line.handle(61, (given) => given);
+    const calls = Array.from({ length: 4 }, () => line.caller.stream(60));
+    await line.pair.settle();
+    // one is sent on each, two wait
+    for (let i = 0; i < 3; i++) values.next(text);
+    expect(observed).toBe(4);
+    // ten fit: two streams end with what they have
+    values.next(text);
+    expect(observed).toBe(2);
+    const seen: unknown[] = [];
+    const error = await failure(
+      (async () => {
+        for await (const message of calls[3]!) seen.push(message);
+      })(),
+    );
+    expect([seen, error.code]).toEqual([[text, text, text], 'RESOURCE_EXHAUSTED']);
+    expect(error.message).toBe('more than heldBytes (10640) of values wait for credit');
+    // two went with it; calls are taken all the same
+    values.next(text);
+    expect([observed, await line.caller.request(61, text)]).toEqual([2, text]);
+    values.next(text);
+    expect(observed).toBe(0);
+    // and nothing is left of them
+    for (const call of calls) call.cancel();
+    await line.pair.settle();
+    const last = line.caller.stream(60);
+    await line.pair.settle();
+    for (let i = 0; i < 11; i++) values.next(text);
+    expect(observed).toBe(1);
+    values.next(text);
+    expect(observed).toBe(0);
+    expect(await failure(collect(last))).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
   });
 
   it('ends an endless synchronous Observable at its buffer', async () => {
