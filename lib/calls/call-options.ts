@@ -35,7 +35,10 @@ export interface CallOptions<Validate extends boolean = boolean> {
   readonly metadata?: Record<string, string>;
   /** The same for a trace (`traceparent` and the like): left out where it cannot travel, never a reason to fail. */
   readonly traceContext?: Record<string, string>;
-  /** Called once with what the handler set as response metadata, where the peer can carry it. */
+  /**
+   * Called once with what the handler set as response metadata, where the peer can carry it; before whoever awaits the
+   * end of the call goes on.
+   */
   readonly onMetadata?: (metadata: Record<string, string>) => void;
   /** Default: the contract's, else the grid's. */
   readonly codec?: Codec;
@@ -219,7 +222,10 @@ export function traceContextOf({ traceContext, parent }: CallOptions): Record<st
   return Object.fromEntries(inherited) as Record<string, string>;
 }
 
-/** Hands response metadata to who asked for it, before the call settles. What that throws is not the call's. */
+/**
+ * Hands response metadata to who asked for it, before whoever awaits the call goes on: to be called before that is told
+ * anything. What it throws is not the call's.
+ */
 export function tellMetadata(
   options: CallOptions | undefined,
   metadata: Readonly<Record<string, string>> | undefined,

@@ -34,7 +34,10 @@ const QUIET_TURNS = 2;
 /** A stream of ours, at the caller: what goes to the handler is `input`, what comes from it is `output`. */
 export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwner, WatchedStream {
   readonly output: Inbound;
-  /** Called once when the call is over on the wire; items may still wait in `output`. */
+  /**
+   * Called once when the call is over on the wire, just before the reader is told; items may still wait in `output`.
+   * Does not throw.
+   */
   onOver: ((error: GridError | undefined) => void) | undefined = undefined;
   /** What the handler gave along with its end; known when `onOver` is called. */
   responseMetadata: Metadata | undefined = undefined;
@@ -294,8 +297,8 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       this.inputHalf?.close(error ?? 'ended');
     } finally {
       // that ends the application's input, which may do anything: who reads is told all the same
-      this.output.finish(error ? { error } : CLEAN_END);
       this.onOver?.(error);
+      this.output.finish(error ? { error } : CLEAN_END);
     }
   }
 }

@@ -1,6 +1,7 @@
 // What a handler gives along with its answer, when it is more than the wire carries, or odd.
 import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { concat, lastValueFrom, of, throwError } from 'rxjs';
+import type { CallOptions } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { turn } from '../turn.js';
 import { collect, failure, gridLine, type GridLine } from './grid-line.js';
@@ -49,6 +50,38 @@ it('with an error it stays, and the details of the error go', async () => {
   expect(await failure(line.caller.request(60, true, options))).toMatchObject(expected);
   expect(await failure(collect(line.caller.stream(60, true, options)))).toMatchObject(expected);
   expect(told.map((metadata) => Object.keys(metadata))).toEqual([['big'], ['big']]);
+});
+
+/** A stream of one message, and metadata with its end, by which time the reader waits. */
+const lateMetadata = (): void => {
+  line.handle(60, async function* (_payload, context) {
+    yield 1;
+    await turn();
+    await turn();
+    context.setResponseMetadata('took', '3 ms');
+  });
+};
+
+it('is there in the line behind the loop', async () => {
+  lateMetadata();
+  const told: unknown[] = [];
+  for await (const message of line.caller.stream(60, undefined, { onMetadata: (metadata) => told.push(metadata) })) {
+    expect([message, told]).toEqual([1, []]);
+  }
+  expect(told).toEqual([{ took: '3 ms' }]);
+});
+
+it.each<[string, (options: CallOptions) => Promise<unknown>]>([
+  ['a request', (options) => line.caller.request(60, undefined, options)],
+  ['a Readable', (options) => collect(line.caller.stream(60, undefined, options).toReadable())],
+  ['an Observable', (options) => lastValueFrom(line.caller.stream(60, undefined, options).toObservable())],
+  ['a call that is done', (options) => line.caller.stream(60, undefined, options).done],
+  ['an answer of send', (options) => lastValueFrom(line.caller.send(60, undefined, options))],
+])('is there when %s has come to its end', async (_kind, ask) => {
+  lateMetadata();
+  const told: unknown[] = [];
+  await ask({ onMetadata: (metadata) => told.push({ ...metadata }) });
+  expect(told).toEqual([{ took: '3 ms' }]);
 });
 
 const brokenOff = async function* (): AsyncGenerator {
