@@ -1,6 +1,6 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
-import { encodeApart, type CallerStream, type Mux, type OutgoingRequest } from '../mux/index.js';
+import { encodeApart, encodeToKeep, type CallerStream, type Mux, type OutgoingRequest } from '../mux/index.js';
 import type { CallKind, GridLogger, MuxObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { inputCleanup, named, unsendable } from './call-error.js';
@@ -189,7 +189,8 @@ export class Caller {
       const takesInput = options?.input !== undefined || (inCapacity ?? 0) > 0;
       const opening = new StreamOpening(target, timeoutMs, options, takesInput, inCapacity, outCapacity);
       // not where it will be sent: what is wrong with it is told without a connection too, and before the input runs
-      opening.payload = encoded(PLAIN, codec, payload, target, options);
+      const sender = options?.input === undefined ? PLAIN : KEPT;
+      opening.payload = encoded(sender, codec, payload, target, options);
       if (options?.input !== undefined) {
         input = inputSource(options.input, { ...NOWHERE, cleanupFailed: this.cleanupOf(target) });
       }
@@ -281,6 +282,8 @@ function checkCapacity(option: string, value: number | undefined, least: number)
 }
 
 const PLAIN: PayloadSender = { encode: encodeApart };
+/** The input may use memory of the codec again as soon as it is begun. */
+const KEPT: PayloadSender = { encode: encodeToKeep };
 
 function asItIs(error: unknown): unknown {
   return error;

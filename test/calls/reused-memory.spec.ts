@@ -58,6 +58,17 @@ describe('memory that is used again while values wait for credit', () => {
     expect(await collect(line.caller.stream(60, undefined, { codec }))).toEqual(ALL);
   });
 
+  it('by the codec of a call whose input makes another one as it is begun', async () => {
+    const codec = oneBuffer() as Codec;
+    line.handle(60, (payload) => payload, { codec, inCapacity: 1 });
+    const begun = (): AsyncIterator<number> => {
+      void line.caller.request(60, 9, { codec });
+      return { next: async () => ({ done: true, value: undefined }) };
+    };
+    const input = { [Symbol.asyncIterator]: begun };
+    expect(await collect(line.caller.stream(60, 5, { codec, input }))).toEqual([5]);
+  });
+
   it('while the connection is congested', async () => {
     const run = (): unknown => ((line.pair.bToA.congested = true), reused(6));
     line.handle(60, run, { codec: bytes(), kind: 'stream' });
