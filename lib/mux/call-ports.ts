@@ -36,6 +36,8 @@ export interface OutgoingPorts extends CallPorts {
   readonly upgrades: boolean;
   /** Streams of ours that are pinged. */
   readonly pings: Rota<CallerStream>;
+  /** Messages of all our streams that are not read. */
+  readonly unread: HeldBytes;
   /** Where calls are cancelled: requests only towards a peer that knows it. */
   readonly cancels: CancelLine;
   /** The stream that a request became takes its place. */

@@ -3,6 +3,7 @@ import type { CallObserver } from '../observe/index.js';
 import type { Rota } from '../time/index.js';
 import { Flag, Op, type MuxId } from '../wire/index.js';
 import type { OutgoingPorts } from './call-ports.js';
+import type { HeldBytes } from './held-bytes.js';
 import type { Inbound, InboundPorts } from './inbound.js';
 import type { Outbox } from './outbox.js';
 import type { OutboundPorts } from './outbound.js';
@@ -40,6 +41,10 @@ export class CallerSender implements InboundPorts, OutboundPorts {
 
   get unreadBytes(): number {
     return this.ports.limits.unreadBytes;
+  }
+
+  get held(): HeldBytes {
+    return this.ports.unread;
   }
 
   get owing(): Rota<Inbound> {

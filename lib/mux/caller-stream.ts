@@ -299,6 +299,8 @@ export class CallerStream extends Turn implements OutgoingCall, CallerSenderOwne
       // that ends the application's input, which may do anything: who reads is told all the same
       this.onOver?.(error);
       this.output.finish(error ? { error } : CLEAN_END);
+      // what nobody reads any more shall not count for ever
+      this.output.unaccount();
     }
   }
 }

@@ -16,8 +16,8 @@ export const CREDIT_DELAY_MS = 10;
 
 export interface InboundPorts {
   readonly unreadBytes: number;
-  /** The peer's account, at the handler side. */
-  readonly held?: HeldBytes;
+  /** Where what waits is counted: at the handler side the peer's account, at the caller what is not read. */
+  readonly held: HeldBytes;
   /** What a message beyond the capacity means at this end: "handler blocked" or "response blocked". */
   readonly overrun: () => GridError;
   /** Those that owe credits; each falls due `CREDIT_DELAY_MS` after its first one. */

@@ -8,6 +8,7 @@ import type { CallPorts, OutgoingCall, OutgoingPorts } from './call-ports.js';
 import { CancelLine } from './cancel-line.js';
 import { CallTable } from './call-table.js';
 import { CallerStream } from './caller-stream.js';
+import { HeldBytes } from './held-bytes.js';
 import { openingMetadata } from './metadata-cap.js';
 import { MuxIds } from './mux-ids.js';
 import { OutgoingRequest, type RequestListener } from './outgoing-request.js';
@@ -30,6 +31,8 @@ export class OutgoingCalls {
         ports.emitter.send(Op.DisconnectServerMux, muxId, 0, 0, undefined);
       }),
       pings: new Rota<CallerStream>(ports.clock, ports.intervals.streamPingMs, (stream) => stream.ping()),
+      // how much of that there may be is said for each of them
+      unread: new HeldBytes(Infinity),
       replace: (muxId, call) => this.calls.replace(muxId, call),
       release: (muxId) => this.calls.delete(muxId),
       upgrades: ports.dialect.extensions.has('upgrade'),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { GridError, TEXT } from '../../lib/errors/index.js';
-import type { HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
+import type { CallerStream, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair } from '../../lib/testing/mux-pair.js';
 import {
@@ -10,6 +10,7 @@ import {
   Flag,
   Op,
   type Message,
+  type MuxId,
 } from '../../lib/wire/index.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 import { stream } from './streams.js';
@@ -406,6 +407,48 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     for (const request of requests) request.respond(undefined);
     solo.receive(Op.Request, 6_000, { handler: 60, payload: small() });
     expect(memory(requests.at(-1)!.payload)).toBe(65_536);
+    solo.disconnect();
+  });
+
+  it('nor do many small items of our own streams that are not read; over or left, they count no more', () => {
+    const solo = new SoloMux({ extensions: [] });
+    const small = () => new Uint8Array(65_536).subarray(0, 1);
+    const open = (): [CallerStream, MuxId] => {
+      const stream = solo.mux.openStream({ ...init, outCapacity: 40 });
+      return [stream, solo.take().at(-1)!.muxId];
+    };
+    let seq = 0;
+    const item = (muxId: MuxId): void => solo.receive(Op.MuxServerMsg, muxId, { seq: seq++, payload: small() });
+    const streams = Array.from({ length: 40 }, () => {
+      const [stream, muxId] = open();
+      seq = 0;
+      solo.receive(Op.AckMux, muxId, { seq: seq++ });
+      for (let i = 0; i < 30; i++) item(muxId);
+      return { stream, muxId };
+    });
+    const memories = (of: CallerStream): number[] =>
+      Array.from({ length: of.output.available }, () => of.output.take()!.buffer.byteLength);
+    // of 1,200 that wait the first 1,024 may
+    expect(streams.map(({ stream }) => memories(stream)).flat().filter((bytes) => bytes > 1)).toHaveLength(1_024);
+    const shares = (): boolean => {
+      const [stream, muxId] = open();
+      solo.receive(Op.AckMux, muxId);
+      solo.receive(Op.MuxServerMsg, muxId, { seq: 1, payload: small() });
+      return stream.output.take()!.buffer.byteLength > 1;
+    };
+    expect(shares()).toBe(true);
+    // those of streams that are over, or whose reader has gone
+    for (const { muxId } of streams) {
+      seq = 31;
+      for (let i = 0; i < 30; i++) item(muxId);
+    }
+    expect(shares()).toBe(false);
+    for (const [index, { stream, muxId }] of streams.entries()) {
+      if (index % 2 === 0) solo.receive(Op.MuxServerMsg, muxId, { seq: 61, flags: EOF });
+      else stream.output.discard();
+    }
+    expect(shares()).toBe(true);
+    expect(memories(streams[0]!.stream)).toHaveLength(30);
     solo.disconnect();
   });
 
