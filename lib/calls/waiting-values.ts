@@ -1,5 +1,5 @@
 import type { GridError } from '../errors/index.js';
-import { Fifo, ITEM_BYTES, type HeldBytes } from '../mux/index.js';
+import { Fifo, ITEM_BYTES, unshared, type HeldBytes } from '../mux/index.js';
 
 /** Values of one stream, as bytes, that wait for credit. A peer that gives none keeps them here: they are counted. */
 export class WaitingValues {
@@ -18,7 +18,8 @@ export class WaitingValues {
     const bytes = payload.length + ITEM_BYTES;
     const refusal = this.length === 0 ? undefined : this.account?.refusal(bytes, 'of values wait for credit');
     if (refusal) return refusal;
-    this.payloads.push(payload);
+    // a codec writes many values into one memory
+    this.payloads.push(this.account?.crowded ? unshared(payload) : payload);
     this.bytes += bytes;
     this.account?.add(bytes);
     return undefined;

@@ -50,8 +50,8 @@ export function heldBytesOf({ payload, metadata, metadataBytes = 0 }: Message): 
 }
 
 /**
- * Bytes that share no memory. What came from a socket keeps up to 64 KiB alive, however small it is: that must not be
- * so for each of many things that wait.
+ * Bytes that share no memory. What came from a socket keeps up to 64 KiB alive, what a codec wrote 32, however small it
+ * is: that must not be so for each of many things that wait.
  */
 export function unshared(bytes: Uint8Array): Uint8Array {
   return 2 * bytes.length < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes;

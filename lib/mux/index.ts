@@ -4,7 +4,7 @@ export { CLEAN_END, type End } from './end.js';
 export { GRID_ERROR_KEY } from './error-metadata.js';
 export type { CallHandler, HandlerDirectory } from './handler.js';
 export { Fifo } from './fifo.js';
-export { ITEM_BYTES, type HeldBytes } from './held-bytes.js';
+export { ITEM_BYTES, unshared, type HeldBytes } from './held-bytes.js';
 export { HandlerStream } from './handler-stream.js';
 export { Inbound } from './inbound.js';
 export { IncomingRequest } from './incoming-request.js';
