@@ -32,11 +32,15 @@ export class CleanupLog {
   }
 }
 
-/** RxJS wraps what its teardowns threw, also where it was one; a Readable of Node 26 joins it with its own end. */
+/**
+ * RxJS wraps what its teardowns threw, also where it was one; a Readable of Node 26 joins it with its own end. By name:
+ * an application may have a second copy of RxJS, and errors with a list `errors` of their own, which may be empty.
+ */
 function partsOf(thrown: unknown): readonly unknown[] {
   try {
-    const { errors } = thrown as { readonly errors?: unknown };
-    if (Array.isArray(errors)) return errors;
+    const { name, errors } = thrown as { readonly name?: unknown; readonly errors?: unknown };
+    const joins = name === 'UnsubscriptionError' || name === 'AggregateError';
+    if (joins && Array.isArray(errors) && errors.length > 0) return errors;
   } catch {
     // nothing to look at, or a getter that throws
   }

@@ -26,6 +26,10 @@ afterEach(async () => {
   expect([unhandled, line.clock.timers]).toEqual([[], 0]);
 });
 
+class ValidationError extends Error {
+  override readonly name = 'ValidationError';
+}
+
 const tidied = (): Error => new Error('cannot tidy');
 const joined = (): Error => new AggregateError([new DOMException('', 'AbortError'), tidied()]);
 const boom = (): never => {
@@ -137,6 +141,21 @@ describe('a cleanup that throws is logged once', () => {
     late.resolve();
     await line.pair.settle();
     expect(line.logged).toEqual([handlerLine[0], handlerLine[0]]);
+  });
+
+  it.each([
+    ['with an empty list of errors', [], 'ValidationError: no order'],
+    ['with a list of texts', ['no name'], 'ValidationError: no order'],
+    ['that joins nothing', new AggregateError([], 'no order'), 'AggregateError: no order'],
+  ])('an error of the application %s', async (_, errors, text) => {
+    const thrown = Array.isArray(errors) ? Object.assign(new ValidationError('no order'), { errors }) : errors;
+    line.handle(60, () => iterable({ next, return: () => Promise.reject(thrown) }), { kind: 'stream' });
+    const call = line.caller.stream(60);
+    await line.pair.settle();
+    call.cancel();
+    await failure(collect(call));
+    await line.pair.settle();
+    expect(line.logged).toEqual([expect.stringMatching(new RegExp(`^handler 60: its cleanup failed: ${text}\\n`))]);
   });
 
   it('an event, of a generator in an Observable', async () => {
