@@ -48,10 +48,18 @@ function objectText(thrown: object): string {
   return `${name}: ${message}${frames < 0 ? '' : stack.slice(frames)}`;
 }
 
-/** It may hold what a peer sent, of any size: an object of many properties is not looked into. */
+/** It may hold what a peer sent, of any size: what has many properties is not looked into. */
 function lookOf(thrown: object): string {
-  if (Object.keys(thrown).length > 32) return Object.prototype.toString.call(thrown);
+  if (hasMany(thrown)) return Object.prototype.toString.call(thrown);
   return inspect(thrown, { depth: 0, maxArrayLength: 32, maxStringLength: 128 });
+}
+
+function hasMany(thrown: object): boolean {
+  // of these `inspect` looks at the begin only, and to count their keys would make a text for each byte
+  if (Array.isArray(thrown) || ArrayBuffer.isView(thrown)) return false;
+  if (types.isMap(thrown) || types.isSet(thrown)) return thrown.size > 32;
+  // a boxed string has a key for each of its characters
+  return types.isBoxedPrimitive(thrown) || Object.keys(thrown).length > 32;
 }
 
 /** With the call that it was the end of: most have no frames that could tell. */

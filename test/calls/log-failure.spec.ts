@@ -175,6 +175,14 @@ it('an object that is no error is told with what it holds, in one line and cut',
   expect(long.length).toBeLessThan(600);
   const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`key${index}`, index]));
   expect(logText(many)).toBe('an object was thrown: [object Object]');
+  expect(logText(new Map(Object.entries(many)))).toBe('an object was thrown: [object Map]');
+});
+
+it('a thrown payload of 16 MiB is told by its begin, and its bytes are not counted', () => {
+  expect(logText(Buffer.alloc(16 << 20))).toMatch(/^an object was thrown: <Buffer 00 00 [0 ]+ \.\.\. \d+ more bytes>$/);
+  const sevens = Array.from({ length: 1 << 20 }, () => 7);
+  expect(logText(sevens)).toMatch(/^an object was thrown: \[ 7, [7, ]+ \.\.\. \d+ more items \]$/);
+  expect(logText(Object('s'.repeat(16 << 20)))).toBe('an object was thrown: [object String]');
 });
 
 it('the text of a GridError names its call; that of a peer is one line', () => {
