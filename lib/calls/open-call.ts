@@ -11,8 +11,8 @@ import { rejected } from './failed-call.js';
 import type { GridCall } from './grid-call.js';
 import { DEFAULT_OUT_BUFFER } from './handler-spec.js';
 import { observeMessages } from './message-observer.js';
-import { MessageReader } from './message-reader.js';
 import { Outflow, UnsendableValue } from './outflow.js';
+import { OutputReader, ReadableReader } from './output-reader.js';
 import { PullSource } from './pull-source.js';
 import { isIterable } from './result-kind.js';
 import { cancelled } from './signal-watch.js';
@@ -115,7 +115,7 @@ export class OpenCall implements GridCall {
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
     this.claim();
-    return new OutputReader(this.stream, this);
+    return new OutputReader(this.stream.output, this);
   }
 
   toObservable(): Observable<unknown> {
@@ -138,7 +138,7 @@ export class OpenCall implements GridCall {
   toReadable(): Readable {
     // it asks for a message only when it wants one, and returns the iterator when it is destroyed
     this.claim();
-    const reader = new ReadableReader(this.stream, this);
+    const reader = new ReadableReader(this.stream.output, this);
     const messages = { [Symbol.asyncIterator]: () => reader };
     return Readable.from(messages, { objectMode: true, highWaterMark: 1 });
   }
@@ -162,6 +162,12 @@ export class OpenCall implements GridCall {
       this.lastError = { bare: error, named: named(error, this.peer, this.target) };
     }
     return this.lastError.named;
+  }
+
+  /** @internal */
+  onLeft(error: GridError | undefined): void {
+    if (error) this.stream.cancel(error);
+    else this.cancel();
   }
 
   private encode(message: unknown, waiting: number): Uint8Array {
@@ -244,43 +250,6 @@ export class OpenCall implements GridCall {
     });
     feed.attach(source);
     return feed;
-  }
-}
-
-/** The handler's messages, as the caller reads them. */
-class OutputReader extends MessageReader {
-  constructor(
-    private readonly stream: CallerStream,
-    private readonly call: OpenCall,
-  ) {
-    super(stream.output);
-  }
-
-  protected decode(payload: Uint8Array): unknown {
-    return this.call.decode(payload);
-  }
-
-  protected named(error: GridError): GridError {
-    return this.call.named(error);
-  }
-
-  protected broken(thrown: unknown): GridError {
-    return unreadableAnswer(thrown);
-  }
-
-  protected onLeave(error: GridError | undefined): void {
-    if (error) this.stream.cancel(error);
-    else this.call.cancel();
-  }
-}
-
-/** The same for a Readable, whose end a message of `null` would be. */
-class ReadableReader extends OutputReader {
-  protected override decode(payload: Uint8Array): unknown {
-    const message = super.decode(payload);
-    if (message !== null) return message;
-    const text = 'a message is null, which a Readable takes for its end: read it by for await or toObservable()';
-    throw new GridError('INTERNAL', text);
   }
 }
 
