@@ -1,6 +1,6 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import { GridError, toGridError } from '../errors/index.js';
-import { encodeApart, encodeToKeep, type CallerStream, type Mux, type OutgoingRequest } from '../mux/index.js';
+import { encodeApart, encodeToKeep, type CallerStream, type Mux } from '../mux/index.js';
 import type { CallKind, GridLogger, MuxObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { inputCleanup, named, unsendable } from './call-error.js';
@@ -125,7 +125,6 @@ export class Caller {
 
   private openRequest(to: Pattern | Contract, payload: unknown, options: CallOptions | undefined): Promise<unknown> {
     let target: Target | undefined;
-    let request: OutgoingRequest | undefined;
     try {
       target = this.target(to);
       if (target.contract?.kind === 'stream') throw wrongKind(target);
@@ -135,12 +134,12 @@ export class Caller {
       const pending = new PendingRequest(codec, this.ports.origin, target, options);
       const opening = new CallOpening(target, timeoutMs, options);
       opening.payload = encoded(mux, codec, payload, target, options);
-      const opened = (request = mux.openRequest(opening, pending));
-      pending.forget = options && watchSignals(options, (error) => opened.cancel(error));
+      const request = mux.openRequest(opening, pending);
+      pending.forget = options && watchSignals(options, (error) => request.cancel(error));
       return pending.answer;
     } catch (fault) {
       const error = this.failure(fault, target);
-      if (!request) this.countRefused('request', target, error);
+      this.countRefused('request', target, error);
       return Promise.reject(error);
     }
   }
@@ -153,7 +152,6 @@ export class Caller {
     errorOf: (error: unknown) => unknown,
   ): TeardownLogic {
     let target: Target | undefined;
-    let request: OutgoingRequest | undefined;
     try {
       target = this.target(to);
       const timeoutMs = options === undefined ? undefined : checkOptions(options, this.ports.clock);
@@ -162,12 +160,11 @@ export class Caller {
       const sent = new SentCall(subscriber, codec, this.ports.origin, target, options, errorOf);
       const opening = new CallOpening(target, timeoutMs, options);
       opening.payload = encoded(mux, codec, payload, target, options);
-      request = mux.openRequest(opening, sent);
-      sent.opened(request);
+      sent.opened(mux.openRequest(opening, sent));
       return sent;
     } catch (fault) {
       const error = this.failure(fault, target);
-      if (!request) this.countRefused('request', target, error);
+      this.countRefused('request', target, error);
       subscriber.error(errorOf(error));
       return undefined;
     }
@@ -243,7 +240,10 @@ export class Caller {
     return options?.codec ?? target.codec ?? this.ports.codec;
   }
 
-  /** A call that no mux has taken, and counts: while a peer is away all calls to it end so. */
+  /**
+   * A call that no mux has taken, and counts: while a peer is away all calls to it end so. On the way of a request
+   * whatever may throw does so before the mux has it.
+   */
   private countRefused(kind: CallKind, target: Target | undefined, { code }: GridError): void {
     // what names no handler is no call yet
     if (target) this.ports.observer.callsOf('outgoing', kind, target.handler, target.pattern).refused(code);

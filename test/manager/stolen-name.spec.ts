@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { handled } from '../../lib/errors/index.js';
 import { GridManager, type GridEvent } from '../../lib/manager/index.js';
 import { secretAuth } from '../../lib/manager/token.js';
 import { localDials } from '../../lib/manager/who-dials.js';
@@ -113,7 +114,7 @@ describe('a name that two processes use', () => {
     const calls = (async () => {
       while (!lost) {
         // written in the turns in which the goodbye comes
-        first.grid.peers[0]!.request(61).catch(() => undefined);
+        void handled(first.grid.peers[0]!.request(61));
         await turn();
       }
     })();
