@@ -127,6 +127,8 @@ export class MsgpackEncoder {
     else if (types.isMap(value)) this.putMap(value);
     else if (types.isSet(value)) this.putSet(value);
     else if (types.isAnyArrayBuffer(value)) this.out.putBin(new Uint8Array(value));
+    // a `new String()` would be an object of its characters; most objects inherit the `valueOf` of all
+    else if (value.valueOf !== Object.prototype.valueOf && types.isBoxedPrimitive(value)) this.put(value.valueOf());
     else return false;
     return true;
   }

@@ -330,6 +330,13 @@ describe('plain MessagePack', () => {
     expect(again(foreign)).toEqual({ date: new Date(1000), map: { a: 1 }, set: [1], bytes: Buffer.from([1]) });
   });
 
+  it('what stands in an object of its own, a text, a number or a boolean, is that, as in JSON', () => {
+    const boxed = { text: Object('three'), count: Object(3), off: Object(false), big: Object(2n ** 60n) };
+    expect(again(boxed)).toEqual({ text: 'three', count: 3, off: false, big: 2n ** 60n });
+    expect(again(vm.runInNewContext('[new String("a"), new Number(0.5)]'))).toEqual(['a', 0.5]);
+    expect(again(Object.assign(Object('x'), { toJSON: () => 'y' }))).toBe('y');
+  });
+
   const circle: Record<string, unknown> = {};
   circle['self'] = circle;
   const unfit: Array<[string, unknown]> = [
