@@ -9,7 +9,7 @@ export const INTERNAL_TEXT = 'Internal server error';
 
 /** The error that a caller gets of what a handler threw. What is not meant for callers is logged and stays here. */
 export function failureOf(thrown: unknown, spec: HandlerSpec, logger: GridLogger): GridError {
-  if (thrown instanceof UnsendableValue)
+  if (UnsendableValue.is(thrown))
     return internal(thrown.thrown, `${spec.route.name}: a value cannot be encoded`, logger);
   if (spec.errorMapper) {
     try {

@@ -263,7 +263,7 @@ export function inputSource(input: InputSource<unknown>, sink: Sink): Source {
 }
 
 function inputFailure(thrown: unknown): GridError {
-  if (thrown instanceof UnsendableValue) return unsendable(thrown.thrown, 'a message of the input');
+  if (UnsendableValue.is(thrown)) return unsendable(thrown.thrown, 'a message of the input');
   // its reason, and that it was not sent, tell of the call that was the input
   if (GridError.is(thrown)) {
     return new GridError(thrown.code, thrown.message, { details: thrown.details, cause: thrown });

@@ -174,7 +174,20 @@ export class Outflow implements Sink {
 
 /** A value that the codec would not take: what the codec threw is no word of the application for its caller. */
 export class UnsendableValue {
-  constructor(readonly thrown: unknown) {}
+  readonly #thrown: unknown;
+
+  constructor(thrown: unknown) {
+    this.#thrown = thrown;
+  }
+
+  /** Not by `instanceof`: an application may throw a Proxy that lets nobody look. */
+  static is(thrown: unknown): thrown is UnsendableValue {
+    return typeof thrown === 'object' && thrown !== null && #thrown in thrown;
+  }
+
+  get thrown(): unknown {
+    return this.#thrown;
+  }
 }
 
 function overflow(outBuffer: number): GridError {

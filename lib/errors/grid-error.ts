@@ -62,7 +62,12 @@ export class GridError extends Error {
 
   /** True for a GridError of any copy of this package, also across realms. */
   static is(value: unknown): value is GridError {
-    return typeof value === 'object' && value !== null && BRAND in value;
+    try {
+      return typeof value === 'object' && value !== null && BRAND in value;
+    } catch {
+      // a Proxy that lets nobody look
+      return false;
+    }
   }
 
   /** This error with more facts known, for example the peer and the pattern that only the layer above can tell. */
@@ -122,18 +127,28 @@ function withFrames(count: 0 | undefined, make: () => GridError): GridError {
  */
 export function toGridError(foreign: unknown, fallback: GridCode = 'UNKNOWN'): GridError {
   if (GridError.is(foreign)) return foreign;
-  // not instanceof: errors of another realm (vm contexts, jest) are native errors all the same
-  const name = types.isNativeError(foreign) || foreign instanceof DOMException ? foreign.name : '';
+  const name = nameOf(foreign);
   if (name === 'AbortError') return framelessError('CANCELLED', 'context canceled', { cause: foreign });
   if (name === 'TimeoutError')
     return framelessError('DEADLINE_EXCEEDED', 'context deadline exceeded', { cause: foreign });
   return framelessError(fallback, textOf(foreign), { cause: foreign });
 }
 
+function nameOf(foreign: unknown): unknown {
+  try {
+    // not instanceof: errors of another realm (vm contexts, jest) are native errors all the same
+    return types.isNativeError(foreign) || foreign instanceof DOMException ? foreign.name : undefined;
+  } catch {
+    // a getter, or a Proxy that lets nobody look
+    return undefined;
+  }
+}
+
 /** A text for anything that can be thrown, getters that throw included. */
 export function textOf(foreign: unknown): string {
   try {
-    if (types.isNativeError(foreign)) return foreign.message || foreign.name;
+    // an application may have set anything as the message
+    if (types.isNativeError(foreign)) return String(foreign.message || foreign.name);
     if (typeof foreign === 'string') return foreign;
     if (
       typeof foreign === 'object' &&

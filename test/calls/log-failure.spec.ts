@@ -67,6 +67,48 @@ describe('a handler that', () => {
   });
 });
 
+describe('what lets nobody look at it', () => {
+  const blind = (): Error => {
+    const { proxy, revoke } = Proxy.revocable(new Error('secret'), {});
+    revoke();
+    return proxy;
+  };
+  const nameless = (): Error => Object.defineProperty(new Error('secret'), 'name', { get: boom });
+  const makers: [string, () => Error][] = [
+    ['a revoked Proxy', blind],
+    ['an error whose name throws', nameless],
+  ];
+
+  it.each(makers.flatMap(([what, make]) => cases.map((one) => [what, ...one, make] as const)))(
+    '%s: a handler %s it, and is answered, logged and gives its place back: %s',
+    async (_what, _how, _kind, run, call, make) => {
+      line.handle(60, () => run(make()), { concurrency: 1 });
+      for (let i = 0; i < 2; i++) {
+        expect(await failure(call())).toMatchObject({ code: 'INTERNAL', message: 'Internal server error' });
+      }
+      expect(line.logged).toHaveLength(2);
+    },
+  );
+
+  it.each(makers)('%s: the handler of an event that throws it gives its place back', async (_what, make) => {
+    line.handle(60, () => Promise.reject(make()), { kind: 'event', concurrency: 1 });
+    await line.caller.emit(60);
+    await line.pair.settle();
+    expect([line.table.runningEvents, line.logged.length]).toEqual([0, 1]);
+  });
+
+  it.each(makers)('%s: a signal that aborts with it cancels all of its calls', async (_what, make) => {
+    line.handle(60, (_payload, { signal }) => new Promise((end) => signal.addEventListener('abort', end)));
+    const cancel = new AbortController();
+    const calls = [1, 2].map(() => failure(line.caller.request(60, undefined, { signal: cancel.signal })));
+    await line.pair.settle();
+    const reason = make();
+    cancel.abort(reason);
+    expect(await Promise.all(calls)).toMatchObject(Array(2).fill({ code: 'CANCELLED', message: 'context canceled' }));
+    expect((await calls[0])!.cause).toBe(reason);
+  });
+});
+
 describe('an errorMapper that ends its own call', () => {
   const tidying = async function* (): AsyncGenerator {
     try {

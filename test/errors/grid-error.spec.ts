@@ -92,6 +92,17 @@ describe('GridError', () => {
   });
 });
 
+const refuse = (): never => {
+  throw new Error('no');
+};
+
+/** What may not even be asked for its class. */
+function blind(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
 describe('toGridError, the gate for foreign errors', () => {
   it('lets a GridError through', () => {
     const error = new GridError('ABORTED', 'x');
@@ -127,9 +138,19 @@ describe('toGridError, the gate for foreign errors', () => {
       'something without a readable text was thrown',
     ],
     ['an object without a prototype', Object.create(null), 'something without a readable text was thrown'],
+    ['a Proxy that lets nobody look', blind(), 'something without a readable text was thrown'],
+    ['an error whose name throws', Object.defineProperty(new Error('boom'), 'name', { get: refuse }), 'boom'],
+    ['an error with a number as its message', Object.assign(new Error(), { message: 42 }), '42'],
+    ['an error with a symbol as its message', Object.assign(new Error(), { message: Symbol('m') }), 'Symbol(m)'],
+    [
+      'an error with a message that is no text',
+      Object.assign(new Error(), { message: { toString: refuse } }),
+      'something without a readable text was thrown',
+    ],
   ])('finds a text for %s', (_name, foreign, text) => {
     expect(textOf(foreign)).toBe(text);
-    expect(toGridError(foreign).message).toBe(text);
+    expect(toGridError(foreign)).toMatchObject({ code: 'UNKNOWN', message: text });
+    expect(GridError.is(foreign)).toBe(false);
   });
 });
 
