@@ -65,7 +65,8 @@ export class StreamAnswer implements OutflowPorts {
   }
 
   onFail(thrown: unknown): void {
-    const error = this.ports.errorOf(thrown);
+    // what a handler throws because it was aborted is nobody's failure
+    const error = this.stream.aborted ?? this.ports.errorOf(thrown);
     // the application made it, and may have ended the call by that
     if (this.stage === 'over') return;
     if (!this.flow.awaitSource(() => this.finish(error))) {

@@ -322,6 +322,21 @@ describe('a call that is cancelled, late or lost', () => {
     ]);
   });
 
+  it('is no failure of an Observable that ends with an error by it', async () => {
+    line.handle(
+      60,
+      (_payload, { signal }) =>
+        new Observable((subscriber) => {
+          signal.addEventListener('abort', () => subscriber.error(new Error('aborted')));
+        }),
+    );
+    const call = line.caller.stream(60);
+    await line.pair.settle();
+    call.cancel();
+    await line.pair.settle();
+    expect([line.logged, line.pair.b.running]).toEqual([[], 0]);
+  });
+
   it('ends a result that comes after that', async () => {
     const late = signalled<unknown>();
     let returned = false;
