@@ -209,12 +209,11 @@ export class IncomingRequest implements IncomingCall, Deadline {
     if (state.kind === 'aborted') return;
     const bound = this.bound();
     const now = this.ports.clock.now();
-    const late = bound !== undefined && now > bound;
-    if (late && this.deadlineAt === undefined) {
+    if (bound !== undefined && now > bound) {
       error = timedOut();
-      this.sendError(error, undefined);
-    } else if (late) {
-      this.ports.observer.dropped('late-result');
+      // a caller that gave no deadline need not have a clock of its own (spec §11)
+      if (this.deadlineAt === undefined) this.sendError(error, undefined);
+      else this.ports.observer.dropped('late-result');
     } else if (error) {
       this.sendError(error, metadata);
     } else {

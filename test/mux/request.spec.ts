@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { GridError } from '../../lib/errors/index.js';
 import { PeerLoad, type IncomingRequest, type RequestListener } from '../../lib/mux/index.js';
+import { silentCalls, silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { decodeMuxConnectError, encodeMuxConnectError, Flag, Op } from '../../lib/wire/index.js';
@@ -152,6 +153,29 @@ describe('single requests between two muxes', () => {
     held[0]!.respond(bytes('late'));
     await pair.settle();
     expect([pair.b.running, pair.bToA.delivered]).toEqual([0, []]);
+  });
+
+  it('a result or an error past the deadline is dropped, and its call counts as ended by that', async () => {
+    const ends: (string | undefined)[] = [];
+    const drops: string[] = [];
+    const observerB = {
+      ...silentObserver,
+      dropped: (what: string) => void drops.push(what),
+      callsOf: () => ({ ...silentCalls, ended: (code: string | undefined) => void ends.push(code) }),
+    };
+    const held: IncomingRequest[] = [];
+    open({ handlersB: { 60: { ...echo, onRequest: (call: IncomingRequest) => held.push(call) } }, observerB });
+    for (let calls = 0; calls < 2; calls++) pair.a.openRequest(init(60, 'x', 100), listen([]));
+    await pair.settle();
+    // the word of the caller that its time is over is under way
+    pair.aToB.hold();
+    clock.advance(101);
+    held[0]!.respond(bytes('late'));
+    held[1]!.fail(new GridError('ABORTED', 'late'));
+    await pair.settle();
+    expect([ends, drops]).toEqual([Array(2).fill('DEADLINE_EXCEEDED'), Array(2).fill('late-result')]);
+    expect(pair.bToA.delivered).toEqual([]);
+    pair.aToB.release();
   });
 
   it('cancel reaches the handler where both ends have the extension, and the answer is dropped', async () => {
