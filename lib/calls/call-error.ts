@@ -17,9 +17,9 @@ function hint({ details }: GridError, peer: string, { name }: Target): string {
   return `${peer} has no handler for ${name}`;
 }
 
-/** For the log: the cleanup of the input which the application gave to a call. */
-export function inputCleanup(peer: string, { name }: Target): string {
-  return `call of ${name} to ${peer}: the cleanup of its input failed:`;
+/** For the log: the cleanup of the input which the application gave to a call, of what is no pattern too. */
+export function inputCleanup(peer: string, target: Target | undefined): string {
+  return `call${target ? ` of ${target.name}` : ''} to ${peer}: the cleanup of its input failed:`;
 }
 
 /** The codec would not take what we want to send. */

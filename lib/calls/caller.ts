@@ -171,11 +171,12 @@ export class Caller {
   }
 
   private openStream(to: Pattern | Contract, payload: unknown, options: StreamOptions | undefined): GridCall {
-    const target = this.target(to);
-    if (target.contract?.kind === 'request') throw named(wrongKind(target), this.ports.origin, target);
+    let target: Target | undefined;
     let input: Source | undefined;
     let stream: CallerStream | undefined;
     try {
+      target = this.target(to);
+      if (target.contract?.kind === 'request') throw wrongKind(target);
       const timeoutMs = options === undefined ? undefined : checkOptions(options, this.ports.clock);
       const codec = this.codecOf(target, options);
       const contract = target.contract?.kind === 'stream' ? target.contract : undefined;
@@ -210,7 +211,7 @@ export class Caller {
   }
 
   /** Is told what the cleanup of an input throws whose call never was. */
-  private cleanupOf(target: Target): (thrown: unknown) => void {
+  private cleanupOf(target: Target | undefined): (thrown: unknown) => void {
     return (thrown) => this.cleanups.tell(inputCleanup(this.ports.origin, target), thrown, undefined);
   }
 

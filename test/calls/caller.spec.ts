@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events';
+import { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom, from, lastValueFrom, of, Subject, take, toArray } from 'rxjs';
@@ -10,8 +11,10 @@ import {
   type CallContext,
   type CallOptions,
   type Codec,
+  type Pattern,
 } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
+import { silentCalls } from '../../lib/observe/index.js';
 import { collect, failure, gridLine, HANDLER, lineForEachTest, type GridLine } from './grid-line.js';
 
 let line: GridLine;
@@ -260,6 +263,22 @@ describe('the line', () => {
     const inputs = [{ [Symbol.asyncIterator]: begin }, { [Symbol.iterator]: begin }] as AsyncIterable<unknown>[];
     for (const input of inputs) await failure(line.caller.stream(60, undefined, { input, inCapacity: 1 }).done);
     expect(log).toEqual(['begun', 'returned', 'begun', 'returned']);
+  });
+
+  it('what cannot be called as a stream leaves no input open, and is counted where it has a handler', async () => {
+    const refused: string[] = [];
+    const callsOf = (_direction: string, kind: string) => ({
+      ...silentCalls,
+      refused: (code: string) => void refused.push(`${kind} ${code}`),
+    });
+    line = gridLine({}, { observer: { callsOf } });
+    const request = defineRequest({ id: 9, name: 'disk.info' }) as unknown as Pattern;
+    for (const to of [request, 0]) {
+      const input = new Readable({ objectMode: true, read() {} });
+      expect(() => line.caller.stream(to, undefined, { input, inCapacity: 1 })).toThrow(GridError);
+      expect(input.destroyed).toBe(true);
+    }
+    expect(refused).toEqual(['stream INVALID_ARGUMENT']);
   });
 
   it('that is not there or is, a payload that cannot be encoded is told at once, and the input not begun', () => {
