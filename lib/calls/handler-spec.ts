@@ -33,7 +33,10 @@ export interface HandlerSpec {
   readonly outCapacity?: number;
   /** Values of an Observable that may wait for credit; past it the stream ends: RESOURCE_EXHAUSTED. Default 1,024. */
   readonly outBuffer?: number;
-  /** Calls that may run at a time, over all peers; one more waits in the queue. Default: no limit. */
+  /**
+   * Calls that may run at a time, over all peers; one more waits in the queue. Default: no limit. The handlers of one
+   * event share the places of the first of them.
+   */
   readonly concurrency?: number;
   /** Calls that may wait for their turn; one more is refused with RESOURCE_EXHAUSTED (`notSent`). Default 0. */
   readonly queue?: number;

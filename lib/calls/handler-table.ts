@@ -55,7 +55,7 @@ export class HandlerTable {
   /**
    * Registers a handler; the returned function removes it (calls that run go on).
    * @throws GridError INVALID_ARGUMENT for a handler ID out of range or a wrong option, ALREADY_EXISTS for a second
-   * handler of one pattern, naming both. Events share a pattern with other events only.
+   * handler of one pattern, naming both. Events share a pattern with other events only, and their places with those.
    */
   add(spec: HandlerSpec): () => void {
     verify(spec);
@@ -65,6 +65,7 @@ export class HandlerTable {
     if (!(taken instanceof EventAnswer) || spec.kind !== 'event') {
       throw new GridError('ALREADY_EXISTS', twice(spec, taken.spec));
     }
+    verifyPlaces(spec, taken.spec);
     taken.join(spec);
     return () => this.removeEvent(key, taken, spec);
   }
@@ -174,6 +175,19 @@ function verify(spec: HandlerSpec): void {
     throw wrong(spec, 'codec', codec, 'an object with encode and decode, like json()');
   }
   if (typeof run !== 'function') throw wrong(spec, 'the function', run, 'a function of payload and context');
+}
+
+/**
+ * An event is answered once for all of its handlers, and so has one number of places: what a further handler asks for
+ * must not be a limit that is not there.
+ */
+function verifyPlaces(spec: HandlerSpec, first: HandlerSpec): void {
+  const { concurrency, queue = 0 } = spec;
+  if (concurrency === undefined) return;
+  const { concurrency: most, queue: seats = 0 } = first;
+  if (concurrency === most && queue === seats) return;
+  const places = most === undefined ? 'without' : `${most} and queue ${seats}`;
+  throw wrong(spec, 'concurrency', concurrency, `that of the first handler of its event, which is ${places}`);
 }
 
 function wrong({ owner, route }: HandlerSpec, option: string, value: unknown, allowed: string): GridError {

@@ -289,4 +289,18 @@ describe('an event', () => {
     await line.pair.settle();
     expect(line.table.runningEvents).toBe(0);
   });
+
+  it('has one number of places for all of its handlers: none of them asks for another', () => {
+    const add = (id: number, more: object): unknown => line.handle(id, () => 1, { kind: 'event', ...more });
+    add(60, {});
+    expect(() => add(60, { concurrency: 1, owner: 'Mail.send' })).toThrow(
+      'Mail.send: concurrency of handler 60 is 1; it must be that of the first handler of its event, which is without',
+    );
+    add(61, { concurrency: 2, queue: 3 });
+    add(61, { concurrency: 2, queue: 3 });
+    add(61, {});
+    for (const other of [{ concurrency: 1, queue: 3 }, { concurrency: 2 }]) {
+      expect(() => add(61, other)).toThrow('which is 2 and queue 3');
+    }
+  });
 });
