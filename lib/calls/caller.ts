@@ -5,7 +5,14 @@ import type { CallKind, GridLogger, MuxObserver } from '../observe/index.js';
 import type { Clock } from '../time/index.js';
 import { inputCleanup, named, unsendable } from './call-error.js';
 import { CallOpening, StreamOpening } from './call-opening.js';
-import { checkOptions, verifyIsOptions, watchSignals, type CallOptions, type StreamOptions } from './call-options.js';
+import {
+  checkOptions,
+  verifyIsOptions,
+  watchSignals,
+  type CallOptions,
+  type InputSource,
+  type StreamOptions,
+} from './call-options.js';
 import { CleanupLog } from './cleanup-log.js';
 import { encodeOptional, type Codec, type PayloadSender } from './codec.js';
 import type { Contract } from './contract.js';
@@ -172,9 +179,11 @@ export class Caller {
 
   private openStream(to: Pattern | Contract, payload: unknown, options: StreamOptions | undefined): GridCall {
     let target: Target | undefined;
+    let given: InputSource<unknown> | undefined;
     let input: Source | undefined;
     let stream: CallerStream | undefined;
     try {
+      given = options?.input;
       target = this.target(to);
       if (target.contract?.kind === 'request') throw wrongKind(target);
       const timeoutMs = options === undefined ? undefined : checkOptions(options, this.ports.clock);
@@ -184,13 +193,13 @@ export class Caller {
       const outCapacity = options?.outCapacity ?? contract?.outCapacity;
       checkCapacity('inCapacity', inCapacity, 0);
       checkCapacity('outCapacity', outCapacity, 1);
-      const takesInput = options?.input !== undefined || (inCapacity ?? 0) > 0;
+      const takesInput = given !== undefined || (inCapacity ?? 0) > 0;
       const opening = new StreamOpening(target, timeoutMs, options, takesInput, inCapacity, outCapacity);
       // not where it will be sent: what is wrong with it is told without a connection too, and before the input runs
-      const sender = options?.input === undefined ? PLAIN : KEPT;
+      const sender = given === undefined ? PLAIN : KEPT;
       opening.payload = encoded(sender, codec, payload, target, options);
-      if (options?.input !== undefined) {
-        input = inputSource(options.input, { ...NOWHERE, cleanupFailed: this.cleanupOf(target) });
+      if (given !== undefined) {
+        input = inputSource(given, { ...NOWHERE, cleanupFailed: this.cleanupOf(target) });
       }
       const opened = (stream = this.ports.line().openStream(opening));
       const { origin } = this.ports;
@@ -200,9 +209,9 @@ export class Caller {
     } catch (fault) {
       // nobody will read it: a file that stands open is closed
       if (input) input.stop(() => {});
-      else discardResult(options?.input, this.cleanupOf(target));
-      const error = this.failure(fault, target);
+      else discardResult(given, this.cleanupOf(target));
       // the handler may run already
+      const error = this.failure(fault, target, stream === undefined);
       if (stream) stream.cancel(error);
       else this.countRefused('stream', target, error);
       if (error.code === 'INVALID_ARGUMENT') throw error;
@@ -250,8 +259,10 @@ export class Caller {
     if (target) this.ports.observer.callsOf('outgoing', kind, target.handler, target.pattern).refused(code);
   }
 
-  private failure(fault: unknown, target: Target | undefined): GridError {
-    const error = toGridError(fault, 'INTERNAL');
+  /** `notSent`: no mux has taken the call. */
+  private failure(fault: unknown, target: Target | undefined, notSent = true): GridError {
+    const thrown = toGridError(fault, 'INTERNAL');
+    const error = thrown.notSent === notSent ? thrown : thrown.with({ notSent });
     return target ? named(error, this.ports.origin, target) : error.with({ peer: this.ports.origin });
   }
 }

@@ -165,3 +165,26 @@ describe('a signal', () => {
     expect((await cancelled).code).toBe('CANCELLED');
   });
 });
+
+describe('an option that cannot be read', () => {
+  const names = ['timeoutMs', 'signal', 'parent', 'codec', 'metadata', 'traceContext'] as const;
+  const unread = (name: string): object => Object.defineProperty({}, name, { get: boom, enumerable: true });
+  const expected = { code: 'INTERNAL', message: 'a getter', notSent: true };
+
+  beforeEach(() => void line.handle(61, () => Promise.reject(new Error('it ran'))));
+
+  it.each(names)('%s: each kind of call fails, and says that nothing was sent', async (name) => {
+    const options = unread(name);
+    const calls = [
+      line.caller.request(61, undefined, options),
+      line.caller.emit(61, undefined, options),
+      lastValueFrom(line.caller.send(61, undefined, options)),
+      line.caller.stream(61, undefined, options).done,
+    ];
+    for (const call of calls) expect(await failure(call)).toMatchObject({ ...expected, pattern: '61' });
+  });
+
+  it('input: so does a stream', async () => {
+    expect(await failure(line.caller.stream(61, undefined, unread('input')).done)).toMatchObject(expected);
+  });
+});
