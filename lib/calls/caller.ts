@@ -84,10 +84,7 @@ export class Caller {
    */
   stream(to: Pattern | Contract, payload?: unknown, options?: StreamOptions): GridCall {
     if (this.ports.interceptors.length === 0) return this.openStream(to, payload, options);
-    const call = this.outgoing('stream', this.target(to), payload, options);
-    return intercepted(this.ports.interceptors, 'stream', call, (changed) =>
-      this.openStream(to, changed.payload, changed.options),
-    );
+    return this.interceptedStream(to, payload, options);
   }
 
   /** One answer or many. Cold: each subscription makes a call, unsubscribing cancels it. No result is `undefined`. */
@@ -128,6 +125,24 @@ export class Caller {
     return intercepted(this.ports.interceptors, 'request', call, (changed) =>
       this.openRequest(to, changed.payload, changed.options),
     );
+  }
+
+  private interceptedStream(to: Pattern | Contract, payload: unknown, options: StreamOptions | undefined): GridCall {
+    let begun = false;
+    let opened: GridCall | undefined;
+    try {
+      const call = this.outgoing('stream', this.target(to), payload, options);
+      return intercepted(this.ports.interceptors, 'stream', call, (changed) => {
+        begun = true;
+        opened = this.openStream(to, changed.payload, changed.options);
+        return opened;
+      });
+    } catch (fault) {
+      // nobody has the call, nor will read its input
+      if (!begun) discardResult(options?.input, this.cleanupOf(undefined));
+      opened?.cancel(fault);
+      throw fault;
+    }
   }
 
   private openRequest(to: Pattern | Contract, payload: unknown, options: CallOptions | undefined): Promise<unknown> {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it } from '@jest/globals';
 import { firstValueFrom } from 'rxjs';
 import type { AnyCallInterceptor, CallInterceptor, OutgoingCall } from '../../lib/calls/index.js';
@@ -99,5 +100,24 @@ describe('interceptors', () => {
     expect(await line.caller.request(60)).toBe('done');
     expect(() => line.caller.stream(60)).toThrow(gave('a Promise', 'stream'));
     expect((await failure(firstValueFrom(line.caller.send(60)))).message).toBe(gave('a Promise', 'send'));
+  });
+
+  it('that fails a stream leaves nothing open: neither its input nor what next() has opened', async () => {
+    const refuse: CallInterceptor = () => {
+      throw new GridError('UNAUTHENTICATED', 'no');
+    };
+    const opens: CallInterceptor = (call, next) => {
+      next(call);
+      return refuse(call, next);
+    };
+    const waits = (async (call: OutgoingCall, next: (call: unknown) => unknown) => next(call)) as AnyCallInterceptor;
+    for (const interceptor of [refuse, opens, waits]) {
+      line = gridLine({}, { interceptors: [interceptor] });
+      line.handle(60, () => count(), { kind: 'stream', inCapacity: 1 });
+      const input = new Readable({ objectMode: true, read() {} });
+      expect(() => line.caller.stream(60, undefined, { input })).toThrow(GridError);
+      await line.pair.settle();
+      expect([input.destroyed, line.pair.a.outgoing, line.pair.b.running]).toEqual([true, 0, 0]);
+    }
   });
 });
