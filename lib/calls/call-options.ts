@@ -22,11 +22,16 @@ export interface ParentCall {
  * whether the schemas were used.
  */
 export interface CallOptions<Validate extends boolean = boolean> {
-  /** Milliseconds for the whole call, 1 to 2^32-1. Default: `intervals.requestTimeoutMs`, none for streams. */
+  /**
+   * Milliseconds for the whole call. Less than 1 fails it at once, past 2^32-1 (49 days) counts as so many. Default:
+   * `intervals.requestTimeoutMs`, none for streams; for `send()` that until its first answer, then none.
+   */
   readonly timeoutMs?: number;
   /** The same as a point in time; the earlier of all that are given counts. */
   readonly deadline?: Date;
-  /** Cancels the call: CANCELLED, with the signal's reason as `cause`. */
+  /**
+   * Cancels the call: CANCELLED, for a signal of `AbortSignal.timeout()` DEADLINE_EXCEEDED; its reason is the `cause`.
+   */
   readonly signal?: AbortSignal;
   /**
    * Travels to the handler; over `limits.metadataBytes` encoded: INVALID_ARGUMENT, a peer that cannot carry it:
@@ -53,8 +58,8 @@ export interface CallOptions<Validate extends boolean = boolean> {
 }
 
 /**
- * What input can be taken from. Iterables and Readables are pulled, one value per credit. Values of an Observable wait
- * for credit, at most 1,024 of them; one more ends the call with RESOURCE_EXHAUSTED.
+ * What input can be taken from. Iterables and Readables are pulled, one value per credit and one ahead of it. Values of
+ * an Observable wait for credit, at most 1,024 of them; one more ends the call with RESOURCE_EXHAUSTED.
  */
 export type InputSource<In> = Iterable<In> | AsyncIterable<In> | Observable<In> | Readable;
 

@@ -9,7 +9,8 @@ export interface GridCall<In = unknown, Out = unknown> extends AsyncIterable<Out
   /**
    * Sends one message of input. Resolves when a credit took it: waiting for it is the backpressure.
    * Rejects with the call's error when the call is over, FAILED_PRECONDITION after `end()`, for a handler that takes
-   * no input and where `input` was given, INVALID_ARGUMENT for a message that cannot be encoded (the call goes on).
+   * no input and where `input` was given, INVALID_ARGUMENT for a message that cannot be encoded (the call goes on),
+   * OUT_OF_RANGE for one that is too large to be sent, by which the call ends.
    */
   write(message: In): Promise<void>;
   /** No more input. Messages whose `write()` still waits go first. */

@@ -57,7 +57,10 @@ export class GridPeer {
     return this.caller.request(to, payload, options);
   }
 
-  /** A stream of messages, one way or both; it starts at once and has no deadline of its own. */
+  /**
+   * A stream of messages, one way or both; it starts at once and has no deadline of its own. Throws INVALID_ARGUMENT
+   * for a wrong pattern, option or payload; what fails otherwise, a missing connection too, shows at the call.
+   */
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   stream<Out = any, In = any>(to: Pattern, payload?: unknown, options?: StreamOptions<In>): GridCall<In, Out>;
   stream<C extends StreamContract, V extends boolean = false>(

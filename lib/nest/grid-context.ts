@@ -42,7 +42,7 @@ export class GridContext extends BaseRpcContext<[]> implements ParentCall {
 
   /**
    * Aborted with the call's GridError when the caller cancels, the deadline passes, the connection is lost or this
-   * host shuts down.
+   * host shuts down. Of an event never: it was answered before it ran.
    */
   get signal(): AbortSignal {
     return this.call.signal;
@@ -68,7 +68,7 @@ export class GridContext extends BaseRpcContext<[]> implements ParentCall {
 
   /**
    * Sent with the answer or the end of the stream, where the connection can carry it.
-   * @throws GridError INTERNAL for what is no string, RESOURCE_EXHAUSTED past 8,192 bytes in all.
+   * @throws GridError INTERNAL for what is no string and for the key `grid-error`, RESOURCE_EXHAUSTED past 8,192 bytes.
    */
   setResponseMetadata(key: string, value: string): void {
     this.call.setResponseMetadata(key, value);
