@@ -68,7 +68,9 @@ export class SentCall implements RequestListener, ObserverPorts, Unsubscribable 
 
   /** @internal */
   onBroken(thrown: unknown): unknown {
-    return this.named(unreadableAnswer(thrown));
+    const error = unreadableAnswer(thrown);
+    this.cancel(error);
+    return this.named(error);
   }
 
   /** @internal */

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events';
 import { describe, expect, it, jest } from '@jest/globals';
 import { finalize, firstValueFrom, interval, lastValueFrom, take, toArray } from 'rxjs';
 import { bytes } from '../../lib/calls/index.js';
+import { silentCalls, silentObserver } from '../../lib/observe/index.js';
 import { failure, gridLine, lineForEachTest, type GridLine } from './grid-line.js';
 
 let line: GridLine;
@@ -106,7 +107,10 @@ describe('send()', () => {
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0);
   });
 
-  it('gives an answer that cannot be decoded as an error', async () => {
+  it('gives an answer that cannot be decoded as an error, and a stream of them counts as ended by that', async () => {
+    const ends: (string | undefined)[] = [];
+    const callsOf = () => ({ ...silentCalls, ended: (code: string | undefined) => void ends.push(code) });
+    line = gridLine({ observerA: { ...silentObserver, callsOf } });
     line.handle(60, () => Buffer.from('{'), { codec: bytes() });
     line.handle(
       61,
@@ -116,7 +120,10 @@ describe('send()', () => {
       { codec: bytes() },
     );
     expect((await failure(lastValueFrom(line.caller.send(60)))).code).toBe('INTERNAL');
+    ends.length = 0;
     expect((await failure(lastValueFrom(line.caller.send(61)))).code).toBe('INTERNAL');
+    // as a request it ended well when it became a stream
+    expect(ends).toEqual([undefined, 'INTERNAL']);
   });
 
   it('is refused where no further stream may run, and its handler is stopped', async () => {
