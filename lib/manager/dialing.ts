@@ -13,6 +13,7 @@ import { GridError } from '../errors/index.js';
 import type { PeerLoad } from '../mux/index.js';
 import { Attempt } from './attempt.js';
 import type { DialTlsSource } from './dial-tls.js';
+import { kindOf } from './kind-of.js';
 import { Lookups } from './lookups.js';
 import type { OpenSockets } from './open-sockets.js';
 import type { GridSettings } from './options.js';
@@ -54,7 +55,7 @@ export class Dialing {
     let token: string;
     let socket: FrameSocket;
     try {
-      token = this.auth ? await attempt.race(this.auth.sign({ from: local, to: peer })) : '';
+      token = this.auth ? verifiedToken(await attempt.race(this.auth.sign({ from: local, to: peer }))) : '';
       socket = await this.open(peer, token, attempt);
     } finally {
       attempt.end();
@@ -102,6 +103,12 @@ export class Dialing {
       new GridError('UNAVAILABLE', `no answer within ${timeoutMs} ms`, { peer, reason: 'not-connected' });
     return new Attempt({ clock, timeoutMs, late, outer });
   }
+}
+
+/** What `sign` of the application gave, which is not told: it may be half of a token. */
+function verifiedToken(token: unknown): string {
+  if (typeof token === 'string') return token;
+  throw new GridError('INVALID_ARGUMENT', `auth.sign() gave ${kindOf(token)}; it must give a string`);
 }
 
 /** Takes a socket from elsewhere: one that speaks our port already, or a WebSocket of `ws`. */

@@ -23,8 +23,8 @@ export interface TokenClaims {
 /** Makes and checks the token that a dialer shows, anew for each dial (wire spec §1, §3). */
 export interface TokenAuth {
   /**
-   * The token for one dial, made within `intervals.dialTimeoutMs` of its start. What it throws or rejects with fails
-   * that dial; the next one asks again.
+   * The token for one dial, made within `intervals.dialTimeoutMs` of its start; the empty string: none. What it throws
+   * or rejects with, or what it gives that is no string, fails that dial; the next one asks again.
    */
   sign(claims: TokenClaims & { readonly from: string }): string | Promise<string>;
   /** Throws or rejects when the token does not prove the claims. The error's text goes to the peer and into logs. */

@@ -161,6 +161,25 @@ describe('a transport of the application', () => {
     expect(log.lines[0]).toContain(text);
   });
 
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, 'undefined'],
+    ['the bytes of one', Buffer.from('half of a token'), 'an object'],
+    ['a number', 5, 'a number'],
+  ])('is not even opened where sign() gives no token: %s', async (_, token, kind) => {
+    const log = new LogBook();
+    const opened: string[] = [];
+    const auth = { sign: () => token as string, verify() {} };
+    const dialer: Dialer = (peer) => {
+      opened.push(peer);
+      return Promise.resolve(socketPair()[0]);
+    };
+    const grid = make(FIRST, [FIRST, SECOND], { auth, dialer, logger: log, intervals: { redialMs: 5 } });
+    void grid.start();
+    await until(() => log.lines.length === 1, 'the second failure');
+    expect(log.lines[0]).toContain(`: auth.sign() gave ${kind}; it must give a string (2 attempts`);
+    expect(opened).toEqual([]);
+  });
+
   it('that answers too late is dropped', async () => {
     const [late, other] = socketPair();
     let answer: (socket: typeof late) => void = () => {};
