@@ -5,5 +5,6 @@ export { guardedSocket } from './guarded-socket.js';
 export type { ConnectionIntervals, ConnectionLimits } from './limits.js';
 export type { FrameListener, FrameSocket, MessageSocket, MessageSocketListener } from './message-socket.js';
 export { isSecure } from './origin.js';
+export { patienceWith } from './patience.js';
 export type { ConnectionPorts } from './ports.js';
 export { wsSocket } from './ws-socket.js';

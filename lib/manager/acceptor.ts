@@ -1,9 +1,15 @@
 import type { HandlerTable } from '../calls/index.js';
-import { acceptHandshake, type Admission, type ConnectionPorts, type FrameSocket } from '../connection/index.js';
+import {
+  acceptHandshake,
+  patienceWith,
+  type Admission,
+  type ConnectionPorts,
+  type FrameSocket,
+} from '../connection/index.js';
 import { GridError, inOneLine, textOf, toGridError } from '../errors/index.js';
 import { silentObserver, type ConnectionObserver } from '../observe/index.js';
 import { LineBudget } from '../time/index.js';
-import { unixMs, type ConnectRequest } from '../wire/index.js';
+import { CloseCode, unixMs, type ConnectRequest } from '../wire/index.js';
 import { claim } from './claim.js';
 import type { GridEvent } from './grid-event.js';
 import { HandshakePlaces } from './handshake-places.js';
@@ -112,7 +118,22 @@ export class Acceptor {
     }
   }
 
-  /** Drops the sockets whose handshake is not over. */
+  /**
+   * Closes a socket for which there is no time now, with the reason. What its other end sends all the same is kept
+   * nowhere, and its goodbye is not waited for long.
+   */
+  turnAway(socket: FrameSocket, reason: string): void {
+    const patience = patienceWith(socket, this.ports.settings.clock);
+    const onClose = (): void => {
+      patience.cancel();
+      this.sockets.delete(socket);
+    };
+    this.sockets.add(socket);
+    socket.listen({ onFrame() {}, onViolation() {}, onClose });
+    socket.close(CloseCode.Overloaded, reason);
+  }
+
+  /** Drops the sockets whose handshake is not over, and those that were turned away. */
   close(): void {
     for (const socket of this.sockets) socket.terminate();
   }

@@ -22,7 +22,7 @@ import {
 } from '../calls/index.js';
 import type { ConnectionPorts, MessageSocket } from '../connection/index.js';
 import { GridError, handled } from '../errors/index.js';
-import { CloseCode, EXTENSIONS } from '../wire/index.js';
+import { EXTENSIONS } from '../wire/index.js';
 import { Acceptor } from './acceptor.js';
 import { authOf } from './auth.js';
 import { DialTlsSource } from './dial-tls.js';
@@ -235,9 +235,9 @@ export class GridManager {
   incoming(socket: MessageSocket | WebSocket, facts: { readonly remoteAddress?: string } = {}): void {
     const opened = messageSocket(socket, this.sockets);
     const closed = this.life.closedBecause();
-    if (closed !== undefined) return opened.close(CloseCode.Overloaded, closed);
+    if (closed !== undefined) return this.acceptor.turnAway(opened, closed);
     const entry = this.acceptor.enter(facts.remoteAddress ?? opened.remoteAddress, '');
-    if (!entry) return opened.close(CloseCode.Overloaded, 'too many handshakes are pending');
+    if (!entry) return this.acceptor.turnAway(opened, 'too many handshakes are pending');
     void this.acceptor.accept(opened, entry);
   }
 

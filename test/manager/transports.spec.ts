@@ -241,6 +241,26 @@ describe('a transport of the application', () => {
       [1013, 'too many handshakes are pending'],
     ]);
   });
+
+  it('that incoming() refuses and that does not heed it keeps nothing waiting, and is dropped soon', async () => {
+    const grid = make(SECOND, [FIRST, SECOND]);
+    const [stranger, offered] = socketPair();
+    grid.incoming(offered);
+    let taken = 0;
+    for (let i = 0; i < 3; i++) stranger.send(Buffer.alloc(1_024), (error) => (taken += error ? 0 : 1));
+    await until(() => taken === 3, 'nobody keeps what it sends');
+    expect(offered.closed).toBe(false);
+    await until(() => offered.closed, 'its goodbye is not waited for');
+  });
+
+  it('that incoming() refuses does not outlive the grid', async () => {
+    const grid = make(SECOND, [FIRST, SECOND]);
+    const [, offered] = socketPair();
+    grid.incoming(offered);
+    await grid.close();
+    await turn();
+    expect(offered.closed).toBe(true);
+  });
 });
 
 describe('a listener of its own', () => {
