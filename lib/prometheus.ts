@@ -19,7 +19,8 @@ export interface GridMetricsOptions {
  * nothing costs anything in between. Several grids of one process may share a registry: the label `grid` tells them
  * apart, and where they are hosts of one grid, as in a test, the label `local` does. They are removed when the grid is
  * closed, or by the returned function.
- * @throws GridError ALREADY_EXISTS for a second grid of one name and host in a registry.
+ * @throws GridError ALREADY_EXISTS for a second grid of one name and host in a registry; prom-client's error where the
+ * registry has another metric of such a name, and nothing is registered then.
  */
 export function collectGridMetrics(grid: GridManager, options: GridMetricsOptions = {}): () => void {
   const { registry = register, prefix = 'grid_' } = options;
@@ -176,22 +177,13 @@ class GridMetrics {
     private readonly registry: Registry,
     private readonly prefix: string,
   ) {
-    for (const [name, metric] of Object.entries(OF_PEERS)) {
-      this.register(name, metric, ['grid', 'local', 'peer'], ({ stats, labels: common }, report) => {
-        for (const peer of stats.peers) {
-          metric.read(peer, (value, labels) => report(value, { ...common, peer: peer.host, ...labels }));
-        }
-      });
+    try {
+      this.registerAll();
+    } catch (error) {
+      // the application has a metric of such a name: none of ours stays beside it
+      this.unregister();
+      throw error;
     }
-    for (const [name, metric] of Object.entries(OF_HANDLERS)) {
-      this.register(name, metric, HANDLER_LABELS, (counted, report) => {
-        for (const handler of handlersOf(counted)) {
-          const all = handlerLabels(counted, handler);
-          metric.read(handler, (value, labels) => report(value, { ...all, ...labels }));
-        }
-      });
-    }
-    this.registerLatency();
   }
 
   /** False once the registry was cleared: what is in it by these names now, if anything, is not ours. */
@@ -212,8 +204,31 @@ class GridMetrics {
   remove(grid: GridManager): boolean {
     this.grids.delete(grid);
     if (this.grids.size > 0) return false;
-    for (const [name, metric] of this.metrics) if (this.isOurs(name, metric)) this.registry.removeSingleMetric(name);
+    this.unregister();
     return true;
+  }
+
+  private registerAll(): void {
+    for (const [name, metric] of Object.entries(OF_PEERS)) {
+      this.register(name, metric, ['grid', 'local', 'peer'], ({ stats, labels: common }, report) => {
+        for (const peer of stats.peers) {
+          metric.read(peer, (value, labels) => report(value, { ...common, peer: peer.host, ...labels }));
+        }
+      });
+    }
+    for (const [name, metric] of Object.entries(OF_HANDLERS)) {
+      this.register(name, metric, HANDLER_LABELS, (counted, report) => {
+        for (const handler of handlersOf(counted)) {
+          const all = handlerLabels(counted, handler);
+          metric.read(handler, (value, labels) => report(value, { ...all, ...labels }));
+        }
+      });
+    }
+    this.registerLatency();
+  }
+
+  private unregister(): void {
+    for (const [name, metric] of this.metrics) if (this.isOurs(name, metric)) this.registry.removeSingleMetric(name);
   }
 
   private isOurs(name: string, metric: object): boolean {

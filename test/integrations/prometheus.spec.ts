@@ -5,7 +5,7 @@ import { Test } from '@nestjs/testing';
 import { GridError, GridModule } from 'nestjs-grid';
 import { collectGridMetrics, GridMetricsModule } from 'nestjs-grid/prometheus';
 import { GridTestingModule } from 'nestjs-grid/testing';
-import { Counter, register, Registry } from 'prom-client';
+import { Counter, Gauge, register, Registry } from 'prom-client';
 import { plain, tableOf } from '../project/markdown.js';
 import { until } from '../until.js';
 
@@ -226,6 +226,18 @@ describe('what Prometheus sees of a grid', () => {
     // the registration before the clear ends with its grid, and takes nothing of the others along
     await hosts.nodes[0]!.app.close();
     expect(only(await scrape(), 'grid_peer_reconnects_total')).toHaveLength(1);
+    remove();
+  });
+
+  test('of a registry that has a metric of such a name: nothing, until that is gone', async () => {
+    const taken = new Registry();
+    const other = new Gauge({ name: 'grid_call_duration_seconds', help: 'of the app', registers: [taken] });
+    const { grid } = hosts.nodes[1]!;
+    expect(() => collectGridMetrics(grid, { registry: taken })).toThrow('grid_call_duration_seconds');
+    expect(taken.getMetricsAsArray()).toEqual([other]);
+    taken.removeSingleMetric('grid_call_duration_seconds');
+    const remove = collectGridMetrics(grid, { registry: taken });
+    expect(only(await scrape(taken), 'grid_peer_reconnects_total')).toHaveLength(1);
     remove();
   });
 
