@@ -51,6 +51,7 @@ export class GridHealthIndicator {
   ): Promise<HealthIndicatorResult<Key>> {
     const grid = this.modules.get<GridManager>(getGridToken(options.grid), { strict: false });
     const { asked, needed } = demandOf(grid, options.peers ?? 'any');
+    verifyTimeout(options.timeoutMs);
     const found = await Promise.all(asked.map((peer) => healthOf(peer, grid, options.timeoutMs)));
     const well = found.filter(({ state, error }) => state === 'connected' && error === undefined).length;
     const peers = Object.fromEntries(asked.map((peer, index) => [peer.origin, found[index]!]));
@@ -76,6 +77,13 @@ function demandOf(
     'INVALID_ARGUMENT',
     `peers must be an integer from 0 to ${all.length} (the other hosts), not ${peers}`,
   );
+}
+
+/** By a time that is none every peer would be late, and each host ill. */
+function verifyTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs === undefined || (typeof timeoutMs === 'number' && timeoutMs > 0)) return;
+  const text = `timeoutMs must be a number of milliseconds above 0, not ${timeoutMs}`;
+  throw new GridError('INVALID_ARGUMENT', text);
 }
 
 async function healthOf(peer: GridPeer, grid: GridManager, timeoutMs: number | undefined): Promise<PeerHealth> {

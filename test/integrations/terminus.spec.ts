@@ -92,6 +92,9 @@ describe('GridHealthIndicator', () => {
   test('refuses what it cannot look at', async () => {
     for (const peers of [-1, 3, 1.5]) await expect(health.isHealthy('grid', { peers })).rejects.toThrow('from 0 to 2');
     await expect(health.isHealthy('grid', { peers: ['http://elsewhere:1'] })).rejects.toThrow('not one of the hosts');
+    for (const timeoutMs of [NaN, -1, 0, '500' as never]) {
+      await expect(health.isHealthy('grid', { timeoutMs })).rejects.toThrow('timeoutMs must be a number');
+    }
     await expect(health.isHealthy('grid', { grid: 'other' })).rejects.toThrow('nestjs-grid:other');
     await expect(health.isHealthy('grid', { peers: [FIRST] })).resolves.toMatchObject({ grid: { status: 'up' } });
   });
