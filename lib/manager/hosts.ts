@@ -90,6 +90,8 @@ export function verifyOrigin(option: string, name: string): void {
   if (url.port === '') spellings.push(`${bare}:${portOf(url)}`);
   if (!spellings.includes(name))
     throw refuse(`${option}: '${name}' is not spelled as an origin; write '${spellings[0]}'`);
+  // to a listener it means any port, to a dialer none
+  if (url.port === '0') throw refuse(`${option}: '${name}' has port 0; write the port that the other hosts dial`);
 }
 
 /**

@@ -73,6 +73,7 @@ describe('the list of hosts', () => {
     ['http://node-1:09000', "write 'http://node-1:9000'"],
     ['http://user:pw@node-1', "write 'http://node-1'"],
     ['http://node-1?x', "write 'http://node-1'"],
+    ['http://node-1:0', 'has port 0'],
     ['http://nöd', "write 'http://xn--nd-fka'"],
     ['node-1:9000', 'is not an origin'],
     ['ftp://node-1', 'http, https, ws or wss'],
