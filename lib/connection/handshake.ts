@@ -168,9 +168,12 @@ export function dialectOf(ports: ConnectionPorts, local: string, peer: string, t
   };
 }
 
+/** A host's name in a text: what it is called says nothing about the refusal. */
+const NAMES = /\b(?:https?|wss?):\/\/\S+/gi;
+
 /** The error of a refusal. Its text is free (wire spec §3), so only what it speaks of can tell the code. */
 export function refusal(reason: string, remote: boolean): GridError {
-  const code = /token|auth|signature/i.test(reason) ? 'UNAUTHENTICATED' : 'FAILED_PRECONDITION';
+  const code = /token|auth|signature/i.test(reason.replaceAll(NAMES, '')) ? 'UNAUTHENTICATED' : 'FAILED_PRECONDITION';
   return new GridError(code, reason === '' ? 'refused without a reason' : reason, { remote });
 }
 

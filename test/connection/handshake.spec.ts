@@ -166,6 +166,7 @@ describe.each(WIRES)('the handshake $name', (wire) => {
 
   it.each([
     ['unknown incoming host: http://a:9000', 'FAILED_PRECONDITION'],
+    ['host "http://auth-1:9000" is not in the list of http://token.example:9000', 'FAILED_PRECONDITION'],
     ['the token is not valid: "exp" claim timestamp check failed', 'UNAUTHENTICATED'],
   ])('B40 a refusal reaches the dialer with its reason: %s', async (reason, code) => {
     const accepting = errorOf(accept({}, async () => ({ accepted: false, reason })));
