@@ -21,8 +21,8 @@ import type { PeerStats } from './peer-stats.js';
 import type { TokenAuth } from './token.js';
 import { dialWebSocket } from './ws-dialer.js';
 
-/** What Node's timers can hold. */
-const MOST_ADDRESS_MS = 2 ** 31 - 1;
+/** What each socket has that can be taken. */
+const METHODS = ['send', 'close', 'terminate'] as const;
 
 /** Makes connections: a fresh token, a socket, the handshake. */
 export class Dialing {
@@ -91,7 +91,7 @@ export class Dialing {
       sockets: this.sockets,
       lookup: this.lookups.lookup,
       // two of them fit the time of an attempt
-      addressMs: Math.min(Math.ceil(settings.intervals.dialTimeoutMs / 2), MOST_ADDRESS_MS),
+      addressMs: Math.ceil(settings.intervals.dialTimeoutMs / 2),
     });
   }
 
@@ -111,8 +111,17 @@ function verifiedToken(token: unknown): string {
   throw new GridError('INVALID_ARGUMENT', `auth.sign() gave ${kindOf(token)}; it must give a string`);
 }
 
-/** Takes a socket from elsewhere: one that speaks our port already, or a WebSocket of `ws`. */
+/**
+ * Takes a socket from elsewhere: one that speaks our port already, or a WebSocket of `ws`.
+ * @throws GridError INVALID_ARGUMENT for anything else: a socket of Node, a browser's WebSocket.
+ */
 export function messageSocket(socket: MessageSocket | WebSocket, sockets: OpenSockets): FrameSocket {
+  const given: Partial<Pick<MessageSocket, (typeof METHODS)[number]>> | undefined = socket;
+  const missing = METHODS.find((method) => typeof given?.[method] !== 'function');
+  if (missing !== undefined) {
+    const text = `the socket is ${kindOf(socket)} without ${missing}(); it must be a MessageSocket or a WebSocket of ws`;
+    throw new GridError('INVALID_ARGUMENT', text);
+  }
   if ('listen' in socket) return guardedSocket(socket);
   sockets.add(socket);
   return guardedSocket(wsSocket(socket));

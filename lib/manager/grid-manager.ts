@@ -231,7 +231,10 @@ export class GridManager {
     await this.listening.listen();
   }
 
-  /** Takes an open socket that another host dialed, however it got here. It is refused like any other. */
+  /**
+   * Takes an open socket that another host dialed, however it got here. It is refused like any other.
+   * @throws GridError INVALID_ARGUMENT for what is neither a message socket nor a WebSocket of `ws`.
+   */
   incoming(socket: MessageSocket | WebSocket, facts: { readonly remoteAddress?: string } = {}): void {
     const opened = messageSocket(socket, this.sockets);
     const closed = this.life.closedBecause();

@@ -1,6 +1,6 @@
 import dns from 'node:dns';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, Socket, type AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { WebSocket, WebSocketServer } from 'ws';
 import { GridManager, type Dialer, type GridOptions } from '../../lib/manager/index.js';
@@ -12,7 +12,7 @@ import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { allConnected, LogBook, SECRET } from './neighbourhood.js';
 import { get } from './raw-dialer.js';
-import { rejectionOf } from './refusal.js';
+import { rejectionOf, thrownBy } from './refusal.js';
 
 const RULES: DecodeRules = { extensions: new Set(EXTENSIONS), messageBytes: Infinity, frameMessages: Infinity };
 
@@ -178,6 +178,24 @@ describe('a transport of the application', () => {
     await until(() => log.lines.length === 1, 'the second failure');
     expect(log.lines[0]).toContain(`: auth.sign() gave ${kind}; it must give a string (2 attempts`);
     expect(opened).toEqual([]);
+  });
+
+  it.each<[string, unknown, string]>([
+    ['nothing', undefined, 'undefined'],
+    ['a socket of Node', new Socket(), 'an object'],
+  ])('that gives no message socket is told so, and so is incoming(): %s', async (_, socket, kind) => {
+    const log = new LogBook();
+    const dialer: Dialer = () => Promise.resolve(socket as WebSocket);
+    const grid = make(FIRST, [FIRST, SECOND], { dialer, logger: log, intervals: { redialMs: 5 } });
+    void grid.start();
+    await until(() => log.lines.length === 1, 'the second failure');
+    const text = `the socket is ${kind} without send(); it must be a MessageSocket or a WebSocket of ws`;
+    expect(log.lines[0]).toContain(`: ${text} (2 attempts`);
+    expect(thrownBy(() => grid.incoming(socket as WebSocket))).toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: text,
+    });
+    await grid.close();
   });
 
   it('that answers too late is dropped', async () => {
