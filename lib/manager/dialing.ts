@@ -21,12 +21,19 @@ import type { PeerStats } from './peer-stats.js';
 import type { TokenAuth } from './token.js';
 import { dialWebSocket } from './ws-dialer.js';
 
+/**
+ * So many addresses of one host fit the time of an attempt, of attempts in a row that fail: a slow network needs the
+ * time of the first, a host whose first addresses do not answer the number of the last.
+ */
+const ADDRESSES = [2, 4, 8] as const;
 /** What each socket has that can be taken. */
 const METHODS = ['send', 'close', 'terminate'] as const;
 
 /** Makes connections: a fresh token, a socket, the handshake. */
 export class Dialing {
   private readonly lookups: Lookups;
+  /** WebSockets to each peer that did not open, since the last one that did. */
+  private readonly failed = new Map<string, number>();
 
   constructor(
     private readonly settings: GridSettings,
@@ -80,7 +87,9 @@ export class Dialing {
       return messageSocket(await attempt.race(opening, (late) => late.terminate()), this.sockets);
     }
     const tls = await attempt.race(this.tls.options());
-    return await dialWebSocket({
+    const failed = this.failed.get(peer) ?? 0;
+    this.failed.set(peer, failed + 1);
+    const socket = await dialWebSocket({
       peer,
       token,
       tls,
@@ -90,9 +99,10 @@ export class Dialing {
       signal: attempt.signal,
       sockets: this.sockets,
       lookup: this.lookups.lookup,
-      // two of them fit the time of an attempt
-      addressMs: Math.ceil(settings.intervals.dialTimeoutMs / 2),
+      addressMs: Math.ceil(settings.intervals.dialTimeoutMs / ADDRESSES[failed % ADDRESSES.length]!),
     });
+    this.failed.delete(peer);
+    return socket;
   }
 
   /** What happens up to the open socket ends after `intervals.dialTimeoutMs`, or when nobody wants it any more. */
