@@ -20,7 +20,7 @@ export interface AcceptFacts {
   /** This host's origin. */
   readonly local: string;
   /** Checks host, time, token and who dials. Rejects with UNAVAILABLE while nobody is let in, whoever it is. */
-  admit(request: ConnectRequest, remoteAddress: string | undefined): Promise<Admission>;
+  admit(request: ConnectRequest): Promise<Admission>;
   /** Ends the handshake with its reason, if that is not over. */
   readonly signal?: AbortSignal;
 }
@@ -40,13 +40,13 @@ export async function acceptHandshake(
   const { local } = facts;
 
   const decide = async (request: ConnectRequest): Promise<void> => {
-    const admission = await facts.admit(request, socket.remoteAddress);
+    const admission = await facts.admit(request);
     if (handshake.over) return;
     const answer = { id: ports.localId, ...answeredAbilities(ports, request) };
     if (admission.accepted) {
       const dialect = dialectOf(ports, local, request.host, request);
       // first the connection, then the answer: the dialer's calls may follow at once
-      handshake.open({ peer: request.host, remoteId: request.id, dialed: false, dialect }, () => {
+      handshake.open({ remoteId: request.id, dialect }, () => {
         handshake.send(Op.ConnectResponse, encodeConnectResponse({ ...answer, accepted: true, rejectedReason: '' }));
       });
     } else {

@@ -25,12 +25,8 @@ import { WriteQueue } from './write-queue.js';
 
 /** What the handshake found out. */
 export interface ConnectionFacts {
-  /** Origin of the other host. */
-  readonly peer: string;
   /** The other process's ID, 16 bytes. */
   readonly remoteId: Uint8Array;
-  /** True iff this end dialed. */
-  readonly dialed: boolean;
   readonly dialect: Dialect;
 }
 
@@ -45,9 +41,7 @@ type State =
  * and the heartbeat. A connection that ended stays ended. Nothing that the peer sends makes it throw.
  */
 export class Connection implements FrameListener {
-  readonly peer: string;
   readonly remoteId: Uint8Array;
-  readonly dialed: boolean;
   readonly dialect: Dialect;
   readonly remoteAddress: string | undefined;
   readonly mux: Mux;
@@ -92,9 +86,7 @@ export class Connection implements FrameListener {
   ) {
     const { clock, observer, handlers, limits, intervals, accepting, load, sleptMs = loopSleptMs } = ports;
     const { dialect } = facts;
-    this.peer = facts.peer;
     this.remoteId = facts.remoteId;
-    this.dialed = facts.dialed;
     this.dialect = dialect;
     this.remoteAddress = socket.remoteAddress;
     const { messageBytes, frameMessages } = limits;

@@ -33,7 +33,7 @@ export async function dialHandshake(
     const answer = decodeConnectResponse(message.payload);
     if (answer.accepted) {
       const dialect = dialectOf(ports, local, remote, answer);
-      handshake.open({ peer: remote, remoteId: answer.id, dialed: true, dialect });
+      handshake.open({ remoteId: answer.id, dialect });
     } else {
       handshake.fail(refusal(answer.rejectedReason, true), CloseCode.Normal, 'refused');
     }
