@@ -13,8 +13,8 @@ export interface GridHealthOptions {
    */
   readonly peers?: 'all' | 'any' | number | readonly string[];
   /**
-   * Asks each connected peer for a sign of life too; one that takes longer, in milliseconds, counts as away. Default:
-   * nobody is asked.
+   * Asks each connected peer for a sign of life too; one that takes longer, in milliseconds (above 0), counts as away.
+   * Default: nobody is asked.
    */
   readonly timeoutMs?: number;
   /** The name of the grid; default: the one without a name. */

@@ -129,7 +129,8 @@ export function messageSocket(socket: MessageSocket | WebSocket, sockets: OpenSo
   const given: Partial<Pick<MessageSocket, (typeof METHODS)[number]>> | undefined = socket;
   const missing = METHODS.find((method) => typeof given?.[method] !== 'function');
   if (missing !== undefined) {
-    const text = `the socket is ${kindOf(socket)} without ${missing}(); it must be a MessageSocket or a WebSocket of ws`;
+    const what = `${kindOf(socket)} without ${missing}()`;
+    const text = `the socket is ${what}; it must be a MessageSocket or a WebSocket of ws`;
     throw new GridError('INVALID_ARGUMENT', text);
   }
   if ('listen' in socket) return guardedSocket(socket);

@@ -10,7 +10,7 @@ afterEach(() => {
   jest.restoreAllMocks();
 });
 
-it('the time for each address of a host gets shorter with the dials that fail, so that all of many are tried', async () => {
+it('the time for each address of a host gets shorter with each dial that fails, so that all are tried', async () => {
   const times: unknown[] = [];
   const { connect } = net;
   jest.spyOn(net, 'connect').mockImplementation(((options: net.TcpNetConnectOpts) => {
