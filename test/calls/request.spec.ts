@@ -310,6 +310,16 @@ describe('a handler that', () => {
       pattern: '60/disk1/x',
     });
   });
+
+  it('is not there for a text where the number was meant: the error says which it was', async () => {
+    line.handle(60, () => 'by its ID');
+    expect(await line.caller.request(60)).toBe('by its ID');
+    expect(await failure(line.caller.request('60'))).toMatchObject({
+      code: 'UNIMPLEMENTED',
+      message: expect.stringMatching(`${HANDLER} has no handler for the text '60': a handler ID is a number$`),
+      pattern: '60',
+    });
+  });
 });
 
 describe('the context', () => {
