@@ -27,8 +27,8 @@ export function copyEnhancers(from: ApplicationConfig, to: ApplicationConfig): v
   for (const filter of from.getGlobalRequestFilters()) to.addGlobalRequestFilter(filter);
 }
 
-function nameOf(enhancer: object): string {
-  return 'metatype' in enhancer && typeof enhancer.metatype === 'function'
-    ? enhancer.metatype.name
-    : enhancer.constructor.name;
+/** Of a class, of an instance, or of what Nest keeps for one of request scope. */
+export function nameOf(enhancer: object): string {
+  const made = 'metatype' in enhancer ? enhancer.metatype : enhancer;
+  return typeof made === 'function' ? made.name : enhancer.constructor.name;
 }

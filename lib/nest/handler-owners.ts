@@ -55,11 +55,16 @@ export class HandlerOwners {
 }
 
 /** Whether a decorator has left that metadata at the method or its class. */
-export function isMarked({ controller, callback }: HandlerOwner, key: string): boolean {
+export function isMarked(owner: HandlerOwner, key: string): boolean {
+  return marksOf(owner, key).length > 0;
+}
+
+/** What decorators have left under that key at the method and its class. */
+export function marksOf({ controller, callback }: HandlerOwner, key: string): unknown[] {
   const { instance, metatype } = controller;
   // two classes where a decorator wrapped the one that was written: releases of Nest differ in which of them they ask
-  const targets = [callback, instance.constructor, metatype ?? instance.constructor];
-  return targets.some((target) => Boolean(Reflect.getMetadata(key, target)));
+  const targets = new Set([instance.constructor, metatype ?? instance.constructor, callback]);
+  return [...targets].map((target) => Reflect.getMetadata(key, target) as unknown).filter(Boolean);
 }
 
 interface ControllerMethod extends Pick<HandlerOwner, 'controller' | 'module' | 'method'> {

@@ -3,7 +3,8 @@ import type { ApplicationConfig } from '@nestjs/core';
 import { tap, type Observable } from 'rxjs';
 import { isAsyncIterable } from '../calls/index.js';
 import type { GridLogger } from '../observe/index.js';
-import { isMarked, type HandlerOwner } from './handler-owners.js';
+import { nameOf } from './global-enhancers.js';
+import { marksOf, type HandlerOwner } from './handler-owners.js';
 
 /**
  * Tells once per handler that its interceptors see a generator or Readable as one value, as Nest has it: one that
@@ -16,14 +17,17 @@ export class UnseenValues {
 
   private constructor(
     private readonly handler: string,
+    /** Their names: which of them has to do with the values is for the reader to say. */
+    private readonly interceptors: ReadonlySet<string>,
     private readonly logger: GridLogger,
   ) {}
 
   /** Undefined for a handler without interceptors. */
   static of(owner: HandlerOwner, config: ApplicationConfig, logger: GridLogger): UnseenValues | undefined {
     const globals = [...config.getGlobalInterceptors(), ...config.getGlobalRequestInterceptors()];
-    if (globals.length === 0 && !isMarked(owner, INTERCEPTORS_METADATA)) return undefined;
-    return new UnseenValues(owner.name, logger);
+    const own = marksOf(owner, INTERCEPTORS_METADATA).flat() as object[];
+    const names = new Set([...globals, ...own].map(nameOf));
+    return names.size === 0 ? undefined : new UnseenValues(owner.name, names, logger);
   }
 
   /** A generator or Readable has come through the interceptors. */
@@ -31,9 +35,9 @@ export class UnseenValues {
     if (this.told) return;
     this.told = true;
     this.logger.warn(
-      `handler ${this.handler}: its interceptors see the generator or Readable that it gives as one value, not the ` +
-        `values in it${more}: a serializer, for one, removes nothing from them. Give an Observable, or map the ` +
-        `values inside the generator`,
+      `handler ${this.handler}: its interceptors (${[...this.interceptors].join(', ')}) see the generator or Readable ` +
+        `that it gives as one value, not the values in it${more}: a serializer, for one, removes nothing from them. ` +
+        `Give an Observable, or map the values inside the generator`,
     );
   }
 

@@ -112,7 +112,9 @@ describe('a serializing interceptor', () => {
     expect(await all(id)).toContainEqual({ name: 'ann', password: 'pw' });
     await all(id);
     expect(pair.log.warnings).toEqual([
-      expect.stringMatching(`^handler Users.${method}: its interceptors see .* as one value, .* Give an Observable`),
+      expect.stringMatching(
+        `^handler Users.${method}: its interceptors \\(ClassSerializerInterceptor\\) see .* as one value, .* Give an Observable`,
+      ),
     ]);
   });
 
@@ -143,7 +145,7 @@ describe('without it', () => {
     for (let i = 0; i < 2; i++) await expect(first(6)).rejects.toThrow('Internal server error');
     expect(bare.log.errors.splice(0)[0]).toContain('an async iterable inside of a value');
     expect(bare.log.warnings.splice(0)).toEqual([
-      expect.stringMatching(/^handler Users.wrapped: .* has put it into an object/),
+      expect.stringMatching(/^handler Users.wrapped: its interceptors \(Wrap\) see .* has put it into an object/),
     ]);
   });
 
