@@ -34,9 +34,10 @@ export class UnseenValues {
   found(more = ''): void {
     if (this.told) return;
     this.told = true;
+    const names = [...this.interceptors].join(', ');
     this.logger.warn(
-      `handler ${this.handler}: its interceptors (${[...this.interceptors].join(', ')}) see the generator or Readable ` +
-        `that it gives as one value, not the values in it${more}: a serializer, for one, removes nothing from them. ` +
+      `handler ${this.handler}: its interceptors (${names}) see the generator or Readable that it ` +
+        `gives as one value, not the values in it${more}: a serializer, for one, removes nothing from them. ` +
         `Give an Observable, or map the values inside the generator`,
     );
   }
