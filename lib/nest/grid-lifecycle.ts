@@ -103,6 +103,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
 
   /** An HTTP app may still be connected behind its `listen()`; any other one had to be before. */
   private tellNotConnected(): void {
+    this.grid.missApp();
     const { logger, clock } = this.grid.options;
     const tell = (): void => logger.error(this.grid.notConnectedText());
     if (!this.http.httpAdapter) return tell();

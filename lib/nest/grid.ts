@@ -4,14 +4,19 @@ import { GridError } from '../errors/index.js';
 import { DEFAULTS, GridManager, type GridOptions } from '../manager/index.js';
 import { GridClient } from './grid-client.js';
 
-/** Why a call fails where the app is on its way to start the grid. */
-const HOOKS_TEXT = 'The grid starts after all hooks of the app: call after app.listen()';
+/** What the application has said of how its grid starts. */
+type Plan =
+  /** Nothing yet: a provider is being made, or one of the app's hooks runs. */
+  | 'open'
+  /** With the app. */
+  | 'connected'
+  /** The app has started without it. */
+  | 'missed';
 
 /** The grid of a Nest app: `constructor(@InjectGrid() private readonly grid: Grid)`. */
 export class Grid extends GridManager {
   private admit: (() => void) | undefined = undefined;
-  /** The app has said how it is connected: it starts with the app. */
-  private awaitsApp = false;
+  private plan: Plan = 'open';
 
   constructor(options: GridOptions) {
     super(options);
@@ -31,7 +36,12 @@ export class Grid extends GridManager {
 
   /** @internal The app starts it, when all of its hooks have run. */
   awaitApp(): void {
-    this.awaitsApp = true;
+    this.plan = 'connected';
+  }
+
+  /** @internal The app has started, and nobody has said how the grid is connected. */
+  missApp(): void {
+    this.plan = 'missed';
   }
 
   /** @internal From now on calls are made. */
@@ -48,16 +58,28 @@ export class Grid extends GridManager {
 
   /** @internal */
   notConnectedText(): string {
-    return (
-      `grid '${this.name}' is not connected: no peer is reached and no handler answers. Add ` +
-      `'${this.connectText()}' before app.listen(). An app without HTTP has gridMicroservice(${this.optionText()}) ` +
-      'in place of that, for one grid only: to have several make it an HTTP app, which needs no routes'
-    );
+    const text = `grid '${this.name}' is not connected: no peer is reached and no handler answers`;
+    const several = 'for one grid only: to have several make it an HTTP app, which needs no routes';
+    return `${text}. Add ${this.wayText()}, ${several}`;
   }
 
   protected override startAdvice(): string {
-    if (!this.awaitsApp) return this.notConnectedText();
-    return 'it starts after the onApplicationBootstrap hooks; do not await it in one of them';
+    if (this.plan === 'missed') return this.notConnectedText();
+    const text = 'it starts after the onApplicationBootstrap hooks; do not await it in one of them';
+    if (this.plan === 'connected') return text;
+    return `${text}, nor where a provider is made. What starts it: ${this.wayText()}`;
+  }
+
+  /** Why a call fails that comes before the start. */
+  private earlyText(): string {
+    if (this.plan === 'missed') return this.notConnectedText();
+    const text = 'The grid starts after all hooks of the app: call after app.listen()';
+    return this.plan === 'connected' ? text : `${text}. What starts it: ${this.wayText()}`;
+  }
+
+  private wayText(): string {
+    const alone = `gridMicroservice(${this.optionText()})`;
+    return `'${this.connectText()}' before app.listen(); an app without HTTP has ${alone} in place of that`;
   }
 
   private optionText(): string {
@@ -68,8 +90,7 @@ export class Grid extends GridManager {
   private holdCalls(): () => void {
     let told = false;
     const fail = ({ peer, pattern }: OutgoingCall): GridError => {
-      const why = this.awaitsApp ? HOOKS_TEXT : this.notConnectedText();
-      const text = `call of ${pattern} before the grid has started. ${why}`;
+      const text = `call of ${pattern} before the grid has started. ${this.earlyText()}`;
       if (!told) this.options.logger.error(text);
       told = true;
       return new GridError('UNAVAILABLE', text, { reason: 'not-connected', notSent: true, peer, pattern });

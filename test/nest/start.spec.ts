@@ -578,6 +578,22 @@ describe('when the grid starts', () => {
     expect(log.errors).toEqual([(Early.given as Error).message]);
   });
 
+  test('a call where a provider is made is told what starts the grid, not that this is missing', async () => {
+    const [local] = (await freeHosts(1)) as [string];
+    const early = {
+      provide: 'early',
+      inject: [Grid],
+      useFactory: (grid: Grid) => grid.peer(local).request(60).catch((error: unknown) => error),
+    };
+    const { app, log } = await startApp(local, [local], { metadata: { providers: [early] } });
+    apps.push(app);
+    const { message } = app.get<Error>('early');
+    expect(message).toMatch(/^call of 60 before the grid has started. .* call after app.listen\(\). What starts it: /);
+    expect(message).toContain("'await connectGrid(app)' before app.listen()");
+    expect(message).not.toContain('is not connected');
+    expect(log.errors).toEqual([message]);
+  });
+
   const INSIDE = 'it starts after the onApplicationBootstrap hooks; do not await it in one of them';
 
   test('a wait for a peer in a hook is told of while it holds the start up', async () => {
@@ -609,7 +625,7 @@ describe('when the grid starts', () => {
     await app.init();
     expect(Early.given).toMatchObject({
       code: 'DEADLINE_EXCEEDED',
-      message: expect.stringMatching(/within 1 ms: waitForConnect\(\) waits .* Add 'await connectGrid\(app\)'/),
+      message: expect.stringMatching(/within 1 ms: waitForConnect\(\) waits .* starts it: 'await connectGrid\(app\)'/),
     });
   });
 
