@@ -1,5 +1,5 @@
 import { GridError } from '../errors/index.js';
-import { BufferView, MsgpackNames, readText } from '../wire/index.js';
+import { BufferView, leavesGap, makeSparse, MsgpackNames, readText } from '../wire/index.js';
 import { asBuffer } from './codec.js';
 import { GO_TIME_EXT, MAX_DEPTH, MAX_NAMES, MAX_OBJECTS, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
 
@@ -118,9 +118,14 @@ export class MsgpackDecoder {
     this.countObject();
     this.enter(2 * count);
     const object: Record<string, unknown> = {};
+    let sparse = false;
     for (let i = 0; i < count; i++) {
       const key = this.key();
       const value = this.value();
+      if (!sparse && leavesGap(key, i)) {
+        sparse = true;
+        makeSparse(object);
+      }
       // the one name that is no property: to set it would give the object another prototype
       if (key !== '__proto__') object[key] = value;
     }

@@ -36,6 +36,7 @@ export { FIRST_OP, LAST_OP, Op } from './op.js';
 export { decodePing, decodePong, encodePing, encodePong, type PongBody } from './ping-body.js';
 export { parseJson } from './safe-json.js';
 export { joined, SplitFrame, type Frame } from './split-frame.js';
+export { leavesGap, makeSparse } from './sparse-names.js';
 export { SUBROUTE_BYTES, subrouteId, subrouteKey } from './subroute.js';
 export { closeCodeOf, violation } from './violation.js';
 export { unixMs, wireTimeOf, type WireTime } from './wire-time.js';

@@ -2,6 +2,7 @@ import { GridError } from '../errors/index.js';
 import type { Metadata } from './message.js';
 import type { MsgpackReader } from './msgpack-reader.js';
 import { countHeaderBytes, putMapHeader, putStr, strBytes } from './msgpack-writer.js';
+import { leavesGap, makeSparse } from './sparse-names.js';
 import { violation } from './violation.js';
 
 /** The most bytes of encoded metadata that a message may carry (wire spec §11, `meta`). */
@@ -49,10 +50,16 @@ export function decodeMetadata(reader: MsgpackReader): Metadata {
   const cap = reader.at + METADATA_BYTES;
   // no prototype: a key "__proto__" or "constructor" is a key like any other
   const metadata = Object.create(null) as Record<string, string>;
-  for (let pairs = reader.mapHeader('metadata'); pairs > 0; pairs--) {
-    if (reader.at >= cap) return walk(reader, pairs);
+  const count = reader.mapHeader('metadata');
+  let sparse = false;
+  for (let i = 0; i < count; i++) {
+    if (reader.at >= cap) return walk(reader, count - i);
     const key = reader.name('a metadata key');
     if (key in metadata) throw violation('metadata has a key twice');
+    if (!sparse && leavesGap(key, i)) {
+      sparse = true;
+      makeSparse(metadata);
+    }
     metadata[key] = reader.str('a metadata value');
   }
   return reader.at > cap ? NO_METADATA : metadata;

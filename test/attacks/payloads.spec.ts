@@ -57,6 +57,19 @@ it.each(BOMBS.map(([name, payload], index) => ({ name, payload, index })))(
   60_000,
 );
 
+it('a payload of maps that have one large number each takes no memory for those before it', async () => {
+  await siege!.begin();
+  const attacker = await siege!.attacker(siege!.names[BOMBS.length]);
+  // a list with room for all numbers up to 1,023 takes 12 KB: of as many the process would die
+  const maps = 400_000;
+  const payload = Buffer.concat([claim('dd00061a80'), Buffer.alloc(5 * maps, claim('81cd03ffc0'))]);
+  await attacker.send({ op: op.Request, muxId: 1, handler: 70, deadlineMs: 60_000, flags: EOF, payload });
+  await until(async () => attacker.count(op.Response) === 1, 'no answer', 20_000);
+  expect(attacker.lastAnswer!.payload.toString()).toContain('object');
+  attacker.ws.destroy();
+  await siege!.lift(`a payload of ${maps} maps with a number each`, 250 * MB);
+}, 60_000);
+
 it('compression that is offered is not agreed on', async () => {
   const offered = await RawWebSocket.open(siege!.origin, {
     route: siege!.victim.route,

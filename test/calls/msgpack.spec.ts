@@ -8,6 +8,7 @@ import { of } from 'rxjs';
 import { msgpack } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { intoOf } from '../../lib/mux/index.js';
+import { collectGarbage } from '../garbage.js';
 import { thrownBy } from '../manager/refusal.js';
 
 const plain = msgpack();
@@ -531,6 +532,37 @@ describe('hostile payloads', () => {
     expect(read(mapOf('cfffffffffffffffff'), plain)).toEqual({ [String(most)]: true });
     expect(read(mapOf(bigintOf('ff'.repeat(8))), structured)).toEqual({ [String(most)]: true });
     expect(() => read(mapOf(bigintOf('01'.repeat(9))), structured)).toThrow(GridError);
+  });
+
+  describe('names that the engine takes for indices', () => {
+    const MAPS = 2_000;
+
+    it.each([
+      ['a number', '81cd03ff'],
+      ['a text', '81a431303233'],
+      ['one behind a row of others', '8411c000c001c0cd03ff'],
+      ['several, none far behind the one before', '83cd03e0c0cd0780c0cd0b90'],
+    ])('take no memory for what is not there: %s', (_, hex) => {
+      const payload = Buffer.from(`dc${MAPS.toString(16).padStart(4, '0')}${`${hex}c0`.repeat(MAPS)}`, 'hex');
+      collectGarbage();
+      const before = process.memoryUsage().heapUsed;
+      const maps = plain.decode(payload) as object[];
+      collectGarbage();
+      // a list with room for all numbers up to 1,023 has 12 KB
+      expect((process.memoryUsage().heapUsed - before) / MAPS).toBeLessThan(1_024);
+      expect(maps).toHaveLength(MAPS);
+    });
+
+    it('are properties like any other, whatever gaps there are', () => {
+      const names = ['7', '4294967294', '1023', '4294967295', '0', '01', '1e3', '-1', '100000', '8', '9', '2.5'];
+      const object = Object.fromEntries(names.map((name) => [name, name]));
+      const map = Buffer.from(`8c${names.map((name) => hex(name).repeat(2)).join('')}`, 'hex');
+      const back = plain.decode(map) as Record<string, string>;
+      expect(back).toStrictEqual(object);
+      expect(Object.keys(back)).toEqual(Object.keys(object));
+      back['4294967294'] = 'another';
+      expect(JSON.stringify(back)).toBe(JSON.stringify({ ...object, 4294967294: 'another' }));
+    });
   });
 
   it('structured extensions end where they say', () => {

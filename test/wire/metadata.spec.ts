@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { decodeFrame, Flag, METADATA_BYTES, metadataSize, type Message, type Metadata } from '../../lib/wire/index.js';
+import { collectGarbage } from '../garbage.js';
 import { bytesOf, FULL_RULES, hexBytes, hexOf, messageOf, SUBROUTE } from './build.js';
 import { refusalOf } from './refusal.js';
 
@@ -138,6 +139,18 @@ describe('metadata', () => {
     refusalOf(() => decodeFrame(Buffer.concat([frame, Uint8Array.of(0)]), FULL_RULES));
     frame[frame.length - 1] = 0xc0;
     refusalOf(() => decodeFrame(frame, FULL_RULES));
+  });
+
+  it('takes no memory for numbers that are not there: an engine keeps such names in a list', () => {
+    const frame = hexBytes(`${HEAD} 81 a4 ${hexOf(Buffer.from('1023'))} a176`);
+    const count = 2_000;
+    collectGarbage();
+    const before = process.memoryUsage().heapUsed;
+    const messages = Array.from({ length: count }, () => decodeFrame(frame, FULL_RULES)[0]!);
+    collectGarbage();
+    // 12 KB where there is room for all numbers up to 1,023
+    expect((process.memoryUsage().heapUsed - before) / count).toBeLessThan(2_048);
+    expect(messages[count - 1]!.metadata).toEqual({ 1023: 'v' });
   });
 
   it('with a lone surrogate is refused at the sender: two such keys would become one', () => {
