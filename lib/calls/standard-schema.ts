@@ -1,4 +1,4 @@
-import { andMore, GridError, textOf } from '../errors/index.js';
+import { andMore, GridError, inOneLine, textOf } from '../errors/index.js';
 
 /** Any schema of zod, valibot, arktype, …: the Standard Schema interface, version 1 (https://standardschema.dev). */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -35,9 +35,11 @@ export function checked(schema: StandardSchema, value: unknown, what: string): u
 function unwrap(result: SchemaResult<unknown>, what: string): unknown {
   if (!result.issues) return result.value;
   const { length } = result.issues;
-  const issues = result.issues.slice(0, KEPT_ISSUES).map((issue) => ({ path: pathOf(issue), message: textOf(issue) }));
+  const issues = result.issues
+    .slice(0, KEPT_ISSUES)
+    .map((issue) => ({ path: pathOf(issue), message: beginOf(textOf(issue)) }));
   const named = issues.slice(0, NAMED_ISSUES);
-  const texts = named.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+  const texts = named.map(({ path, message }) => inOneLine(path === '' ? message : `${path}: ${message}`));
   if (length > named.length) texts.push(`and ${length - named.length} more`);
   const text = `${what} does not fit the contract: ${texts.join('; ')}`;
   const details = length > issues.length ? [...issues, andMore(length - issues.length)] : issues;
@@ -48,7 +50,15 @@ function unwrap(result: SchemaResult<unknown>, what: string): unknown {
 const NAMED_ISSUES = 10;
 /** Of so many the details tell: an answer holds fewer, and a payload may have a million. */
 const KEPT_ISSUES = 256;
+/** So much is kept of a path and of a message: both may repeat names that a peer sent, megabytes for each issue. */
+const KEPT_CHARS = 512;
 
-function pathOf(issue: SchemaIssue): string {
-  return (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.');
+function pathOf({ path = [] }: SchemaIssue): string {
+  // each part of it has a character, or the dot in front
+  const parts = path.slice(0, KEPT_CHARS).map((part) => beginOf(String(typeof part === 'object' ? part.key : part)));
+  return beginOf(parts.join('.'));
+}
+
+function beginOf(text: string): string {
+  return text.length > KEPT_CHARS ? `${text.slice(0, KEPT_CHARS)}…` : text;
 }

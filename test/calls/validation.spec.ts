@@ -183,6 +183,36 @@ it('of a million faults 256 are looked at, and their number is told', async () =
   expect(few.details).toHaveLength(256);
 });
 
+it('of a name that the caller chose 512 characters are told, however many faults lie behind it', async () => {
+  const line = gridLine();
+  const lists = z.record(z.string(), z.array(z.number()));
+  const Sums = defineRequest({ id: 27, name: 'sums', payload: lists });
+  line.handle(27, () => 'ok', { payloadSchema: lists });
+  const name = 'n'.repeat(1_000_000);
+  const wrong: unknown = { [name]: Array.from({ length: 256 }, () => 'x') };
+  const error = await failure(line.caller.request(Sums, wrong as Record<string, number[]>, { validate: true }));
+  const details = error.details as { path: string }[];
+  expect(details.map(({ path }) => path)).toEqual(Array.from({ length: 256 }, () => `${'n'.repeat(512)}…`));
+  expect(error.message.length).toBeLessThan(6_000);
+  expect(await failure(line.caller.request(Sums, wrong as Record<string, number[]>))).toMatchObject({ remote: true });
+  // a path that is deep, and a message that repeats what it does not know
+  const issue = { path: Array.from({ length: 1_000_000 }, () => 'p'), message: name };
+  const deep: StandardSchema = { '~standard': { version: 1, vendor: 'test', validate: () => ({ issues: [issue] }) } };
+  const { details: kept } = await failure(line.caller.request({ ...Sums, payload: deep }, 1, { validate: true }));
+  expect(kept).toEqual([{ path: `${'p.'.repeat(256)}…`, message: `${'n'.repeat(512)}…` }]);
+});
+
+it('a name that the caller chose makes no line of its own in the text', async () => {
+  const line = gridLine();
+  const numbers = z.record(z.string(), z.number());
+  const Count = defineRequest({ id: 28, name: 'count', payload: numbers });
+  line.handle(28, () => 'ok', { payloadSchema: numbers });
+  const wrong: unknown = { 'a\nERROR \u001b[31mall is lost': 'x' };
+  const error = await failure(line.caller.request(Count, wrong as Record<string, number>));
+  expect(error.message).toMatch(/^the payload does not fit the contract: a ERROR \[31mall is lost: /);
+  expect(error.details).toMatchObject([{ path: 'a\nERROR \u001b[31mall is lost' }]);
+});
+
 it('a schema that changes values does so at the handler once, and for what comes back at the caller', async () => {
   const line = gridLine();
   const text = z.string().transform((given) => `${given}!`);
