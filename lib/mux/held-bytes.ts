@@ -4,8 +4,14 @@ import type { Message } from '../wire/index.js';
 /** Past so many things held, those that take less than half of their memory are copied. */
 const SHARED_THINGS = 1024;
 
-/** What something that waits, or an entry of metadata, costs beside its bytes: empty ones must not be free. */
-export const ITEM_BYTES = 64;
+/**
+ * What a message that waits costs beside its bytes: its view and the memory's own object. Empty ones must not be free,
+ * and with less than they take a million small ones were four times the cap.
+ */
+export const ITEM_BYTES = 256;
+
+/** The same of an entry of metadata: its two strings and its place in a table. */
+const ENTRY_BYTES = 64;
 
 /** What the peer sent, or waits for its credits, and this end has not let go: an account for all calls of the peer. */
 export class HeldBytes {
@@ -46,7 +52,7 @@ export type Opening = Pick<Message, 'muxId' | 'seq' | 'handler' | 'payload' | 'm
 export function heldBytesOf({ payload, metadata, metadataBytes = 0 }: Message): number {
   const bytes = payload === undefined ? 0 : payload.length;
   // 8 KiB of them may be 2,000 strings, which take 100 KB
-  return metadata === undefined ? bytes : bytes + metadataBytes + ITEM_BYTES * Object.keys(metadata).length;
+  return metadata === undefined ? bytes : bytes + metadataBytes + ENTRY_BYTES * Object.keys(metadata).length;
 }
 
 /**

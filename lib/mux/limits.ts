@@ -14,11 +14,11 @@ export interface MuxLimits {
   readonly runningRequests: number;
   /**
    * Bytes of the peer's calls that are not let go: payloads and metadata of unfinished handlers, unread input. Each
-   * message that waits and each entry of metadata counts 64 more. All calls together. As much again of messages to the
+   * message that waits counts 256 more, each entry of metadata 64. All calls together. As much again of messages to the
    * peer may wait for its credits.
    */
   readonly heldBytes: number;
-  /** Bytes received and not consumed, per call; each message that waits counts 64 more. */
+  /** Bytes received and not consumed, per call; each message that waits counts 256 more. */
   readonly unreadBytes: number;
   /** Messages received and not consumed, per call, where no capacity is known. */
   readonly unreadMessages: number;

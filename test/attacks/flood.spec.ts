@@ -65,7 +65,7 @@ it('metadata that slow handlers hold stops at heldBytes, by what its entries tak
 }, TEST_MS);
 
 it('input that nobody reads stops at heldBytes over all streams, and its room comes back', async () => {
-  siege = await Siege.lay({ limits: { heldBytes: 32 * (MB + 64) } });
+  siege = await Siege.lay({ limits: { heldBytes: 32 * (MB + 256) } });
   const attacker = await siege.attacker();
   for (let round = 1; round <= 3; round++) {
     const base = round * 100;
@@ -82,6 +82,28 @@ it('input that nobody reads stops at heldBytes over all streams, and its room co
     await siege.until(({ running }) => running === 0, 'handlers are left');
   }
   await siege.lift('input that is not read', 150 * MB);
+}, TEST_MS);
+
+it('small messages that nobody reads stop at heldBytes by what they take and not by their bytes', async () => {
+  siege = await Siege.lay({ limits: { heldBytes: 32 * MB } });
+  const attacker = await siege.attacker();
+  const [streams, each] = [volume(450, 2_000), 1_000];
+  const opening = { op: op.ConnectMux, handler: 71 };
+  // without a credit for its answers the handler reads no more than some thirty of them
+  await attacker.flood(
+    streams * (each + 1),
+    (i) => {
+      const [muxId, seq] = [Math.floor(i / (each + 1)) + 1, i % (each + 1)];
+      return seq === 0 ? { ...opening, muxId } : { op: op.MuxClientMsg, muxId, seq, payload: '\u0001' };
+    },
+    each + 1,
+  );
+  await attacker.send({ ...siege.calls.echo, muxId: 1n << 50n });
+  await until(async () => attacker.count(op.Response) === 1, 'no echo', HUNG_MS);
+  const { incoming } = await siege.peer(siege.names[0]!);
+  expect(incoming).toBeGreaterThan(0);
+  expect(incoming).toBeLessThan((32 * MB) / (900 * 256));
+  await siege.lift(`${streams * each} small messages unread`, 80 * MB);
 }, TEST_MS);
 
 it('calls whose reset the peer provokes count until their handlers have ended', async () => {

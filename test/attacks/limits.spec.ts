@@ -347,12 +347,12 @@ describe('unreadBytes and unreadMessages', () => {
     const attacker = await bastion.attacker();
     await attacker.send({ op: op.ConnectMux, muxId: 1, handler: 64 });
     await attacker.send({ op: op.ConnectMux, muxId: 2, handler: 64 });
-    // each message that waits counts 64 bytes more than its payload
+    // each message that waits counts 256 bytes more than its payload
     for (const muxId of [1, 2]) await attacker.send(input(muxId, 1, 600));
-    await attacker.send(input(2, 2, 400 - 64));
+    await attacker.send(input(2, 2, 400 - 256));
     await bastion.settle(attacker);
     expect(attacker.count(op.MuxServerMsg)).toBe(0);
-    await attacker.send(input(1, 2, 400 - 64 + past));
+    await attacker.send(input(1, 2, 400 - 256 + past));
     await until(async () => attacker.count(op.MuxServerMsg) === 1, 'it is not ended');
     const end = attacker.firstOf(op.MuxServerMsg)!;
     expect(end.muxId).toBe(1n);

@@ -184,7 +184,7 @@ describe('backpressure', () => {
   });
 
   it('keeps no more than heldBytes for all streams of one peer that gives no credit, beside what it sent', async () => {
-    line = gridLine({ limits: { heldBytes: 10 * (1_000 + 64) } });
+    line = gridLine({ limits: { heldBytes: 10 * (1_000 + 256) } });
     const values = new Subject<string>();
     let observed = 0;
     const counted = new Observable<string>((subscriber) => {
@@ -210,7 +210,7 @@ describe('backpressure', () => {
       })(),
     );
     expect([seen, error.code]).toEqual([[text, text, text], 'RESOURCE_EXHAUSTED']);
-    expect(error.message).toBe('more than heldBytes (10640) of values wait for credit');
+    expect(error.message).toBe('more than heldBytes (12560) of values wait for credit');
     // two went with it; calls are taken all the same
     values.next(text);
     expect([observed, await line.caller.request(61, text)]).toEqual([2, text]);

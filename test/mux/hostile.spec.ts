@@ -369,7 +369,7 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
   it('input that comes with its end is held within heldBytes like any other', () => {
     const calls: HandlerStream[] = [];
     const handlers = { 70: stream((call) => calls.push(call), 1) };
-    const solo = new SoloMux({ handlers, limits: { heldBytes: 60 + 64 } });
+    const solo = new SoloMux({ handlers, limits: { heldBytes: 60 + 256 } });
     for (const muxId of [1, 2]) {
       solo.receive(Op.ConnectMux, muxId, { handler: 70 });
       solo.receive(Op.MuxClientMsg, muxId, { seq: 1, flags: EOF, payload: new Uint8Array(60) });
@@ -487,9 +487,9 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     expect(calls).toHaveLength(2);
   });
 
-  it('input counts 64 bytes for each message that waits, over all streams', () => {
+  it('input counts 256 bytes for each message that waits, over all streams', () => {
     const calls: HandlerStream[] = [];
-    const limits = { heldBytes: 10 * 64 };
+    const limits = { heldBytes: 10 * 256 };
     const solo = new SoloMux({ handlers: { 70: stream((call) => calls.push(call), 8) }, limits });
     for (const muxId of [1, 2]) {
       solo.receive(Op.ConnectMux, muxId, { handler: 70 });
@@ -503,13 +503,13 @@ describe('a handler side that breaks the rules, seen by the caller', () => {
     expect(calls.map(({ aborted }) => aborted?.message)).toEqual([expect.stringContaining('heldBytes'), undefined]);
     for (const call of calls) call.output.fail(new GridError('CANCELLED', 'enough'));
     // all of it is let go
-    solo.receive(Op.ConnectMux, 3, { handler: 70, flags: EOF, payload: new Uint8Array(10 * 64) });
-    expect(calls[2]?.payload).toHaveLength(10 * 64);
+    solo.receive(Op.ConnectMux, 3, { handler: 70, flags: EOF, payload: new Uint8Array(10 * 256) });
+    expect(calls[2]?.payload).toHaveLength(10 * 256);
     solo.disconnect();
   });
 
   it('unread messages without a byte count too, whatever capacity the peer announces', () => {
-    const solo = new SoloMux({ limits: { unreadBytes: 64_000 } });
+    const solo = new SoloMux({ limits: { unreadBytes: 256_000 } });
     const call = solo.mux.openStream({ ...init, outCapacity: undefined });
     const { muxId } = solo.take()[0]!;
     solo.receive(Op.AckMux, muxId, { payload: encodeCapacity({ in: 0, out: 0xffffffff }) });
