@@ -1,4 +1,4 @@
-import { andMore, GridError, inOneLine, textOf } from '../errors/index.js';
+import { andMore, GridError, inOneLine, keptPart, textOf } from '../errors/index.js';
 
 /** Any schema of zod, valibot, arktype, …: the Standard Schema interface, version 1 (https://standardschema.dev). */
 export interface StandardSchema<Input = unknown, Output = Input> {
@@ -60,5 +60,5 @@ function pathOf({ path = [] }: SchemaIssue): string {
 }
 
 function beginOf(text: string): string {
-  return text.length > KEPT_CHARS ? `${text.slice(0, KEPT_CHARS)}…` : text;
+  return text.length > KEPT_CHARS ? keptPart(`${text.slice(0, KEPT_CHARS)}…`) : text;
 }

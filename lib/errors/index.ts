@@ -2,6 +2,7 @@ export { GRID_CODES, isGridCode, type GridCode, type GridReason } from './code.j
 export { framelessError, GridError, isDisconnected, textOf, toGridError, type GridErrorFacts } from './grid-error.js';
 export { handled } from './handled.js';
 export { andMore, countOf, isOmitted, type Omitted } from './omitted.js';
+export { keptPart } from './kept-part.js';
 export { inOneLine } from './one-line.js';
 export { shortened } from './shortened.js';
 export {

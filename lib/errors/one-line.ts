@@ -1,3 +1,5 @@
+import { keptPart } from './kept-part.js';
+
 /** So much of what another host said stands in a line. */
 const MOST_CHARS = 512;
 
@@ -9,5 +11,5 @@ export function inOneLine(text: string): string {
   // a text may be as long as a message
   const start = text.slice(0, 2 * MOST_CHARS);
   const line = start.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\s]+/gu, ' ').trim();
-  return start.length < text.length || line.length > MOST_CHARS ? `${line.slice(0, MOST_CHARS)}…` : line;
+  return start.length < text.length || line.length > MOST_CHARS ? keptPart(`${line.slice(0, MOST_CHARS)}…`) : line;
 }

@@ -1,3 +1,5 @@
+import { keptPart } from './kept-part.js';
+
 /** Characters that stay of a text's start, and of its end, where the frames of a stack stand. */
 const KEPT = 4_096;
 
@@ -7,5 +9,6 @@ const KEPT = 4_096;
  */
 export function shortened(text: string): string {
   const left = text.length - 2 * KEPT;
-  return left <= 0 ? text : `${text.slice(0, KEPT)} … ${left} characters left out … ${text.slice(-KEPT)}`;
+  if (left <= 0) return text;
+  return keptPart(`${text.slice(0, KEPT)} … ${left} characters left out … ${text.slice(-KEPT)}`);
 }

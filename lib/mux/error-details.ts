@@ -57,7 +57,8 @@ function longest(
   // its last entry may stand for many already
   const total = list.length - 1 + countOf(list.at(-1));
   let longestYet: string | undefined;
-  for (let low = 0, high = list.length - 1; low < high;) {
+  // an entry has two bytes at least: the rest of a list of a million need not be written to see that it does not fit
+  for (let low = 0, high = Math.min(list.length - 1, METADATA_BYTES / 2); low < high;) {
     const middle = (low + high + 1) >>> 1;
     const rest = andMore(total - middle);
     const attempt = written([...list.slice(0, middle), typeof list[0] === 'string' ? rest.omitted : rest]);
