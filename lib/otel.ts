@@ -17,7 +17,7 @@ import {
 } from '@opentelemetry/api';
 import { finalize, tap, type Observable } from 'rxjs';
 import type { GridCall, HandlerEnd, IncomingCall, KindInterceptor, OutgoingCall, ParentCall } from './calls/index.js';
-import { shortened, toGridError, type GridCode, type GridError } from './errors/index.js';
+import { shortened, textOf, toGridError, type GridCode, type GridError } from './errors/index.js';
 import { portOf, type GridManager } from './manager/index.js';
 import { getGridToken, GridContext } from './nest/index.js';
 
@@ -211,9 +211,9 @@ function recordFailure(span: Span, error: GridError, failed: boolean): void {
   span.recordException(exceptionOf(types.isNativeError(error.cause) ? error.cause : error));
 }
 
-/** An exporter may hold thousands of spans for seconds. */
-function exceptionOf(error: Error & { readonly code?: string | number }): Exception {
-  const { code, name, message, stack = '' } = error;
-  const short = { name, message: shortened(message), stack: shortened(stack) };
-  return code === undefined ? short : { ...short, code };
+/** An exporter may hold thousands of spans for seconds. Of an error of others nothing need be a string. */
+function exceptionOf(error: Error & { readonly code?: unknown }): Exception {
+  const { code, name, stack } = error;
+  const short = { name: String(name), message: shortened(textOf(error)), stack: shortened(String(stack ?? '')) };
+  return typeof code === 'string' || typeof code === 'number' ? { ...short, code } : short;
 }

@@ -243,6 +243,16 @@ describe('in one process', () => {
     );
   });
 
+  test('an error none of whose parts is a string reaches its caller as it is, and its span ends', async () => {
+    const odd = Object.assign(new Error(), { message: ['a', 'b'], name: 5, stack: null, code: { of: 'others' } });
+    const forget = grid.intercept({ request: () => Promise.reject(odd) });
+    await expect(peer.request(60, 'x')).rejects.toBe(odd);
+    forget();
+    expect(finished().map(({ name, status, exceptions }) => [name, status.message, exceptions])).toEqual([
+      ['grid 60', 'a,b', ['a,b']],
+    ]);
+  });
+
   test('a refusal that is not the handler’s fault leaves its span without an error', async () => {
     const remove = grid.handle(70, {}, () => {
       throw new GridError('NOT_FOUND', 'no such thing');
