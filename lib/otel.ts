@@ -18,7 +18,7 @@ import {
 import { finalize, tap, type Observable } from 'rxjs';
 import type { GridCall, HandlerEnd, IncomingCall, KindInterceptor, OutgoingCall, ParentCall } from './calls/index.js';
 import { shortened, textOf, toGridError, type GridCode, type GridError } from './errors/index.js';
-import { portOf, type GridManager } from './manager/index.js';
+import { hostnameOf, portOf, type GridManager } from './manager/index.js';
 import { getGridToken, GridContext } from './nest/index.js';
 
 /** Options of `traceGrid()` and `GridTracingModule`. */
@@ -193,7 +193,7 @@ function attributesOf(pattern: string, event: 'send' | 'process' | undefined): A
 /** The other end of a call. */
 function address(role: 'server' | 'client', origin: string): Attributes {
   const url = new URL(origin);
-  return { [`${role}.address`]: url.hostname, [`${role}.port`]: portOf(url) };
+  return { [`${role}.address`]: hostnameOf(url), [`${role}.port`]: portOf(url) };
 }
 
 /** Ends the span of a call of ours. Whoever gives a call up has not failed. */

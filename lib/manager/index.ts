@@ -5,7 +5,7 @@ export { GridManager } from './grid-manager.js';
 export { GridPeer } from './grid-peer.js';
 export type { GridStats, OpenCalls, PeerStatus } from './grid-stats.js';
 export { specOf, type HandleOptions } from './handle-options.js';
-export { expandHosts, portOf } from './hosts.js';
+export { expandHosts, hostnameOf, portOf } from './hosts.js';
 export type { LatencyBucket, LatencySummary } from './latency-histogram.js';
 export type { Link } from './link.js';
 export { LocalLink } from './local-link.js';

@@ -267,6 +267,19 @@ describe('in one process', () => {
     ]);
   });
 
+  test('an address of version 6 has no brackets: the port stands beside it', async () => {
+    const name = 'http://[::1]:9000';
+    const alone = new GridManager({ local: name, hosts: [name], auth: { secret: SECRET }, logger: new LogBook() });
+    traceGrid(alone);
+    alone.handle(60, {}, () => 1);
+    await alone.start();
+    await alone.peer(name).request(60);
+    const [server, client] = finished().map(({ attributes }) => attributes);
+    expect(server).toMatchObject({ 'client.address': '::1', 'client.port': 9_000 });
+    expect(client).toMatchObject({ 'server.address': '::1', 'server.port': 9_000 });
+    await alone.close();
+  });
+
   test('a call joins the trace of its parent where the async context was lost', async () => {
     const remove = grid.handle(70, {}, (_payload: unknown, parent: CallContext) =>
       context.with(trace.deleteSpan(context.active()), () => grid.peer(local).request(64, 1, { parent })),
