@@ -137,6 +137,15 @@ describe('toGridError, the gate for foreign errors', () => {
       },
       'something without a readable text was thrown',
     ],
+    [
+      'an error whose name throws',
+      Object.defineProperty(new Error('boom'), 'name', {
+        get() {
+          throw new Error('no');
+        },
+      }),
+      'boom',
+    ],
     ['an error with a list of messages', Object.assign(new Error(), { message: ['a', 'b'] }), 'a,b'],
     ['an object without a prototype', Object.create(null), 'something without a readable text was thrown'],
     ['a Proxy that lets nobody look', blind(), 'something without a readable text was thrown'],
