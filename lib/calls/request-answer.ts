@@ -169,7 +169,7 @@ export class RequestAnswer implements Sink {
     try {
       payload = encodeOptional(this.call, this.ports.spec.codec, value);
     } catch (thrown) {
-      this.refuse(this.ports.errorOf(new UnsendableValue(thrown)));
+      this.fail(new UnsendableValue(thrown));
       return;
     }
     this.respondWith(payload);

@@ -52,6 +52,19 @@ it('with an error it stays, and the details of the error go', async () => {
   expect(told.map((metadata) => Object.keys(metadata))).toEqual([['big'], ['big']]);
 });
 
+it('goes with the error of a result that cannot be sent, too', async () => {
+  const told: object[] = [];
+  line.handle(60, (_payload, context) => {
+    context.setResponseMetadata('took', '3 ms');
+    return 1n;
+  });
+  const options = { onMetadata: (metadata: object) => void told.push(metadata) };
+  for (const call of [line.caller.request(60, 1, options), collect(line.caller.stream(60, 1, options))]) {
+    expect((await failure(call)).message).toBe('Internal server error');
+  }
+  expect(told).toMatchObject([{ took: '3 ms' }, { took: '3 ms' }]);
+});
+
 /** A stream of one message, and metadata with its end, by which time the reader waits. */
 const lateMetadata = (): void => {
   line.handle(60, async function* (_payload, context) {
