@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { Controller, Injectable, Module, type OnModuleDestroy } from '@nestjs/common';
 import { MessagePattern, Payload } from '@nestjs/microservices';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -214,6 +214,31 @@ describe('GridTestingModule', () => {
     await cluster.advance(1);
     await failed;
     expect(downs).toBe(0);
+  });
+
+  test.each(['memory', 'loopback'] as const)('over %s the fake timers of a test are its app’s alone', async (wire) => {
+    @Controller()
+    class Slow extends Echo {
+      @MessagePattern(62)
+      async inAnHour(): Promise<string> {
+        await new Promise((resolve) => setTimeout(resolve, 3_600_000));
+        return 'an hour later';
+      }
+    }
+    // what carries messages stays as it is
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'clearImmediate', 'queueMicrotask'] });
+    try {
+      const made = { wire, metadata: { controllers: [Slow] }, grid: { clock: new ManualClock() } };
+      cluster = await GridTestingModule.create(made);
+      const answer = cluster.peer(0, 1).request(62);
+      expect(await cluster.peer(0, 1).request(60, 'behind it')).toBe('behind it');
+      await jest.advanceTimersByTimeAsync(3_600_000);
+      expect(await answer).toBe('an hour later');
+      cluster.assertIdle();
+      await cluster.close();
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test('without a manual clock time cannot be moved', async () => {
