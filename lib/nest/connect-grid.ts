@@ -36,8 +36,14 @@ export async function connectGrid(app: INestApplication, options: ConnectGridOpt
     const way = 'make the app by NestFactory.createMicroservice(AppModule, gridMicroservice()) and await app.listen()';
     throw new GridError('FAILED_PRECONDITION', `${text}, ${way}`);
   }
+  if (isPreview(app)) return;
   const modules = app.get(ModulesContainer, { strict: false });
   await findLifecycle(modules, grid).connect(app, inheritAppConfig);
+}
+
+/** Nest makes no provider then, and does not listen: there is no grid, and nothing to connect. */
+function isPreview(app: INestApplication & { readonly appOptions?: { readonly preview?: boolean } }): boolean {
+  return app.appOptions?.preview === true;
 }
 
 /** An `await` that was forgotten is what it mostly is. */

@@ -688,6 +688,15 @@ describe('when the grid starts', () => {
     }
   });
 
+  test('a preview of Nest, which makes no provider, has nothing to connect', async () => {
+    const local = 'http://127.0.0.1:9000';
+    const module = rootModule(local, [local], {});
+    const app = await NestFactory.create(module, { preview: true, logger: false, abortOnError: false });
+    await connectGrid(app);
+    await app.init();
+    await app.close();
+  });
+
   test('connecting twice, or what is not there', async () => {
     const [local] = (await freeHosts(1)) as [string];
     const { app } = await createApp(local, [local]);
