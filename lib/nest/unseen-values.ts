@@ -36,9 +36,9 @@ export class UnseenValues {
     this.told = true;
     const names = [...this.interceptors].join(', ');
     this.logger.warn(
-      `handler ${this.handler}: its interceptors (${names}) see the generator or Readable that it ` +
-        `gives as one value, not the values in it${more}: a serializer, for one, removes nothing from them. ` +
-        `Give an Observable, or map the values inside the generator`,
+      `handler ${this.handler}: its interceptors (${names}) see the generator or Readable that it gives as one ` +
+        `value, not the values in it${more}: a serializer, for one, removes nothing from them. Give an Observable, ` +
+        `or map the values inside the generator`,
     );
   }
 

@@ -104,7 +104,7 @@ it('everything was tried: each scene has left its lines', () => {
     'is not one of allowedOrigins',
     'refused more than 8 times in this minute',
     'this host has not started yet',
-    "is not connected: no peer is reached",
+    'before the grid has started. The grid starts after all hooks of the app',
     '[Nest]',
   ]) {
     expect(output).toContain(line);
