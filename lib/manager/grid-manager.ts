@@ -121,7 +121,7 @@ export class GridManager {
     this.gate = new UpgradeGate({ settings, auth, refusals, acceptor: this.acceptor, sockets, closedBecause });
     this.listening = new Listening({
       settings,
-      open: () => OwnListener.open(local, listen, limits.handshakeMs, this.inquiry),
+      open: () => OwnListener.open(settings, listen, this.inquiry),
       onUpgrade: (request, socket, head) => this.gate.handle(request, socket, head),
       onTlsFault: (reason, remoteAddress) => this.acceptor.tellRefused(remoteAddress, reason),
     });

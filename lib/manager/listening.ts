@@ -28,7 +28,11 @@ export class Listening {
    * @throws GridError ALREADY_EXISTS where another grid has the same route on this server.
    */
   attach(server: Server): () => void {
-    const { settings, onUpgrade, onTlsFault } = this.ports;
+    return this.serve(server, this.ports.onUpgrade);
+  }
+
+  private serve(server: Server, onUpgrade: UpgradeHandler): () => void {
+    const { settings, onTlsFault } = this.ports;
     const detach = routeUpgrades(server, settings.route, onUpgrade);
     const unwatch = watchTlsFaults(server, onTlsFault);
     this.compareSchemes(server);
@@ -71,7 +75,10 @@ export class Listening {
   private async opened(): Promise<OwnListener> {
     try {
       const listener = await this.ports.open();
-      this.attach(listener.server);
+      this.serve(listener.server, (request, socket, head) => {
+        listener.asked(request.socket);
+        this.ports.onUpgrade(request, socket, head);
+      });
       return listener;
     } catch (error) {
       // the port may be free another time

@@ -3,47 +3,48 @@ import { createServer as createHttpsServer, type Server as HttpsServer, type Ser
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { GridError } from '../errors/index.js';
+import { LineBudget } from '../time/index.js';
 import { hostnameOf, portOf } from './hosts.js';
 import type { Inquiry } from './inquiry.js';
-import type { ListenOptions, ListenTls } from './options.js';
+import type { GridSettings, ListenOptions, ListenTls } from './options.js';
 import { OLDEST_TLS, secureContextOf } from './tls-context.js';
+import { UnaskedSockets } from './unasked-sockets.js';
+
+/** So many times `pendingHandshakes` connections may have asked for nothing: a silent one costs some kilobytes. */
+const SOCKETS_PER_HANDSHAKE = 8;
+
+type ListenerSettings = Pick<GridSettings, 'local' | 'limits' | 'logger' | 'clock'>;
 
 /** The HTTP server of a grid that has no other one to share. It serves the grid's WebSockets and nothing else. */
 export class OwnListener {
   // Node's server keeps its private key as it got it: not for who prints the grid
   readonly #server: Server;
   readonly #tls: ListenTls | undefined;
-  /** Connections that are still at their TLS handshake, which the server does not know yet, by where they come from. */
-  readonly #greeting = new Map<string, Socket>();
+  /** Those at their TLS handshake, which the server does not know yet, among them. */
+  readonly #unasked: UnaskedSockets;
 
   private constructor(
     server: Server,
     tls: ListenTls | undefined,
     private readonly inquiry: Inquiry,
+    unasked: UnaskedSockets,
   ) {
     this.#server = server;
     this.#tls = tls;
-    if (tls === undefined) return;
-    server.on('connection', (socket: Socket) => {
-      const end = farEnd(socket);
-      this.#greeting.set(end, socket);
-      socket.once('close', () => this.#greeting.delete(end));
-    });
-    server.on('secureConnection', (socket: Socket) => this.#greeting.delete(farEnd(socket)));
+    this.#unasked = unasked;
+    server.on('connection', (socket: Socket) => unasked.add(socket));
+    server.on('secureConnection', (socket: Socket) => unasked.secured(socket));
   }
 
   /**
    * Listens on the address of `local`, or what `listen` says instead. Rejects with FAILED_PRECONDITION when it cannot,
    * for example because the port is taken, with INVALID_ARGUMENT for TLS options that cannot be used, and with what the
    * inquiry says where a function does not give them, or when that is closed meanwhile.
-   * @param requestMs Connections that have not sent a whole request by then, or nothing at all, are closed.
+   * Connections that have not sent a whole request by `handshakeMs`, or nothing at all, are closed.
    */
-  static async open(
-    local: string,
-    listen: ListenOptions,
-    requestMs: number,
-    inquiry: Inquiry,
-  ): Promise<OwnListener> {
+  static async open(settings: ListenerSettings, listen: ListenOptions, inquiry: Inquiry): Promise<OwnListener> {
+    const { local, limits, logger, clock } = settings;
+    const { handshakeMs: requestMs, pendingHandshakes } = limits;
     const url = new URL(local);
     const host = listen.host ?? hostnameOf(url);
     const port = listen.port ?? portOf(url);
@@ -57,7 +58,8 @@ export class OwnListener {
       listen.tls === undefined
         ? createHttpServer(patience)
         : createHttpsServer({ ...patience, handshakeTimeout: requestMs, ...(await asked(listen.tls, inquiry)) });
-    server.on('request', (_request, response) => response.writeHead(404).end());
+    // nothing else is served: who asks for it need not ask twice
+    server.on('request', (_request, response) => response.writeHead(404, { connection: 'close' }).end());
     server.listen({ host, port });
     try {
       await once(server, 'listening', { signal: inquiry.closed });
@@ -67,11 +69,22 @@ export class OwnListener {
       if (inquiry.closed.aborted) throw inquiry.closed.reason;
       throw new GridError('FAILED_PRECONDITION', whyNot(host, port, error as NodeJS.ErrnoException), { cause: error });
     }
-    return new OwnListener(server, listen.tls, inquiry);
+    const most = SOCKETS_PER_HANDSHAKE * pendingHandshakes;
+    const budget = new LineBudget(clock);
+    const unasked = new UnaskedSockets(most, () => {
+      const line = budget.spend(`more than ${most} connections have not asked for anything: the oldest are closed`);
+      if (line !== undefined) logger.warn(line);
+    });
+    return new OwnListener(server, listen.tls, inquiry, unasked);
   }
 
   get server(): Server {
     return this.#server;
+  }
+
+  /** An upgrade request of this connection has come. */
+  asked(socket: Socket): void {
+    this.#unasked.asked(socket);
   }
 
   /** Whether there is somebody to ask for other TLS options. */
@@ -92,13 +105,9 @@ export class OwnListener {
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
-    for (const socket of this.#greeting.values()) socket.destroy();
+    this.#unasked.close();
     await closed;
   }
-}
-
-function farEnd({ remoteAddress, remotePort }: Socket): string {
-  return `${remoteAddress} ${remotePort}`;
 }
 
 async function asked(tls: ListenTls, inquiry: Inquiry): Promise<ServerOptions> {

@@ -120,6 +120,46 @@ describe.each([
   });
 });
 
+describe('sockets that ask for nothing', () => {
+  const raise = async (): Promise<Socket[]> => {
+    // eight times as many may be silent
+    bastion = await Bastion.raise({ limits: { pendingHandshakes: 2, handshakeMs: 60_000 } });
+    const silent: Socket[] = [];
+    for (let n = 0; n < 40; n++) silent.push((await dialTcp(bastion.origin)).resume());
+    await until(async () => silent.filter(({ destroyed }) => destroyed).length === 24, 'not 16 are left');
+    return silent;
+  };
+
+  it('are so many at most: the oldest of the address that has most are closed, with one line', async () => {
+    const silent = await raise();
+    expect(silent.slice(0, 24).every(({ destroyed }) => destroyed)).toBe(true);
+    const other = (await dialTcp(bastion.origin, '127.0.0.2')).resume();
+    await gone(silent[24]!);
+    expect(other.destroyed).toBe(false);
+    expect(bastion.lines[0]).toBe('more than 16 connections have not asked for anything: the oldest are closed');
+    expect(bastion.lines.length).toBeLessThanOrEqual(20);
+    for (const socket of [...silent, other]) socket.destroy();
+  });
+
+  it('keep no host out, of their own address neither, and who is in is not counted', async () => {
+    const silent = await raise();
+    const host = await letIn(await bastion.open(), bastion.name);
+    for (let n = 0; n < 40; n++) silent.push((await dialTcp(bastion.origin)).resume());
+    await bastion.settle(host);
+    for (const socket of silent) socket.destroy();
+  });
+
+  it('a request for anything else is the last one of its connection', async () => {
+    bastion = await Bastion.raise();
+    const socket = await dialTcp(bastion.origin);
+    let answer = '';
+    socket.on('data', (bytes: Buffer) => (answer += String(bytes)));
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100));
+    await gone(socket);
+    expect(answer.match(/HTTP\/1.1 404/g)).toHaveLength(1);
+  });
+});
+
 it('a first frame that is too large is closed with 1009 however the socket got here', async () => {
   bastion = await Bastion.raise();
   const [stranger, taken] = socketPair();
