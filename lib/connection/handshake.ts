@@ -5,7 +5,7 @@ import {
   CloseCode,
   closeCodeOf,
   CONNECTION_MUX_ID,
-  decodeFrame,
+  decodeLone,
   encodeMessage,
   Flag,
   maxEncodedSize,
@@ -121,9 +121,7 @@ export class Handshake implements FrameListener {
     try {
       if (frame.length > HANDSHAKE_BYTES) throw tooLarge(frame.length);
       const { messageBytes, frameMessages } = ports.limits;
-      const [message, ...more] = decodeFrame(frame, { extensions: new Set(), messageBytes, frameMessages });
-      if (message === undefined || more.length > 0) throw violation('a Merged in the handshake');
-      phase.handle(message);
+      phase.handle(decodeLone(frame, { extensions: new Set(), messageBytes, frameMessages }));
     } catch (fault) {
       const error = toGridError(fault, 'INTERNAL');
       this.fail(error, error.reason === undefined ? CloseCode.Internal : closeCodeOf(error));

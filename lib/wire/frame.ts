@@ -41,6 +41,14 @@ export function decodePlainFrame(frame: Uint8Array, rules: DecodeRules): Message
   return message.op === Op.Merged ? decodeItems(reader, message.seq, rules) : [message];
 }
 
+/**
+ * Takes the one message of a frame that has to be no Merged; of that only the head is read, its op tells.
+ * @throws GridError as `decodeFrame` does.
+ */
+export function decodeLone(frame: Frame, rules: DecodeRules): Message {
+  return decodeMessage(new MsgpackReader(joined(frame)), rules);
+}
+
 function decodeItems(reader: MsgpackReader, count: number, rules: DecodeRules): Message[] {
   if (count > rules.frameMessages) throw tooManyMessages(count, rules.frameMessages);
   if (count * MIN_ITEM_BYTES > reader.remaining) throw violation(`Merged claims ${count} messages`);

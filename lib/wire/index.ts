@@ -19,6 +19,7 @@ export { decodeErrorText, encodeErrorText } from './error-text.js';
 export { Flag } from './flag.js';
 export {
   decodeFrame,
+  decodeLone,
   encodeItemHeader,
   encodeMergedHeader,
   ITEM_HEADER_MAX,

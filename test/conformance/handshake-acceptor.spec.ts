@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import { dialedBy } from './conformance-node.js';
-import { connectRequest, connectResponse, CRC, encode, EOF, op } from './raw-codec.js';
+import { connectRequest, connectResponse, CRC, encode, EOF, merged, op } from './raw-codec.js';
 import { array, bin, body, bool, map, nil, str, time, uint } from './raw-msgpack.js';
 import { ROUTE, UpgradeRefused } from './raw-peer.js';
 import { Stage } from './stage.js';
@@ -243,6 +243,7 @@ describe('closes with 1002 when the first frame', () => {
     ],
     ['is a Request', encode({ op: op.Request, muxId: 1, handler: 60, flags: CRC | EOF })],
     ['is a Ping', encode({ op: op.Ping, flags: 0 })],
+    ['is a Merged of one Connect', merged([connect])],
     [
       'is a ConnectResponse',
       encode({ op: op.ConnectResponse, flags: 0, payload: connectResponse({ id: randomBytes(16), accepted: true }) }),

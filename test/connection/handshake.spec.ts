@@ -16,8 +16,9 @@ import {
 } from '../../lib/wire/index.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
+import { mergedOf } from '../wire/build.js';
 import { A, B, connect, errorOf, LIMITS, ports, request, type PortsInit } from './grid-end.js';
-import { RawPeer } from './raw-peer.js';
+import { frameOf, message, RawPeer } from './raw-peer.js';
 import { WIRES, type Link } from './wires.js';
 
 const ID = new Uint8Array(16).fill(7);
@@ -196,7 +197,12 @@ describe.each(WIRES)('the handshake $name', (wire) => {
       (peer) => peer.send(Op.Connect, { payload: Buffer.from('80', 'hex') }),
       { code: 'INVALID_ARGUMENT' },
     ],
-    ['a Merged', (peer) => peer.send(Op.Merged, { seq: 2 }), { code: 'INVALID_ARGUMENT' }],
+    ['a Merged', (peer) => peer.send(Op.Merged, { seq: 2 }), { message: 'op 17 in place of Connect' }],
+    [
+      'a Merged of one Connect',
+      (peer) => peer.sendBytes(mergedOf([frameOf(message(Op.Connect, { payload: connectRequest() }))])),
+      { message: 'op 17 in place of Connect' },
+    ],
   ];
   it.each(badFirstFrames)('B39 a first frame that is %s is closed with 1002', async (_, send, expected) => {
     const peer = new RawPeer(link.dialer);
@@ -305,13 +311,21 @@ describe.each(WIRES)('the handshake $name', (wire) => {
     expect(peer.frames).toEqual([]);
   });
 
-  it('an answer that is no ConnectResponse is closed with 1002', async () => {
+  const badAnswers: [string, (peer: RawPeer) => void, number][] = [
+    ['a Pong', (peer) => peer.send(Op.Pong), Op.Pong],
+    [
+      'a Merged of one ConnectResponse',
+      (peer) => peer.sendBytes(mergedOf([frameOf(message(Op.ConnectResponse, { payload: connectResponse() }))])),
+      Op.Merged,
+    ],
+  ];
+  it.each(badAnswers)('an answer that is %s is closed with 1002', async (_, send, op) => {
     const peer = new RawPeer(link.acceptor);
     const dialing = errorOf(dial());
-    peer.send(Op.Pong);
+    send(peer);
     expect(await dialing).toMatchObject({
       code: 'INVALID_ARGUMENT',
-      message: 'op 4 in place of ConnectResponse',
+      message: `op ${op} in place of ConnectResponse`,
       peer: B,
     });
     await until(() => peer.closed !== undefined);
