@@ -52,6 +52,11 @@ test("the token and the route are the environment's", async () => {
   await (await connect(node, { route: '/grid/other', token: 'another' })).settle();
 });
 
+test('a token and a route that are empty are those that count without one', async () => {
+  const node = await start({ env: { GRID_TOKEN: '', GRID_ROUTE: '' } });
+  await (await connect(node, { token: 'debug', route: '/minio/grid/v1' })).settle();
+});
+
 describe('does not start', () => {
   test.each([
     ['without GRID_LOCAL', { GRID_LOCAL: '' }, 'GRID_LOCAL'],

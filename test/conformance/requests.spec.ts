@@ -73,6 +73,13 @@ describe.each([
     expect(Date.now() - started).toBeGreaterThanOrEqual(115);
   });
 
+  test.each(['soon', '-5', '1.5', '99999999999'])('62 fails with what is no time: %s', async (text) => {
+    await connect();
+    const answer = await peer.call(62, text);
+    expect(answer.flags & ERR).toBe(ERR);
+    expect(answer.payload.toString()).toBe(`'${text}' is not a whole number from 0 to 2147483647`);
+  });
+
   test('68 counts the handlers 67 and 69 that run', async () => {
     await connect();
     await runs(peer, 0);

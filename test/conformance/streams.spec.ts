@@ -64,6 +64,15 @@ describe('handlers', () => {
     expect(await (await RawStream.opened(peer, 63, '0,1')).drain()).toEqual({ items: [], error: undefined });
   });
 
+  test.each([
+    [63, 'many,1', 'many'],
+    [63, '1,-2', '-2'],
+    [71, 'many', 'many'],
+  ])('%i fails with what is no number: %s', async (handler, payload, named) => {
+    const { items, error } = await (await RawStream.opened(peer, handler, payload)).drain();
+    expect({ items, error }).toEqual({ items: [], error: `'${named}' is not a whole number from 0 to 2147483647` });
+  });
+
   test('64 counts its input; each message gives its credit back', async () => {
     const stream = await RawStream.opened(peer, 64, '', { input: true });
     for (let sent = 0, credits = 4; sent < 50; sent++, credits--) {

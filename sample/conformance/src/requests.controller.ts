@@ -2,6 +2,7 @@ import { Controller } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GridContext, GridError, GridRequest } from 'nestjs-grid';
+import { numberOf, textOf } from './payload-text.js';
 import { RunningHandlers } from './running-handlers.js';
 
 /** The single handlers. A payload is undefined where the request carried none. */
@@ -26,7 +27,7 @@ export class RequestsController {
 
   @GridRequest(62)
   async wait(@Payload() payload: Buffer | undefined, @Ctx() context: GridContext): Promise<Buffer> {
-    await sleep(Number(textOf(payload)), undefined, { signal: context.signal });
+    await sleep(numberOf(textOf(payload)), undefined, { signal: context.signal });
     return Buffer.from('done');
   }
 
@@ -45,8 +46,4 @@ export class RequestsController {
     const sorted = Object.entries(context.getMetadata()).toSorted(([a], [b]) => (a < b ? -1 : 1));
     return Buffer.from(JSON.stringify(Object.fromEntries(sorted)));
   }
-}
-
-function textOf(payload: Buffer | undefined): string {
-  return payload?.toString('utf8') ?? '';
 }

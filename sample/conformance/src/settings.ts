@@ -24,8 +24,9 @@ export function settingsOf(environment: NodeJS.ProcessEnv): Settings {
     hostname: url.hostname.replace(/^\[(.*)\]$/, '$1'), // an IPv6 address is bare where one listens
     port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)),
     hosts,
-    token: environment['GRID_TOKEN'] ?? 'debug',
-    route: environment['GRID_ROUTE'] ?? '/minio/grid/v1',
+    // an empty one counts as not set, as those that are needed do: no host could show it
+    token: environment['GRID_TOKEN'] || 'debug',
+    route: environment['GRID_ROUTE'] || '/minio/grid/v1',
   };
 }
 

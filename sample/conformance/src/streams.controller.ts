@@ -3,6 +3,7 @@ import { Ctx, Payload } from '@nestjs/microservices';
 import { once } from 'node:events';
 import { GridContext, GridError, GridInput, GridStream } from 'nestjs-grid';
 import { CountInput, Echo, EmitNumbers, EmitSized, FailAfterTwo, HoldOutput, IgnoreInput } from './contracts.js';
+import { numberOf, textOf } from './payload-text.js';
 import { RunningHandlers } from './running-handlers.js';
 
 /** The stream handlers: async generators, pulled one message per credit. */
@@ -12,7 +13,7 @@ export class StreamsController {
 
   @GridStream(EmitSized)
   async *emitSized(@Payload() payload: Buffer | undefined): AsyncGenerator<Buffer> {
-    const [count = 0, size = 0] = textOf(payload).split(',').map(Number);
+    const [count = 0, size = 0] = textOf(payload).split(',').map(numberOf);
     for (let index = 0; index < count; index++) yield Buffer.alloc(size, index % 256);
   }
 
@@ -63,13 +64,9 @@ export class StreamsController {
 
   @GridStream(EmitNumbers)
   async *emitNumbers(@Payload() payload: Buffer | undefined): AsyncGenerator<Buffer> {
-    const count = Number(textOf(payload));
+    const count = numberOf(textOf(payload));
     for (let index = 0; index < count; index++) yield Buffer.from(String(index));
   }
-}
-
-function textOf(payload: Buffer | undefined): string {
-  return payload?.toString('utf8') ?? '';
 }
 
 async function aborted(signal: AbortSignal): Promise<void> {
