@@ -86,7 +86,8 @@ export class Connection implements FrameListener {
   ) {
     const { clock, observer, handlers, limits, intervals, accepting, load, sleptMs = loopSleptMs } = ports;
     const { dialect } = facts;
-    this.remoteId = facts.remoteId;
+    // a copy: it is kept for long, and a view would keep the memory that the handshake was read into
+    this.remoteId = Uint8Array.from(facts.remoteId);
     this.dialect = dialect;
     this.remoteAddress = socket.remoteAddress;
     const { messageBytes, frameMessages } = limits;

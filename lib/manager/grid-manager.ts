@@ -79,7 +79,10 @@ export class GridManager {
   private readonly gate: UpgradeGate;
   private readonly listening: Listening;
 
-  /** @throws GridError INVALID_ARGUMENT that names the option that is wrong. */
+  /**
+   * @throws GridError INVALID_ARGUMENT that names the option that is wrong, or what the function of `auth.secret`
+   * threw.
+   */
   constructor(options: GridOptions) {
     const settings = verifyOptions(options);
     const { local, hosts, clock, limits, intervals, logger, crc } = settings;

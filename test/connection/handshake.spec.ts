@@ -71,6 +71,8 @@ describe.each(WIRES)('the handshake $name', (wire) => {
     const idB = new Uint8Array(16).fill(2);
     const [dialer, acceptor] = await Promise.all([dial({ localId: idA }), accept({ localId: idB })]);
     expect([[...dialer.remoteId], [...acceptor.remoteId]]).toEqual([[...idB], [...idA]]);
+    // what is kept of the handshake is no more than that
+    expect([dialer, acceptor].map(({ remoteId }) => remoteId.buffer.byteLength)).toEqual([16, 16]);
     for (const { dialect } of [dialer, acceptor]) {
       expect(dialect).toEqual({
         baseFlags: Flag.Crc,
