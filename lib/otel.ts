@@ -3,6 +3,8 @@ import { Module, type DynamicModule, type OnModuleInit } from '@nestjs/common';
 import { ModuleRef } from '@nestjs/core';
 import {
   context,
+  diag,
+  INVALID_SPAN_CONTEXT,
   propagation,
   ROOT_CONTEXT,
   SpanKind,
@@ -74,6 +76,9 @@ const FAULTS: ReadonlySet<GridCode> = new Set([
   'DATA_LOSS',
 ]);
 
+/** In place of one that could not be made: it records nothing. */
+const NO_SPAN = trace.wrapSpanContext(INVALID_SPAN_CONTEXT);
+
 /** A call of ours inside of its span. */
 interface Traced {
   readonly span: Span;
@@ -92,7 +97,7 @@ class Tracing implements KindInterceptor {
     const traced = this.start(call);
     try {
       const value = await context.with(traced.context, next, undefined, traced.call);
-      traced.span.end();
+      end(traced.span);
       return value;
     } catch (thrown) {
       endFailed(traced.span, thrown);
@@ -106,7 +111,7 @@ class Tracing implements KindInterceptor {
     try {
       const stream = context.with(traced.context, next, undefined, traced.call);
       stream.done.then(
-        () => span.end(),
+        () => end(span),
         (error: unknown) => endFailed(span, error),
       );
       return stream;
@@ -123,7 +128,7 @@ class Tracing implements KindInterceptor {
       return context.with(traced.context, next, undefined, traced.call).pipe(
         tap({ error: (thrown: unknown) => endFailed(span, thrown) }),
         // who unsubscribes has what it wanted; a second end of a span does nothing
-        finalize(() => span.isRecording() && span.end()),
+        finalize(() => span.isRecording() && end(span)),
       );
     } catch (thrown) {
       endFailed(span, thrown);
@@ -131,7 +136,14 @@ class Tracing implements KindInterceptor {
     }
   }
 
-  handle({ kind, context: call }: IncomingCall, run: () => void): HandlerEnd {
+  handle(call: IncomingCall, run: () => void): HandlerEnd {
+    const traced = safely(() => this.startHandler(call)) ?? { span: NO_SPAN, context: ROOT_CONTEXT };
+    this.handlers.set(call.context, traced.context);
+    context.with(traced.context, run);
+    return (error) => end(traced.span, error, error && FAULTS.has(error.code));
+  }
+
+  private startHandler({ kind, context: call }: IncomingCall): Pick<Traced, 'span' | 'context'> {
     const event = kind === 'event';
     // the async context here is that of the connection, which is nobody's call
     const parent = propagation.extract(ROOT_CONTEXT, call.getMetadata());
@@ -143,16 +155,14 @@ class Tracing implements KindInterceptor {
       },
       parent,
     );
-    const own = trace.setSpan(parent, span);
-    this.handlers.set(call, own);
-    context.with(own, run);
-    return (error) => {
-      if (error) recordFailure(span, error, FAULTS.has(error.code));
-      span.end();
-    };
+    return { span, context: trace.setSpan(parent, span) };
   }
 
   private start(call: OutgoingCall): Traced {
+    return safely(() => this.startCall(call)) ?? { span: NO_SPAN, context: context.active(), call };
+  }
+
+  private startCall(call: OutgoingCall): Traced {
     const { kind, pattern, peer, options } = call;
     const event = kind === 'event';
     const parent = this.parentOf(options.parent);
@@ -199,8 +209,22 @@ function address(role: 'server' | 'client', origin: string): Attributes {
 /** Ends the span of a call of ours. Whoever gives a call up has not failed. */
 function endFailed(span: Span, thrown: unknown): void {
   const error = toGridError(thrown);
-  recordFailure(span, error, error.remote || error.code !== 'CANCELLED');
-  span.end();
+  end(span, error, error.remote || error.code !== 'CANCELLED');
+}
+
+function end(span: Span, error?: GridError, failed = false): void {
+  if (error) safely(() => recordFailure(span, error, failed));
+  safely(() => span.end());
+}
+
+/** A call must not fail by what the application's samplers, processors and propagators throw. */
+function safely<T>(act: () => T): T | undefined {
+  try {
+    return act();
+  } catch (error) {
+    diag.error('nestjs-grid: a call is not traced', error);
+    return undefined;
+  }
 }
 
 function recordFailure(span: Span, error: GridError, failed: boolean): void {

@@ -1,12 +1,21 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { context, SpanKind, SpanStatusCode, trace, type Attributes, type SpanStatus } from '@opentelemetry/api';
+import {
+  context,
+  diag,
+  DiagLogLevel,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Attributes,
+  type SpanStatus,
+} from '@opentelemetry/api';
 import { InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
 import { GridError, GridManager, type CallContext, type GridPeer } from 'nestjs-grid/core';
 import { traceGrid } from 'nestjs-grid/otel';
-import { firstValueFrom, take, toArray } from 'rxjs';
+import { firstValueFrom, of, take, toArray } from 'rxjs';
 import { freeHosts } from '../ports.js';
 import { LogBook, SECRET } from '../nest/test-app.js';
 
@@ -265,6 +274,35 @@ describe('in one process', () => {
       SpanStatusCode.UNSET,
       SpanStatusCode.ERROR,
     ]);
+  });
+
+  test.each(['onStart', 'onEnd'] as const)('no call fails by what a processor throws: %s', async (when) => {
+    const processor = { onStart() {}, onEnd() {}, shutdown: async () => {}, forceFlush: async () => {} };
+    processor[when] = () => {
+      throw new Error('no room for spans');
+    };
+    const told: unknown[] = [];
+    const write = (text: string, error?: unknown): unknown => told.push([text, String(error)]);
+    diag.setLogger({ error: write, warn: write, info: write, debug: write, verbose: write }, DiagLogLevel.ERROR);
+    const name = 'http://alone';
+    const log = new LogBook();
+    const alone = new GridManager({ local: name, hosts: [name], auth: { secret: SECRET }, logger: log });
+    traceGrid(alone, { tracerProvider: new NodeTracerProvider({ spanProcessors: [processor] }) });
+    alone.handle(60, {}, () => 1);
+    alone.handle(61, { kind: 'stream' }, () => of(1, 2));
+    alone.handle(62, { kind: 'event' }, () => {});
+    await alone.start();
+    const self = alone.peer(name);
+    expect(await self.request(60)).toBe(1);
+    expect(await firstValueFrom(self.send(60))).toBe(1);
+    expect(await firstValueFrom(self.stream(61).toObservable().pipe(toArray()))).toEqual([1, 2]);
+    await self.emit(62);
+    await alone.close();
+    diag.disable();
+    expect(log.errors).toEqual([]);
+    // each call at both of its ends
+    const line = ['nestjs-grid: a call is not traced', 'Error: no room for spans'];
+    expect(told).toEqual(Array.from({ length: 8 }, () => line));
   });
 
   test('an address of version 6 has no brackets: the port stands beside it', async () => {
