@@ -4,7 +4,6 @@ import type { Answer, PatternPorts } from './answer.js';
 import { inOwnContext } from './async-context.js';
 import { CallContext, contextFacts, type ContextFacts } from './call-context.js';
 import { CleanupLog } from './cleanup-log.js';
-import { decodeOptional } from './codec.js';
 import { admission, gateOf, type Gate } from './gate.js';
 import { logFailure } from './handler-failure.js';
 import { DEFAULT_OUT_CAPACITY, type HandlerSpec } from './handler-spec.js';
@@ -14,6 +13,7 @@ import { isThenable } from './result-kind.js';
 import { sourceOf } from './source-of.js';
 import { NOWHERE } from './source.js';
 import { checked } from './standard-schema.js';
+import { decodeOpening } from './weighed.js';
 
 /** Takes the events of one pattern: answered on receipt, then each handler runs; what they throw is logged. */
 export class EventAnswer implements Answer {
@@ -69,7 +69,7 @@ export class EventAnswer implements Answer {
       // decoded for each: what one handler does to its payload is not seen by the others
       const { metadata } = call;
       runs = this.specs.map((spec) => {
-        const payload = decodeOptional(spec.codec, call.payload);
+        const payload = decodeOpening(spec.codec, call);
         // answered by the time it runs: neither deadline nor loss reach it any more
         const context = new CallContext(facts, {
           deadlineAt: undefined,

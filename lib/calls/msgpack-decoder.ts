@@ -2,8 +2,20 @@ import { GridError } from '../errors/index.js';
 import { BufferView, leavesGap, makeSparse, MsgpackNames, readText } from '../wire/index.js';
 import { asBuffer } from './codec.js';
 import { GO_TIME_EXT, MAX_DEPTH, MAX_NAMES, MAX_OBJECTS, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
+import type { WeighingReader } from './weighed.js';
 
 const TWO_32 = 2 ** 32;
+/** Memory of a map, an array, a byte array or an extension, what it holds aside. */
+const OBJECT_BYTES = 64;
+/** Memory of a place in a map or an array. */
+const PLACE_BYTES = 8;
+/** Places beyond its items that an array has when it grows. */
+const SPARE_PLACES = 16;
+/** Places of a pair of a structured Map, of a value of a Set: their tables are half empty. */
+const PAIR_PLACES = 5;
+/** Memory of a text, in places, its characters aside. */
+const TEXT_PLACES = 3;
+
 const names = new MsgpackNames(readText);
 
 /**
@@ -11,11 +23,13 @@ const names = new MsgpackNames(readText);
  * runs no code of the payload's choosing, goes no deeper than `MAX_DEPTH` and makes no more than `MAX_OBJECTS`
  * with `MAX_NAMES` different names.
  */
-export class MsgpackDecoder {
+export class MsgpackDecoder implements WeighingReader {
   private readonly bytes: Buffer;
   private at = 0;
   private depth = 0;
   private objects = 0;
+  /** In maps and arrays, and what takes as much as some of those. */
+  private places = 0;
   /** Of the properties, but for those that `names` knew. */
   private madeNames: Set<string> | undefined = undefined;
 
@@ -31,6 +45,10 @@ export class MsgpackDecoder {
     const value = this.value();
     if (this.at !== this.bytes.length) throw malformed(`${this.bytes.length - this.at} bytes left over`);
     return value;
+  }
+
+  get weight(): number {
+    return OBJECT_BYTES * this.objects + PLACE_BYTES * this.places;
   }
 
   private value(): unknown {
@@ -107,6 +125,7 @@ export class MsgpackDecoder {
   private array(count: number): unknown[] {
     this.countObject();
     this.enter(count);
+    if (count > 0) this.places += SPARE_PLACES;
     // grown item by item: what a header claims is not allocated for
     const items: unknown[] = [];
     for (let i = 0; i < count; i++) items.push(this.value());
@@ -169,13 +188,13 @@ export class MsgpackDecoder {
       case StructuredExt.Map:
         return this.nested(start, length, () => {
           const map = new Map<unknown, unknown>();
-          while (this.at < start + length) map.set(this.value(), this.value());
+          for (; this.at < start + length; this.places += PAIR_PLACES) map.set(this.value(), this.value());
           return map;
         });
       case StructuredExt.Set:
         return this.nested(start, length, () => {
           const set = new Set<unknown>();
-          while (this.at < start + length) set.add(this.value());
+          for (; this.at < start + length; this.places += PAIR_PLACES) set.add(this.value());
           return set;
         });
       default:
@@ -216,6 +235,7 @@ export class MsgpackDecoder {
   }
 
   private string(length: number): string {
+    this.places += TEXT_PLACES;
     return readText(this.bytes, this.take(length), length);
   }
 
@@ -273,6 +293,7 @@ export class MsgpackDecoder {
   /** One level deeper, into a value of so many values, each of which has a first byte. */
   private enter(values: number): void {
     if (values > this.bytes.length - this.at) throw truncated();
+    this.places += values;
     if (++this.depth > MAX_DEPTH) throw malformed(`a value nested deeper than ${MAX_DEPTH}`);
   }
 }

@@ -2,6 +2,7 @@ import { withInto } from '../mux/index.js';
 import type { Codec } from './codec.js';
 import { MsgpackDecoder } from './msgpack-decoder.js';
 import { MsgpackEncoder } from './msgpack-encoder.js';
+import { withWeight } from './weighed.js';
 
 /** Options of `msgpack()`. */
 export interface MsgpackOptions {
@@ -30,8 +31,11 @@ function makeCodec(structured: boolean): Codec {
       (value: unknown) => (value === undefined ? EMPTY : encoder().encode(value)),
       (value, memory, at, end) => (value === undefined ? EMPTY : encoder().encodeInto(value, memory, at, end)),
     ),
-    decode: (payload: Uint8Array): unknown =>
-      payload.length === 0 ? undefined : new MsgpackDecoder(payload, structured).whole(),
+    decode: withWeight(
+      (payload: Uint8Array): unknown =>
+        payload.length === 0 ? undefined : new MsgpackDecoder(payload, structured).whole(),
+      (payload) => new MsgpackDecoder(payload, structured),
+    ),
   });
 }
 

@@ -3,7 +3,7 @@ import { encodeToKeep, type HandlerStream, type IncomingRequest } from '../mux/i
 import type { Metadata } from '../wire/index.js';
 import type { AnswerPorts } from './answer.js';
 import { CallContext, type ContextFacts } from './call-context.js';
-import { decodeOptional, encodeOptional } from './codec.js';
+import { encodeOptional } from './codec.js';
 import { DEFAULT_OUT_CAPACITY } from './handler-spec.js';
 import { unreadable } from './message-reader.js';
 import { UnsendableValue, type Outflow } from './outflow.js';
@@ -11,6 +11,7 @@ import { isThenable } from './result-kind.js';
 import { discardResult, sourceOf } from './source-of.js';
 import type { Sink, Source } from './source.js';
 import { StreamAnswer } from './stream-answer.js';
+import { decodeOpening } from './weighed.js';
 
 /**
  * The answer to one request: exactly one value. Where the caller takes a stream too (MANY), the first value is held
@@ -38,7 +39,7 @@ export class RequestAnswer implements Sink {
   start(): void {
     let payload: unknown;
     try {
-      payload = decodeOptional(this.ports.spec.codec, this.call.payload);
+      payload = decodeOpening(this.ports.spec.codec, this.call);
     } catch (thrown) {
       this.fail(unreadable(thrown, 'the payload'));
       return;

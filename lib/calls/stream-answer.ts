@@ -2,7 +2,6 @@ import { GridError } from '../errors/index.js';
 import type { HandlerStream, HeldBytes, Outbound } from '../mux/index.js';
 import type { AnswerPorts } from './answer.js';
 import { CallContext, type ContextFacts } from './call-context.js';
-import { decodeOptional } from './codec.js';
 import { DEFAULT_OUT_BUFFER } from './handler-spec.js';
 import { MessageReader, unreadable } from './message-reader.js';
 import { Outflow, type OutflowPorts } from './outflow.js';
@@ -10,6 +9,7 @@ import { isThenable } from './result-kind.js';
 import { discardResult, sourceOf } from './source-of.js';
 import type { Source } from './source.js';
 import { checked } from './standard-schema.js';
+import { decodeOpening } from './weighed.js';
 
 /** The answer to one stream: each value a message, then the end. */
 export class StreamAnswer implements OutflowPorts {
@@ -90,7 +90,7 @@ export class StreamAnswer implements OutflowPorts {
     }
     let payload: unknown;
     try {
-      payload = decodeOptional(this.ports.spec.codec, this.stream.payload);
+      payload = decodeOpening(this.ports.spec.codec, this.stream);
     } catch (thrown) {
       this.fail(unreadable(thrown, 'the payload'));
       return;

@@ -51,7 +51,7 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
     private readonly ports: IncomingPorts,
     opening: Opening,
     /** What it holds of `heldBytes` beside its input. */
-    private readonly openingBytes: number,
+    private openingBytes: number,
     subroute: string | undefined,
     private readonly callee: CallHandler,
     deadlineAt: number | undefined,
@@ -131,6 +131,13 @@ export class HandlerStream extends Turn implements IncomingCall, SenderOwner, Wa
   /** Ended from the start where the caller sends none. */
   get input(): Inbound {
     return (this.inputHalf ??= endedInbound(this.inCapacity, this.sender));
+  }
+
+  /** As `IncomingRequest.hold`. */
+  hold(bytes: number): GridError | undefined {
+    const refusal = this.ports.held.grow(bytes);
+    if (!refusal) this.openingBytes += bytes;
+    return refusal;
   }
 
   /** The peer's account of what waits for its credits: who answers keeps that there. */

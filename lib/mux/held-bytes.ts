@@ -39,6 +39,13 @@ export class HeldBytes {
     this.things++;
   }
 
+  /** A thing that is held takes so many bytes more; the error says that they may not be held, and counts nothing. */
+  grow(bytes: number): GridError | undefined {
+    const refusal = this.refusal(bytes);
+    if (!refusal) this.bytes += bytes;
+    return refusal;
+  }
+
   free(bytes: number, things = 1): void {
     this.bytes -= bytes;
     this.things -= things;

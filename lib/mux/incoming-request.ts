@@ -49,7 +49,7 @@ export class IncomingRequest implements IncomingCall, Deadline {
   readonly many: boolean;
 
   /** What it holds of `heldBytes`. */
-  private readonly openingBytes: number;
+  private openingBytes: number;
   private readonly observer: CallObserver;
   private state: State = RUNNING;
   private abortListener: ((error: GridError) => void) | undefined = undefined;
@@ -112,6 +112,16 @@ export class IncomingRequest implements IncomingCall, Deadline {
     // a caller that gave no deadline need not have a clock of its own (spec §11)
     if (this.deadlineAt === undefined) this.sendError(timedOut(), undefined);
     this.abort(timedOut());
+  }
+
+  /**
+   * What its payload was made into takes so many bytes more, until the handler has ended. The error says that they may
+   * not be held. To be called before the handler runs.
+   */
+  hold(bytes: number): GridError | undefined {
+    const refusal = this.ports.held.grow(bytes);
+    if (!refusal) this.openingBytes += bytes;
+    return refusal;
   }
 
   /** A result to answer with next, before anything else is sent: see `Outbox.encode`. */

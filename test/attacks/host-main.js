@@ -68,6 +68,11 @@ grid.handle(70, { kind: 'request', codec: msgpack() }, (value) => typeof value);
 grid.handle(71, { kind: 'stream', inCapacity: 1_000, codec: msgpack() }, async function* (_payload, { input }) {
   for await (const value of input) yield typeof value;
 });
+// and kept as long as the caller waits
+grid.handle(72, { kind: 'request', codec: msgpack() }, async (value, { signal }) => {
+  await untilAborted(signal);
+  return typeof value;
+});
 
 await grid.listen();
 await grid.start();
