@@ -257,7 +257,7 @@ export const ARSENAL: Attack[] = [
         const before = attacker.count(op.Response);
         await attacker.send({ ...siege.calls.echo, muxId, payload: 'x' });
         await until(async () => attacker.count(op.Response) > before, 'no echo');
-        expect(attacker.lastAnswer!.muxId).toBe(muxId);
+        expect(attacker.lastOf(op.Response)!.muxId).toBe(muxId);
       }
       await attacker.send({ ...siege.calls.echo, muxId: 0 });
       expect((await closeOf(attacker.ws))[0]).toBe(1002);

@@ -265,10 +265,10 @@ describe('messageBytes, sending', () => {
     const attacker = await bastion.attacker();
     await attacker.send({ ...ask, muxId: 1, handler: 62, payload: '1000' });
     await until(async () => attacker.count(op.Response) === 1, 'no answer at the limit');
-    expect(attacker.lastAnswer!.payload).toHaveLength(1_000);
+    expect(attacker.lastOf(op.Response)!.payload).toHaveLength(1_000);
     await attacker.send({ ...ask, muxId: 2, handler: 62, payload: '1001' });
     await until(async () => attacker.count(op.Response) === 2, 'no error');
-    expect(attacker.lastAnswer!.metadata!.toString()).toContain('"OUT_OF_RANGE"');
+    expect(attacker.lastOf(op.Response)!.metadata!.toString()).toContain('"OUT_OF_RANGE"');
     const error = await bastion.peer.request(60, Buffer.alloc(1_001)).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ code: 'OUT_OF_RANGE', notSent: true } satisfies Partial<GridError>);
     await bastion.settle(attacker);
@@ -463,7 +463,7 @@ describe('errorTextBytes', () => {
     const attacker = await bastion.attacker(bastion.name, []);
     await attacker.send({ ...ask, muxId: 1, handler: 68, payload: String(letters) });
     await until(async () => attacker.count(op.Response) === 1, 'no answer');
-    expect(textOf(attacker.lastAnswer)).toBe('é'.repeat(arrive / 2));
+    expect(textOf(attacker.lastOf(op.Response))).toBe('é'.repeat(arrive / 2));
   });
 });
 

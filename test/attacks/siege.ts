@@ -25,11 +25,13 @@ import { MB } from '../scale.js';
 const HANG_MS = 20_000;
 const EXTENSIONS = ['meta', 'error', 'cancel', 'capacity', 'upgrade', 'drain'];
 
+const read = (bytes: Buffer | undefined): RawMessage | undefined => bytes && decode(bytes, true)[0];
+
 /** A peer that is let in and then does what it likes. */
 export class Attacker {
   /** Answers by op. */
   readonly counts = new Map<number, number>();
-  private last: Buffer | undefined;
+  private readonly last = new Map<number, Buffer>();
   private readonly first = new Map<number, Buffer>();
 
   constructor(readonly ws: RawWebSocket) {
@@ -37,7 +39,7 @@ export class Attacker {
       eachMessage(payload, (code, bytes) => {
         const count = this.count(code);
         this.counts.set(code, count + 1);
-        this.last = bytes;
+        this.last.set(code, bytes);
         if (count === 0) this.first.set(code, bytes);
         // it stays connected however long its attack takes
         if (code === op.Ping) this.pong(bytes);
@@ -45,14 +47,14 @@ export class Attacker {
     };
   }
 
-  get lastAnswer(): RawMessage | undefined {
-    return this.last && decode(this.last, true)[0];
-  }
-
   /** The first answer of an op. */
   firstOf(code: number): RawMessage | undefined {
-    const bytes = this.first.get(code);
-    return bytes && decode(bytes, true)[0];
+    return read(this.first.get(code));
+  }
+
+  /** The last answer of an op: a ping of the victim may come behind it at any time. */
+  lastOf(code: number): RawMessage | undefined {
+    return read(this.last.get(code));
   }
 
   private pong(ping: Buffer): void {
@@ -234,7 +236,8 @@ export async function letIn(ws: RawWebSocket, name: string, options: LetInOption
   const payload = connectRequest({ id: randomBytes(16), host: name, token, more: offer(extensions, 64 * MB) });
   await attacker.send({ op: op.Connect, payload });
   await until(async () => attacker.count(op.ConnectResponse) > 0 || ws.ended, 'no answer to Connect', 20_000);
-  if (body(attacker.lastAnswer!.payload)['Accepted'] !== true) throw new Error('the attacker was not let in');
+  const answer = attacker.firstOf(op.ConnectResponse);
+  if (!answer || body(answer.payload)['Accepted'] !== true) throw new Error('the attacker was not let in');
   return attacker;
 }
 
