@@ -2,7 +2,7 @@ import { GridError } from '../errors/index.js';
 import { BufferView, leavesGap, makeSparse, MsgpackNames, readText } from '../wire/index.js';
 import { asBuffer } from './codec.js';
 import { GO_TIME_EXT, MAX_DEPTH, MAX_NAMES, MAX_OBJECTS, StructuredExt, TIMESTAMP_EXT } from './msgpack-format.js';
-import type { WeighingReader } from './weighed.js';
+import type { Account } from './weighed.js';
 
 const TWO_32 = 2 ** 32;
 /** Memory of a map, an array, a byte array or an extension, what it holds aside. */
@@ -15,15 +15,21 @@ const SPARE_PLACES = 16;
 const PAIR_PLACES = 5;
 /** Memory of a text, in places, its characters aside. */
 const TEXT_PLACES = 3;
+/** So much more than its payload a value may take without a word to the account. */
+const SPARE_BYTES = 4096;
+/** After so many objects, and before so many places, the account is told what the value takes by then. */
+const TELL_OBJECTS = 16_384;
+const TELL_PLACES = 65_536;
 
 const names = new MsgpackNames(readText);
 
 /**
  * Reads one value. Never reads beyond the payload, believes no length before it knows that so many bytes are there,
  * runs no code of the payload's choosing, goes no deeper than `MAX_DEPTH` and makes no more than `MAX_OBJECTS`
- * with `MAX_NAMES` different names.
+ * with `MAX_NAMES` different names. The account, if any, is told what the value takes while it is read: what may not be
+ * held is not made first.
  */
-export class MsgpackDecoder implements WeighingReader {
+export class MsgpackDecoder {
   private readonly bytes: Buffer;
   private at = 0;
   private depth = 0;
@@ -32,23 +38,29 @@ export class MsgpackDecoder implements WeighingReader {
   private places = 0;
   /** Of the properties, but for those that `names` knew. */
   private madeNames: Set<string> | undefined = undefined;
+  /** Objects after which the account is told. */
+  private tellAt = TELL_OBJECTS;
+  /** What the account knows of: the payload itself is there. */
+  private told: number;
 
   constructor(
     payload: Uint8Array,
     private readonly structured: boolean,
+    private readonly account?: Account,
   ) {
     this.bytes = asBuffer(payload);
+    this.told = payload.length;
   }
 
-  /** The value that the whole payload is. @throws GridError INVALID_ARGUMENT for anything else. */
+  /**
+   * The value that the whole payload is.
+   * @throws GridError INVALID_ARGUMENT for anything else; what the account says.
+   */
   whole(): unknown {
     const value = this.value();
     if (this.at !== this.bytes.length) throw malformed(`${this.bytes.length - this.at} bytes left over`);
+    this.tell();
     return value;
-  }
-
-  get weight(): number {
-    return OBJECT_BYTES * this.objects + PLACE_BYTES * this.places;
   }
 
   private value(): unknown {
@@ -278,9 +290,25 @@ export class MsgpackDecoder implements WeighingReader {
   }
 
   private countObject(): void {
-    if (++this.objects > MAX_OBJECTS) {
+    if (++this.objects > this.tellAt) this.tellOfObjects();
+  }
+
+  private tellOfObjects(): void {
+    if (this.objects > MAX_OBJECTS) {
       throw malformed(`more than ${MAX_OBJECTS} maps, arrays, byte arrays and extensions, which is the cap`);
     }
+    this.tellAt = Math.min(this.tellAt + TELL_OBJECTS, MAX_OBJECTS);
+    this.tell();
+  }
+
+  private tell(): void {
+    if (this.account === undefined) return;
+    const weight = OBJECT_BYTES * this.objects + PLACE_BYTES * this.places;
+    const more = weight - this.told;
+    if (more <= SPARE_BYTES) return;
+    this.told = weight;
+    const refusal = this.account.hold(more);
+    if (refusal) throw refusal;
   }
 
   /** Names that share a place in `names` are made again and again: those are the same. */
@@ -294,6 +322,7 @@ export class MsgpackDecoder implements WeighingReader {
   private enter(values: number): void {
     if (values > this.bytes.length - this.at) throw truncated();
     this.places += values;
+    if (values > TELL_PLACES) this.tell();
     if (++this.depth > MAX_DEPTH) throw malformed(`a value nested deeper than ${MAX_DEPTH}`);
   }
 }

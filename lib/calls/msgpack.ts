@@ -34,7 +34,7 @@ function makeCodec(structured: boolean): Codec {
     decode: withWeight(
       (payload: Uint8Array): unknown =>
         payload.length === 0 ? undefined : new MsgpackDecoder(payload, structured).whole(),
-      (payload) => new MsgpackDecoder(payload, structured),
+      (payload, account) => new MsgpackDecoder(payload, structured, account).whole(),
     ),
   });
 }

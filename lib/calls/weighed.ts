@@ -1,40 +1,36 @@
 import type { GridError } from '../errors/index.js';
 import type { Codec } from './codec.js';
 
-/** A call of a peer whose payload is about to be decoded. */
-export interface OpenedCall {
-  readonly payload: Uint8Array | undefined;
+/** Of what a call keeps of its peer's, and how much of that there may be. */
+export interface Account {
   /** See `IncomingRequest.hold`. */
   hold(bytes: number): GridError | undefined;
 }
 
-/** Reads one payload. */
-export interface WeighingReader {
-  /** What the codec's `decode` gives, or throws. */
-  whole(): unknown;
-  /** About how many bytes of memory that takes. */
-  readonly weight: number;
+/** A call of a peer whose payload is about to be decoded. */
+export interface OpenedCall extends Account {
+  readonly payload: Uint8Array | undefined;
 }
 
-/** So much more than its payload a value may take without a word. */
-const SPARE_BYTES = 4096;
+/** What `decode` does, and tells the account about how many bytes of memory the value takes beyond its payload. */
+type WeighedDecode = (payload: Uint8Array, account: Account) => unknown;
 
-const READER = Symbol('reader');
+const WEIGHED = Symbol('weighed');
 
 interface Twin {
   /** The function that it belongs to: one that wraps it with all that it has is another one. */
   readonly of: unknown;
-  readonly reader: (payload: Uint8Array) => WeighingReader;
+  readonly decode: WeighedDecode;
 }
 
 interface TaggedCodec {
-  readonly decode: ((payload: Uint8Array) => unknown) & { readonly [READER]?: Twin };
+  readonly decode: ((payload: Uint8Array) => unknown) & { readonly [WEIGHED]?: Twin };
 }
 
 /** A codec's `decode` whose values can be weighed. */
-export function withWeight<T>(decode: (payload: Uint8Array) => T, reader: Twin['reader']): (payload: Uint8Array) => T {
-  const twin: Twin = { of: decode, reader };
-  return Object.defineProperty(decode, READER, { value: twin });
+export function withWeight<T>(decode: (payload: Uint8Array) => T, weighed: WeighedDecode): (payload: Uint8Array) => T {
+  const twin: Twin = { of: decode, decode: weighed };
+  return Object.defineProperty(decode, WEIGHED, { value: twin });
 }
 
 /**
@@ -47,12 +43,7 @@ export function decodeOpening(codec: Codec, call: OpenedCall): unknown {
   const { payload } = call;
   if (payload === undefined) return undefined;
   const tagged: TaggedCodec = codec;
-  const twin = tagged.decode[READER];
+  const twin = tagged.decode[WEIGHED];
   if (twin?.of !== tagged.decode || payload.length === 0) return codec.decode(payload);
-  const reader = twin.reader(payload);
-  const value = reader.whole();
-  const more = reader.weight - payload.length;
-  const refusal = more > SPARE_BYTES ? call.hold(more) : undefined;
-  if (refusal) throw refusal;
-  return value;
+  return twin.decode(payload, call);
 }

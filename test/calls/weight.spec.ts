@@ -1,6 +1,6 @@
 // What a peer's payload is made into counts for the peer as long as the handler may keep it.
 import { beforeEach, describe, expect, it } from '@jest/globals';
-import { json, msgpack, type Codec } from '../../lib/calls/index.js';
+import { bytes, json, msgpack, type Codec } from '../../lib/calls/index.js';
 import { collect, failure, gridLine, signalled, type GridLine } from './grid-line.js';
 
 /** 1 KB of MessagePack, 72 KB in memory. */
@@ -78,6 +78,28 @@ it.each<[string, unknown]>([
   expect(await failure(line.caller.request(60, payload, { codec }))).toMatchObject(refused);
   release();
   expect(await first).toBe(1);
+});
+
+describe('what may not be held is not made first', () => {
+  const nonsense = Buffer.from('c1', 'hex');
+  it.each<[string, string, Buffer]>([
+    ['forty thousand maps', 'dd00009c41', Buffer.alloc(40_000, 0x80)],
+    ['a list of seventy thousand', 'dd00011170', Buffer.alloc(70_000, 0xc1)],
+  ])('%s', async (_, header, items) => {
+    line.handle(60, keep, { codec });
+    const payload = Buffer.concat([Buffer.from(header, 'hex'), items, nonsense]);
+    expect(await failure(line.caller.request(60, payload, { codec: bytes() }))).toMatchObject(refused);
+  });
+
+  it('nor does it count, once it is refused', async () => {
+    line = gridLine({ limits: { heldBytes: 1_500_000 } });
+    line.handle(60, keep, { codec });
+    const empty = (count: number): unknown[] => Array.from({ length: count }, () => ({}));
+    const error = await failure(line.caller.request(60, empty(40_000), { codec }));
+    expect(error).toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    release();
+    expect(await line.caller.request(60, empty(20_000), { codec })).toBe(1);
+  });
 });
 
 it.each<[string, Codec]>([
