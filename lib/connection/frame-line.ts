@@ -5,6 +5,10 @@ export class FrameLine {
   private frames: (OutgoingFrame | undefined)[] = [];
   private head = 0;
 
+  get empty(): boolean {
+    return this.frames.length === 0;
+  }
+
   push(frame: OutgoingFrame): void {
     this.frames.push(frame);
   }

@@ -27,6 +27,10 @@ export class Lane {
 
   constructor(private readonly frameMessages: number) {}
 
+  get empty(): boolean {
+    return this.frames.empty;
+  }
+
   /** True iff a message of at most so many bytes needs a further frame while there is one already. */
   full(bound: number): boolean {
     return this.open?.fits(bound) === false;

@@ -50,6 +50,11 @@ export class OutgoingFrame {
     return Math.max(bytes + MAX_FRAMING, FRAME_ROOM + MERGED_BYTES);
   }
 
+  /** True iff a message of at most so many bytes shares its frame with no other. */
+  static alone(bytes: number): boolean {
+    return MERGED_HEADER_MAX + itemHeaderSize(bytes) + bytes > MERGED_BYTES;
+  }
+
   /** Where the first item of a frame would start that was begun in that slab now. */
   static startIn(slab: Slab): number {
     return slab.used + FRAME_ROOM + MERGED_HEADER_MAX;

@@ -8,7 +8,7 @@ import { FlushPolicy } from './flush-policy.js';
 import { Lane } from './lane.js';
 import type { ConnectionIntervals, ConnectionLimits } from './limits.js';
 import type { FrameSocket } from './message-socket.js';
-import { FRAME_ROOM, type OutgoingFrame } from './outgoing-frame.js';
+import { FRAME_ROOM, OutgoingFrame } from './outgoing-frame.js';
 import { StallWatch } from './stall-watch.js';
 
 /** Bytes handed to the socket and not yet written, past which frames wait here: there they can still be withdrawn. */
@@ -45,13 +45,18 @@ export interface WriteQueuePorts {
  * Turns messages into frames in the order in which they come. Where the event loop has time to spare, the first message
  * of its turn is written at once; those that follow in the same turn are merged into growing frames, the rest of them
  * when the frame is handled that led to them, or when the turn is over. While the socket has enough to write, frames
- * fill up and wait, and urgent messages overtake them: those that say what they come after, when all of that was handed
- * over.
+ * fill up and wait, and two kinds of messages do not keep their place. Urgent ones overtake the others: those that say
+ * what they come after, when all of that was handed over. And large answers, which nothing comes after, let all others
+ * go ahead of them for a while: one call that fetches much shall not stand in front of a hundred that fetch little.
  */
 export class WriteQueue implements Outbox {
   private readonly bulk: Lane;
-  /** Used only while frames wait for the socket. */
+  /** These two are used only while frames wait for the socket. */
   private readonly urgent: Lane;
+  /** Answers in frames of their own. No position is theirs: nobody takes an answer back. */
+  private readonly large: Lane;
+  /** Bytes that still go ahead of the next large answer: as many as the last one had. */
+  private ahead = 0;
   /** Set from the first message of a turn until the turn is over. */
   private turn: NodeJS.Immediate | undefined = undefined;
   /** Position of the last message that did not overtake when the turn began. */
@@ -83,6 +88,7 @@ export class WriteQueue implements Outbox {
     const { clock, intervals, limits } = ports;
     this.bulk = new Lane(limits.frameMessages);
     this.urgent = new Lane(limits.frameMessages);
+    this.large = new Lane(limits.frameMessages);
     this.policy = new FlushPolicy(ports);
     this.stallWatch = new StallWatch({
       clock,
@@ -125,16 +131,17 @@ export class WriteQueue implements Outbox {
 
   send(message: Message, after?: number): number {
     const bound = maxEncodedSize(message);
-    const urgent = this.blocked && after !== undefined && this.isHanded(after);
+    let lane = this.laneOf(message, bound, after);
     // a full frame need not wait for the end of the turn
-    if (!urgent && this.bulk.full(bound)) {
+    if (lane === this.bulk && lane.full(bound)) {
       // the socket may be the application's, and make a call: this message is one that is used again for that
-      message = this.bulk.undrafted(message);
+      message = lane.undrafted(message);
       this.pump();
+      lane = this.laneOf(message, bound, after);
     }
-    const position = urgent ? after : ++this.lastPosition;
+    const position = lane === this.bulk ? ++this.lastPosition : (after ?? this.lastPosition);
     if (this.ended) return position;
-    const frame = this.add(urgent ? this.urgent : this.bulk, message, bound, position);
+    const frame = this.add(lane, message, bound, position);
     if (this.bytes > 2 * this.ports.limits.queuedBytes) {
       const text = `${this.bytes} bytes wait to be written, limits.queuedBytes is ${this.ports.limits.queuedBytes}`;
       this.fail(new GridError('RESOURCE_EXHAUSTED', text, { reason: 'limit' }), CloseCode.Overloaded);
@@ -202,11 +209,18 @@ export class WriteQueue implements Outbox {
     this.stallWatch.stop();
     this.waiters.clear();
     this.urgent.clear();
+    this.large.clear();
     this.bulk.clear();
     this.blocked = false;
     this.messages = 0;
     this.bytes = 0;
     this.streamBytes = 0;
+  }
+
+  private laneOf({ op }: Message, bound: number, after: number | undefined): Lane {
+    if (!this.blocked) return this.bulk;
+    if (after !== undefined) return this.isHanded(after) ? this.urgent : this.bulk;
+    return op === Op.Response && OutgoingFrame.alone(bound) ? this.large : this.bulk;
   }
 
   private add(lane: Lane, message: Message, bound: number, position: number): OutgoingFrame {
@@ -247,12 +261,18 @@ export class WriteQueue implements Outbox {
   private handAll(): boolean {
     // what is not handed over was certainly not sent: its calls may be made again
     while (this.inFlightBytes < IN_FLIGHT_BYTES && !this.ports.socket.closing) {
-      const urgent = this.urgent.shift();
-      const frame = urgent ?? this.bulk.shift();
+      const lane = this.nextLane();
+      const frame = lane.shift();
       if (!frame) return false;
-      this.hand(frame, urgent ? this.urgent : this.bulk);
+      this.hand(frame, lane);
     }
     return true;
+  }
+
+  private nextLane(): Lane {
+    if (!this.urgent.empty) return this.urgent;
+    if (this.large.empty) return this.bulk;
+    return this.ahead > 0 && !this.bulk.empty ? this.bulk : this.large;
   }
 
   private hand(frame: OutgoingFrame, lane: Lane): void {
@@ -263,6 +283,8 @@ export class WriteQueue implements Outbox {
     }
     const bytes = frame.seal();
     this.inFlightBytes += bytes.length;
+    if (lane === this.large) this.ahead = bytes.length;
+    else if (lane === this.bulk && !this.large.empty) this.ahead -= bytes.length;
     this.stallWatch.begin();
     this.ports.observer.frameSent(bytes.length);
     const done = (error?: Error): void => this.handleWritten(frame, lane, bytes.length, error);

@@ -8,7 +8,8 @@ import type { PayloadEncoder } from './payload-encoder.js';
 export interface Outbox {
   /**
    * Takes the message over: it and its payload's bytes are read before this returns, and the caller may use both again.
-   * Order is kept. The returned position is what `withdraw` and `isHanded` ask by; positions only grow.
+   * Order is kept, but for a Response, with which nothing stands in order: where much waits, all else may go ahead of a
+   * large one. The returned position is what `withdraw` and `isHanded` ask by, not for a Response; positions only grow.
    * @param after Given: a small message for which the peer may wait. It stands in order only with what was sent up to
    * that position, 0 for nothing, and may overtake all later ones; `after` is returned then.
    */

@@ -7,7 +7,7 @@ import { Op } from '../../lib/wire/index.js';
 import { bytes, text } from '../mux/solo-mux.js';
 import { init, readAll, stream } from '../mux/streams.js';
 import { until } from '../until.js';
-import { connect, errorOf, ports, request } from './grid-end.js';
+import { connect, errorOf, handlers, ports, request } from './grid-end.js';
 import { messagesOf } from './raw-peer.js';
 
 /** More than a socket gets at a time takes five of these. */
@@ -96,4 +96,22 @@ describe('what overtakes in a full write queue keeps the order of its own call (
     caller.close(1000, 'done');
     for (const error of await Promise.all(requests)) expect(error).toMatchObject({ code: 'UNAVAILABLE' });
   });
+});
+
+it('small answers go ahead of large ones that wait for the socket', async () => {
+  const sockets = socketPair();
+  const table = handlers();
+  const [caller] = await connect(sockets, ports(), ports({ handlers: table }));
+  const lengths: number[] = [];
+  const calls = Array.from({ length: 11 }, async () => lengths.push((await request(caller, 62))!.length));
+  await until(() => table.hung.length === 11);
+  sockets[0].stall();
+  for (let index = 0; index < 10; index++) table.hung[index]!.respond(LARGE);
+  table.hung[10]!.respond(bytes('little'));
+  sockets[0].flow();
+  await Promise.all(calls);
+  // five are with the socket
+  expect(lengths.indexOf('little'.length)).toBe(6);
+  caller.close(1000, 'done');
+  await until(() => sockets.every(({ closed }) => closed));
 });

@@ -362,6 +362,77 @@ describe('the write queue', () => {
       expect(messagesOf(socket.frames[BUSY]!).map(({ op }) => op)).toEqual([Op.Disconnect, Op.Ping]);
     });
 
+    describe('large answers', () => {
+      const SIZE = 40_000;
+      const answer = (muxId: number, bytes = SIZE): Message =>
+        message(Op.Response, { muxId, flags: Flag.Eof, payload: Buffer.alloc(bytes, muxId) });
+
+      /** The frames that follow, in which order they are handed over. */
+      const written = (): number[][] => {
+        const frames: number[][] = [];
+        for (socket.frames.length = 0; queue.queuedMessages > 0; socket.frames.length = 0) {
+          socket.finish(1);
+          frames.push(...sent());
+        }
+        return frames;
+      };
+
+      it('let calls and small answers go ahead of them, and keep their order', async () => {
+        await keepBusy();
+        for (let muxId = 101; muxId <= 104; muxId++) queue.send(answer(muxId));
+        queue.send(message(Op.Request, { muxId: 1 }));
+        queue.send(answer(2, 100));
+        expect(written()).toEqual([[101], [1, 2], [102], [103], [104]]);
+        expect([queue.queuedMessages, queue.queuedBytes]).toEqual([0, 0]);
+      });
+
+      it('but for as many bytes as each of them has: none waits for ever', async () => {
+        await keepBusy();
+        for (let muxId = 101; muxId <= 103; muxId++) queue.send(answer(muxId));
+        for (let muxId = 1; muxId <= 9; muxId++) queue.send(data(muxId, 30_000));
+        const order = written().flat();
+        expect(order).toEqual([101, 1, 2, 102, 3, 4, 103, 5, 6, 7, 8, 9]);
+      });
+
+      it('those of one turn, too, from the second on', async () => {
+        for (let muxId = 101; muxId <= 104; muxId++) queue.send(answer(muxId, 300_000));
+        queue.send(answer(1, 100));
+        expect(sent()).toEqual([[101]]);
+        expect(written()).toEqual([[102], [1], [103], [104]]);
+      });
+
+      it('have no position, and those of the others stay what they are', async () => {
+        await keepBusy();
+        const first = queue.send(data(1, 10));
+        queue.send(answer(101));
+        const second = queue.send(data(2, 10));
+        expect(second).toBe(first + 1);
+        expect(queue.withdraw(second)).toBe(true);
+        queue.send(answer(102));
+        expect(written()).toEqual([[101], [1], [102]]);
+        expect([queue.isHanded(first), queue.isHanded(second)]).toEqual([true, true]);
+      });
+
+      it('are dropped with the rest', async () => {
+        await keepBusy();
+        queue.send(answer(101));
+        queue.stop();
+        socket.finish();
+        expect([socket.frames.length, queue.queuedMessages, queue.queuedBytes]).toEqual([BUSY, 0, 0]);
+      });
+    });
+
+    it('large requests and items of streams keep their place: calls begin as they were made', async () => {
+      await keepBusy();
+      const payload = Buffer.alloc(40_000);
+      queue.send(message(Op.Request, { muxId: 101, payload }));
+      queue.send(message(Op.MuxServerMsg, { muxId: 102, seq: 1, payload }));
+      queue.send(message(Op.Request, { muxId: 1 }));
+      socket.frames.length = 0;
+      socket.finish();
+      expect(sent().flat()).toEqual([101, 102, 1]);
+    });
+
     it('what overtakes neither moves the positions of the others nor can be withdrawn', async () => {
       await keepBusy();
       const first = queue.send(data(101, 10));
