@@ -108,7 +108,9 @@ export class MsgpackEncoder {
   }
 
   private putInstance(value: Properties): void {
-    const source = typeof value['toJSON'] === 'function' ? undefined : sourceText(value);
+    // that of a call is for logs: as a value it would stand where its messages are meant
+    const tells = typeof value['toJSON'] === 'function' && !('toObservable' in value);
+    const source = tells ? undefined : sourceText(value);
     if (source) throw unfit(source);
     this.putOther(value);
   }

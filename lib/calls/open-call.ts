@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import { Observable } from 'rxjs';
 import { GridError, handled, textOf } from '../errors/index.js';
 import { CLEAN_END, Fifo, type CallerStream, type End } from '../mux/index.js';
@@ -141,6 +142,16 @@ export class OpenCall implements GridCall {
     const reader = new ReadableReader(this.stream.output, this);
     const messages = { [Symbol.asyncIterator]: () => reader };
     return Readable.from(messages, { objectMode: true, highWaterMark: 1 });
+  }
+
+  /** What a log shows of it: neither what the caller gave along nor the connection. */
+  [inspect.custom](): string {
+    return `GridCall { ${this.peer}, ${this.target.name} }`;
+  }
+
+  /** The same as JSON. */
+  toJSON(): { peer: string; pattern: string } {
+    return { peer: this.peer, pattern: this.target.name };
   }
 
   /** @internal */

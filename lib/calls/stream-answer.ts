@@ -170,17 +170,20 @@ export class StreamAnswer implements OutflowPorts {
 
 /** The caller's messages, for one reader, which is made only for a handler that reads. */
 class CallInput implements AsyncIterable<unknown> {
-  private opened = false;
+  // nothing for who logs what a handler is given
+  readonly #stream: HandlerStream;
+  readonly #ports: AnswerPorts;
+  #opened = false;
 
-  constructor(
-    private readonly stream: HandlerStream,
-    private readonly ports: AnswerPorts,
-  ) {}
+  constructor(stream: HandlerStream, ports: AnswerPorts) {
+    this.#stream = stream;
+    this.#ports = ports;
+  }
 
   [Symbol.asyncIterator](): AsyncIterator<unknown, undefined> {
-    if (this.opened) throw new GridError('FAILED_PRECONDITION', 'the messages of a call have one reader only');
-    this.opened = true;
-    return new InputReader(this.stream, this.ports);
+    if (this.#opened) throw new GridError('FAILED_PRECONDITION', 'the messages of a call have one reader only');
+    this.#opened = true;
+    return new InputReader(this.#stream, this.#ports);
   }
 }
 

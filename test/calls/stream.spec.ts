@@ -1,7 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { Readable } from 'node:stream';
+import { inspect } from 'node:util';
 import { describe, expect, it } from '@jest/globals';
 import { EMPTY, from, NEVER, Observable, of, Subject, throwError } from 'rxjs';
+import { msgpack } from '../../lib/calls/index.js';
 import { GridError } from '../../lib/errors/index.js';
 import { collect, failure, gridLine, HANDLER, lineForEachTest, signalled, type GridLine } from './grid-line.js';
 
@@ -514,5 +516,38 @@ describe('input', () => {
     await line.pair.settle();
     call.cancel('enough');
     expect((await failure(call.done)).cause).toBe('enough');
+  });
+});
+
+describe('in a log', () => {
+  it('a call is its peer and its pattern, whatever state it is in', async () => {
+    line.handle(60, () => count(2), { inCapacity: 1 });
+    const call = line.caller.stream(60, 'payload', { metadata: { token: 'secret' }, input: [1] });
+    const shown = (): string[] => [JSON.stringify({ call }), inspect(call, { depth: Infinity, showHidden: true })];
+    const states = [shown()];
+    const messages = call[Symbol.asyncIterator]();
+    await messages.next();
+    states.push(shown());
+    await messages.return!();
+    await expect(call.done).rejects.toMatchObject({ code: 'CANCELLED' });
+    states.push(shown());
+    const json = '{"call":{"peer":"http://b:9000","pattern":"60"}}';
+    expect(states).toEqual(Array(3).fill([json, 'GridCall { http://b:9000, 60 }']));
+  });
+
+  it('the input of a handler is nothing', async () => {
+    const seen: string[] = [];
+    line.handle(60, (_payload, { input }) => void seen.push(JSON.stringify({ input })), { inCapacity: 1 });
+    await collect(line.caller.stream(60, undefined, { input: [1] }));
+    await line.caller.request(60);
+    expect(seen).toEqual(['{"input":{}}', '{"input":{}}']);
+  });
+
+  it('a call has a JSON, and is no value for that: msgpack() refuses it as before', () => {
+    line.handle(60, () => count(2));
+    const call = line.caller.stream(60);
+    const refused = 'cannot hold an async iterable inside of a value: it is sent when a handler gives it itself';
+    expect(() => msgpack().encode({ entries: call })).toThrow(`${refused}; it stands at entries`);
+    call.cancel();
   });
 });
