@@ -71,6 +71,18 @@ describe('GET /state', () => {
   });
 });
 
+test.each([[undefined], ['text/plain'], ['application/x-www-form-urlencoded']])(
+  'a body is JSON, whatever type it is said to have: %s',
+  async (type) => {
+    // bytes, for which fetch names no type by itself
+    const body = Buffer.from(JSON.stringify({ host: 'http://nobody.test:1', handler: 60, payload: '' }));
+    const headers: Record<string, string> = type === undefined ? {} : { 'content-type': type };
+    const answer = await fetch(`${stage.local}/call`, { method: 'POST', headers, body });
+    expect(await answer.json()).toMatchObject({ code: 'INVALID_ARGUMENT', remote: false });
+    expect(answer.status).toBe(502);
+  },
+);
+
 test.each([
   ['127.0.0.1', true],
   ['127.1.2.3', true],

@@ -13,8 +13,9 @@ const app = await NestFactory.create<NestExpressApplication>(ConformanceModule.o
   logger,
   forceCloseConnections: true, // a TCP connection that never asks for anything must not keep the process
 });
-// the largest payload that the grid takes, as base64 and with the rest of its body
-app.useBodyParser('json', { limit: '24mb' });
+// the largest payload that the grid takes, as base64 and with the rest of its body; whatever type it is said to have,
+// for `curl -d` says that of a form
+app.useBodyParser('json', { limit: '24mb', type: () => true });
 app.enableShutdownHooks([ShutdownSignal.SIGTERM, ShutdownSignal.SIGINT], { useProcessExit: true });
 await connectGrid(app);
 await app.listen(settings.port, settings.hostname);
