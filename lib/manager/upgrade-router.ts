@@ -135,8 +135,9 @@ class UpgradeRouter {
   }
 }
 
+/** Of a target in absolute form, too, as some proxies send it (RFC 9112 §3.2.2). */
 function pathOf({ url = '' }: IncomingMessage): string {
-  return url.split('?', 1)[0]!;
+  return url.replace(/^\w+:\/\/[^/?]*/, '').split('?', 1)[0] || '/';
 }
 
 function isWebSocket({ headers }: IncomingMessage): boolean {

@@ -77,10 +77,11 @@ export function frameOf(op: Op, payload: Uint8Array | undefined, muxId = 0): Uin
   return room.subarray(0, encodeMessage(message, room, 0));
 }
 
-/** A plain request with the headers, and its answer. */
+/** A plain request with the headers, and its answer. `path`: the target as it is sent, in whatever form. */
 export function get(origin: string, path: string, headers: Record<string, string>, body?: string): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(`${origin}${path}`, {
+    const request = httpRequest(origin, {
+      path,
       headers,
       method: body === undefined ? 'GET' : 'POST',
       agent: false,

@@ -76,6 +76,20 @@ describe('the grid on a server of somebody else', () => {
     expect(await ws('/other')).toBe(404);
   });
 
+  it('takes it in absolute form too, as proxies may send it', async () => {
+    teapot('/');
+    teapot('/grid');
+    const answerTo = async (target: string): Promise<unknown> => {
+      const { status, body } = await get(origin, target, { connection: 'upgrade', upgrade: 'websocket' });
+      return status === 403 ? body : status;
+    };
+    for (const authority of [origin, 'http://node-1', 'HTTPS://[::1]:9000']) {
+      const targets = ['/grid', '/grid?token=x', '', '?token=x', '/', '/other'];
+      const answers = await Promise.all(targets.map((target) => answerTo(`${authority}${target}`)));
+      expect(answers).toEqual(['/grid', '/grid', '/', '/', '/', 404]);
+    }
+  });
+
   it.each(['before', 'after'])('lives with a gateway that came %s it', async (order) => {
     if (order === 'before') gateway('/chat');
     const detach = teapot('/grid');
