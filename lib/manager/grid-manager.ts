@@ -204,10 +204,12 @@ export class GridManager {
 
   /**
    * Begins: dials the hosts that this one dials, and lets the others in. Once is enough. The promise waits for
-   * `waitForPeers`; it rejects with DEADLINE_EXCEEDED when they are not there in time, the grid runs on then.
+   * `waitForPeers`; it rejects with DEADLINE_EXCEEDED when they are not there in time, the grid runs on then, and with
+   * FAILED_PRECONDITION once `close()` was called.
    */
   start(): Promise<void> {
-    if (!this.started) {
+    // behind the end it fails anew: that it went well once is of no use to who starts a grid again
+    if (!this.started || this.closed) {
       // who does not wait for peers need not handle that they are late
       this.started = handled(this.begin());
     }

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { createServer } from 'node:http';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { CallContext } from '../../lib/calls/index.js';
 import { filter, firstValueFrom } from 'rxjs';
@@ -282,6 +283,18 @@ describe('closing', () => {
     await grid.close();
     expect(await waiting).toMatchObject({ code: 'UNAVAILABLE', reason: 'closed' });
     expect(await rejectionOf(grid.start())).toMatchObject({ reason: 'closed' });
+  });
+
+  it('is final for what ran too: neither start() nor a way in go well again', async () => {
+    const [a] = await pair();
+    const refusal = { code: 'FAILED_PRECONDITION', message: 'the grid is closed', reason: 'closed' };
+    await a.start();
+    const closed = a.close();
+    expect(await rejectionOf(a.start())).toMatchObject(refusal);
+    await closed;
+    expect(await rejectionOf(a.start())).toMatchObject(refusal);
+    expect(await rejectionOf(a.listen())).toMatchObject(refusal);
+    expect(thrownBy(() => a.attach(createServer()))).toMatchObject(refusal);
   });
 
   it('while dialing gives the dial up', async () => {
