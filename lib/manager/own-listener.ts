@@ -15,22 +15,35 @@ const SOCKETS_PER_HANDSHAKE = 8;
 
 type ListenerSettings = Pick<GridSettings, 'local' | 'limits' | 'logger' | 'clock'>;
 
+/** Asks the `SNICallback` of the newest TLS options: a server keeps the one that it was made with. */
+class ByName {
+  newest: ServerOptions['SNICallback'] = undefined;
+
+  readonly ask: NonNullable<ServerOptions['SNICallback']> = (name, done) => {
+    if (this.newest) this.newest(name, done);
+    else done(null);
+  };
+}
+
 /** The HTTP server of a grid that has no other one to share. It serves the grid's WebSockets and nothing else. */
 export class OwnListener {
   // Node's server keeps its private key as it got it: not for who prints the grid
   readonly #server: Server;
   readonly #tls: ListenTls | undefined;
+  readonly #byName: ByName;
   /** Those at their TLS handshake, which the server does not know yet, among them. */
   readonly #unasked: UnaskedSockets;
 
   private constructor(
     server: Server,
     tls: ListenTls | undefined,
+    byName: ByName,
     private readonly inquiry: Inquiry,
     unasked: UnaskedSockets,
   ) {
     this.#server = server;
     this.#tls = tls;
+    this.#byName = byName;
     this.#unasked = unasked;
     server.on('connection', (socket: Socket) => unasked.add(socket));
     server.on('secureConnection', (socket: Socket) => unasked.secured(socket));
@@ -54,10 +67,12 @@ export class OwnListener {
       // how often Node looks
       connectionsCheckingInterval: Math.min(requestMs, 1_000),
     };
-    const server =
-      listen.tls === undefined
-        ? createHttpServer(patience)
-        : createHttpsServer({ ...patience, handshakeTimeout: requestMs, ...(await asked(listen.tls, inquiry)) });
+    const tls = listen.tls && (await asked(listen.tls, inquiry));
+    const byName = new ByName();
+    byName.newest = tls?.SNICallback;
+    const server = tls
+      ? createHttpsServer({ ...patience, handshakeTimeout: requestMs, ...tls, SNICallback: byName.ask })
+      : createHttpServer(patience);
     // nothing else is served: who asks for it need not ask twice
     server.on('request', (_request, response) => response.writeHead(404, { connection: 'close' }).end());
     server.listen({ host, port });
@@ -75,7 +90,7 @@ export class OwnListener {
       const line = budget.spend(`more than ${most} connections have not asked for anything: the oldest are closed`);
       if (line !== undefined) logger.warn(line);
     });
-    return new OwnListener(server, listen.tls, inquiry, unasked);
+    return new OwnListener(server, listen.tls, byName, inquiry, unasked);
   }
 
   get server(): Server {
@@ -99,7 +114,10 @@ export class OwnListener {
   async renewed(): Promise<() => void> {
     if (typeof this.#tls !== 'function') return () => {};
     const options = await asked(this.#tls, this.inquiry);
-    return () => (this.#server as HttpsServer).setSecureContext(options);
+    return () => {
+      (this.#server as HttpsServer).setSecureContext(options);
+      this.#byName.newest = options.SNICallback;
+    };
   }
 
   async close(): Promise<void> {

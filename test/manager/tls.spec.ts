@@ -6,6 +6,7 @@ import { createServer, type Server, type ServerOptions } from 'node:https';
 import { connect as connectTcp, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import {
   connect as connectTls,
+  createSecureContext,
   createServer as createTlsServer,
   type ConnectionOptions,
   type TLSSocket,
@@ -628,6 +629,24 @@ describe('reloadTls()', () => {
     void c.reloadTls();
     await until(() => bookOf(c).lines.length > 0, 'a line');
     expect(bookOf(c).lines).toEqual(['TLS is not reloaded, what was there before stays: no such file']);
+  });
+
+  it('renews what the listener shows for a name', async () => {
+    const { both, files } = await renewablePair();
+    const [, { local }] = both;
+    const numberOf = ({ cert }: HostCertificate): string => new X509Certificate(cert).serialNumber;
+    const [one, two] = await Promise.all([0, 1].map(() => authority.certify(['one.invalid'])));
+    for (const named of [one, two, undefined]) {
+      const context = named && createSecureContext({ ...named, ca });
+      const SNICallback: ServerOptions['SNICallback'] = (name, done) =>
+        done(null, name === 'one.invalid' ? context : undefined);
+      files.listen = { ...own, ca, ...(named && { SNICallback }) };
+      await both[1].reloadTls();
+      const answers = ['one.invalid', 'two.invalid'].map((servername) =>
+        shown(local, { ...own, ca, servername, checkServerIdentity: () => undefined }),
+      );
+      expect(await Promise.all(answers)).toEqual([numberOf(named ?? own), numberOf(own)]);
+    }
   });
 
   it('asks one after the other: the last one counts', async () => {
