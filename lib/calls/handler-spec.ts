@@ -31,7 +31,10 @@ export interface HandlerSpec {
   readonly inCapacity?: number;
   /** Messages to the caller that may be unacknowledged, 1 to 2^32-1. Default 32. */
   readonly outCapacity?: number;
-  /** Values of an Observable that may wait for credit; past it the stream ends: RESOURCE_EXHAUSTED. Default 1,024. */
+  /**
+   * Values of an Observable that may wait for credit, 0 as 1; past it the stream ends: RESOURCE_EXHAUSTED. Default
+   * 1,024.
+   */
   readonly outBuffer?: number;
   /**
    * Calls that may run at a time, over all peers; one more waits in the queue. Default: no limit. The handlers of one

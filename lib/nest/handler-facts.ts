@@ -16,7 +16,10 @@ export interface StreamHandlerOptions extends HandlerOptions {
   readonly inCapacity?: number;
   /** Messages to the caller that may be unacknowledged. Default: the contract's, else 32. */
   readonly outCapacity?: number;
-  /** Values of an Observable that may wait for credit; past it the stream ends: RESOURCE_EXHAUSTED. Default 1,024. */
+  /**
+   * Values of an Observable that may wait for credit, 0 as 1; past it the stream ends: RESOURCE_EXHAUSTED. Default
+   * 1,024.
+   */
   readonly outBuffer?: number;
 }
 
