@@ -1,7 +1,7 @@
 /**
  * How it stands with a peer.
  * - `connecting`: no connection so far.
- * - `connected`: calls can be made.
+ * - `connected`: calls can be made, but to a host that is shutting down: it counts as connected until it has gone.
  * - `disconnected`: the connection was lost; the dialer of the two dials on.
  * - `closed`: this grid was closed.
  */
