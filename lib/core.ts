@@ -35,6 +35,7 @@ export {
   type ParentCall,
   type Pattern,
   type PatternObject,
+  type NeedsPayload,
   type PayloadArgs,
   type PayloadOf,
   type RequestContract,

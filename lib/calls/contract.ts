@@ -114,6 +114,14 @@ export type PayloadArgs<Req, Options = CallOptions> = [Req] extends [never]
       ? [payload?: undefined, options?: Options]
       : [payload: NoInfer<Req>, options?: Options];
 
+/**
+ * What no contract is: the compiler says so where a payload is left out. Without it the one signature with so few
+ * arguments would be that of patterns, and its words that a contract is none.
+ */
+export interface NeedsPayload<Req> {
+  readonly 'the contract needs a payload': Req;
+}
+
 /** The arguments of `stream()` for a contract, which alone says what the input is: `input` has to fit it. */
 export type StreamArgs<Req, In, Validate extends boolean = boolean> = PayloadArgs<
   Req,

@@ -20,6 +20,7 @@ export {
   type ContractHandler,
   type GivenAnswer,
   type InputMessageOf,
+  type NeedsPayload,
   type PayloadArgs,
   type PayloadOf,
   type RequestContract,

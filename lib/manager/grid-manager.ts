@@ -16,6 +16,7 @@ import {
   type GivenAnswer,
   type HandlerInterceptor,
   type Pattern,
+  type NeedsPayload,
   type PayloadArgs,
   type PayloadOf,
   type RequestContract,
@@ -194,6 +195,7 @@ export class GridManager {
    * list of hosts of the grid, a `signal` that is none. What else goes wrong is the outcome of a host.
    */
   requestAll<Res = unknown>(to: Pattern, payload?: unknown, options?: FanOutOptions): SettledResults<Res>;
+  requestAll<C extends RequestContract>(to: C & NeedsPayload<PayloadOf<C>>): SettledResults<unknown>;
   requestAll<C extends RequestContract, V extends boolean = false>(
     to: C,
     ...args: PayloadArgs<PayloadOf<C>, FanOutOptions<V>>

@@ -9,6 +9,7 @@ import {
   type Pattern,
   type GivenAnswer,
   type InputMessageOf,
+  type NeedsPayload,
   type PayloadArgs,
   type PayloadOf,
   type RequestContract,
@@ -48,6 +49,7 @@ export class GridPeer {
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- untyped unless named, as in Nest's ClientProxy
   request<Res = any>(to: Pattern, payload?: unknown, options?: CallOptions): Promise<Res>;
+  request<C extends RequestContract>(to: C & NeedsPayload<PayloadOf<C>>): Promise<unknown>;
   // this overload is last: the compiler's error is about the last one, and a contract's types are what it can explain
   request<C extends RequestContract, V extends boolean = false>(
     to: C,
@@ -63,6 +65,7 @@ export class GridPeer {
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- as above
   stream<Out = any, In = any>(to: Pattern, payload?: unknown, options?: StreamOptions<In>): GridCall<In, Out>;
+  stream<C extends StreamContract>(to: C & NeedsPayload<PayloadOf<C>>): GridCall;
   stream<C extends StreamContract, V extends boolean = false>(
     to: C,
     ...args: StreamArgs<PayloadOf<C>, InputMessageOf<C>, V>
@@ -86,6 +89,7 @@ export class GridPeer {
    * is refused by the compiler: nothing here gives any.
    */
   send<Res = unknown>(to: Pattern, payload?: unknown, options?: CallOptions): Observable<Res>;
+  send<C extends SendableContract>(to: C & NeedsPayload<PayloadOf<C>>): Observable<unknown>;
   send<C extends SendableContract, V extends boolean = false>(
     to: C,
     ...args: PayloadArgs<PayloadOf<C>, CallOptions<V>>

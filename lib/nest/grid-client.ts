@@ -8,6 +8,7 @@ import {
   type AnswerOf,
   type CallOptions,
   type Pattern,
+  type NeedsPayload,
   type PayloadArgs,
   type PayloadOf,
   type SendableContract,
@@ -91,6 +92,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
    */
   // oxlint-disable-next-line typescript/no-explicit-any -- as Nest declares it
   override send<TResult = any, TInput = any>(to: Pattern, data?: TInput): Observable<TResult>;
+  override send<C extends SendableContract>(to: C & NeedsPayload<PayloadOf<C>>): Observable<unknown>;
   override send<C extends SendableContract>(to: C, ...args: PayloadArgs<PayloadOf<C>, never>): Observable<AnswerOf<C>>;
   override send(to: unknown, data?: unknown): Observable<unknown> {
     return new Observable((subscriber) => {

@@ -13,7 +13,7 @@ async function* halves(): AsyncGenerator<{ path: string }> {
 }
 
 export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Promise<void> {
-  // refused: Argument of type 'RequestContract<Query, Entry>' is not assignable to parameter of type 'Pattern'
+  // refused: Property ''the contract needs a payload'' is missing in type 'RequestContract<Query, Entry>'
   await peer.request(Look);
   // refused: Type 'number' is not assignable to type 'string'
   await peer.request(Look, { key: 1 });
@@ -31,7 +31,7 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   await peer.stream(Dates, {}).write(new Date());
   // refused: 'RequestContract<Query, Entry>' but required in type 'StreamContract
   peer.stream(Look, { key: 'k' });
-  // refused: Argument of type 'StreamContract<Query, never, Entry>' is not assignable to parameter of type 'Pattern'
+  // refused: but required in type 'NeedsPayload<Query>'
   peer.stream(Walk);
   // refused: Argument of type 'string' is not assignable to parameter of type 'Uint8Array
   await peer.stream(Upload, { key: 'k' }).write('text');
@@ -49,13 +49,13 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   await peer.stream(Parts, undefined, { input: [{ path: 'a', size: 1 }] }).write({ path: 'b' });
   // refused: does not exist in type 'CallOptions<false>'
   await peer.request(Look, { key: 'k' }, { timeout: 5 });
-  // refused: Argument of type 'RequestContract<Query, Entry>' is not assignable to parameter of type 'Pattern'
+  // refused: Property ''the contract needs a payload'' is missing in type 'RequestContract<Query, Entry>'
   client.send(Look);
   // refused: is not assignable to parameter of type 'Query'
   client.send(Look, 1);
   // refused: 'value' is of type 'unknown'
   peer.send(60).subscribe((value) => value.size);
-  // refused: Argument of type 'RequestContract<Query, Entry>' is not assignable to parameter of type 'Pattern'
+  // refused: Property ''the contract needs a payload'' is missing in type 'RequestContract<Query, Entry>'
   peer.send(Look);
   // refused: is not assignable to parameter of type 'Query'
   peer.send(Look, 1);
@@ -65,6 +65,8 @@ export async function calls(grid: Grid, peer: GridPeer, client: GridClient): Pro
   peer.send(Until, undefined, { validate: true }).subscribe((date) => date.slice(1));
   // refused: Type 'Uint8Array<ArrayBufferLike>' is not assignable to type 'never'
   peer.send(Upload, { key: 'k' });
+  // refused: but required in type 'NeedsPayload<Query>'
+  grid.requestAll(Look);
   // refused: is not assignable to parameter of type 'Query'
   grid.requestAll(Look, 1);
   // refused: 'outcome.value' is of type 'unknown'
