@@ -13,10 +13,11 @@ export class Inquiry {
 
   /**
    * What the function gives. Rejects with what it throws, with DEADLINE_EXCEEDED that names the option when it has
-   * given nothing by `ANSWER_MS`, and with FAILED_PRECONDITION when the grid is closed meanwhile: what comes then is
-   * dropped.
+   * given nothing by `ANSWER_MS`, and with FAILED_PRECONDITION when the grid is closed: nobody is asked then, and what
+   * comes then is dropped.
    */
   async ask<T>(option: string, give: () => T | Promise<T>): Promise<T> {
+    this.closing.signal.throwIfAborted();
     const late = (): GridError =>
       new GridError('DEADLINE_EXCEEDED', `${option}() has given nothing within ${ANSWER_MS} ms`);
     const attempt = new Attempt({ clock: this.clock, timeoutMs: ANSWER_MS, late, outer: this.closing.signal });

@@ -96,3 +96,12 @@ it.each<[string, () => Promise<unknown>]>([
   expect(await acting).toMatchObject({ code: 'FAILED_PRECONDITION', message: 'the grid is closed' });
   expect(clock.timers).toBe(0);
 });
+
+it('behind close() nobody is asked: reloadTls() rejects', async () => {
+  let asked = 0;
+  await dialer({ tls: () => (asked++, {}) });
+  await grid.close();
+  const refusal = { code: 'FAILED_PRECONDITION', message: 'the grid is closed', reason: 'closed' };
+  expect(await rejectionOf(grid.reloadTls())).toMatchObject(refusal);
+  expect(asked).toBe(0);
+});
