@@ -57,6 +57,8 @@ class WsSocket implements FrameSocket {
   /** Writes that failed while the WebSocket was being closed. */
   private failures: (() => void)[] = [];
   private readonly bypass: WsBypass | undefined;
+  /** What the system or TLS calls the end of what is below, where that broke: `ws` keeps it to itself. */
+  private fault = '';
 
   constructor(
     private readonly ws: WebSocket,
@@ -75,8 +77,10 @@ class WsSocket implements FrameSocket {
       const reason = REASONS.get(code) ?? message;
       this.tell((listener) => listener.onViolation(CODES.get(code) ?? CloseCode.Protocol, reason));
     });
+    below?.stream.once('error', ({ code = '' }: NodeJS.ErrnoException) => (this.fault = code));
     ws.on('close', (code, reason) => {
-      this.tell((listener) => listener.onClose(code, reason.toString()));
+      const why = code === CloseCode.Abnormal ? this.fault : reason.toString();
+      this.tell((listener) => listener.onClose(code, why));
       for (const fail of this.failures.splice(0)) fail();
     });
     this.bypass = below && WsBypass.of(below, this.onFrame);

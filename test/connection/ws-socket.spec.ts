@@ -227,6 +227,13 @@ describe.each([
     tcp.resetAndDestroy();
     await until(() => events.list.length > 0);
     await turn();
+    expect(events.list).toEqual([['close', 1006, knowsBelow ? 'ECONNRESET' : '']]);
+  });
+
+  it('a socket that ends without a goodbye is closed with 1006 alone', async () => {
+    socket.listen(events);
+    tcp.end();
+    await until(() => events.list.length > 0);
     expect(events.list).toEqual([['close', 1006, '']]);
   });
 

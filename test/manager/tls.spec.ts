@@ -246,6 +246,23 @@ describe('B46 TLS', () => {
     await Promise.all(gone);
   });
 
+  it('that breaks off on a connection that stands is told in the log of both ends', async () => {
+    const [a, b] = [await house(), await house()];
+    const [dials, listens] = localDials(a[0], b[0]) ? [a, b] : [b, a];
+    const accepted = once(listens[1], 'connection') as Promise<[Socket]>;
+    const both = [dials, listens].map(([local, server]) => {
+      const grid = make(local, [a[0], b[0]], { tls: { ca }, intervals: { redialMs: 60_000 } });
+      grid.attach(server);
+      void grid.start();
+      return grid;
+    });
+    await allConnected(...both);
+    // past TLS: no record of it
+    (await accepted)[0].write('plain text');
+    const lost = (grid: GridManager): string[] => bookOf(grid).matching(/^lost .* socket was closed: 1006 ERR_SSL_/);
+    await until(() => both.every((grid) => lost(grid).length > 0), 'both say what TLS said');
+  });
+
   it('warns of a dialer that looks at no certificate', async () => {
     const [a, b] = await pair(() => ({ tls: { rejectUnauthorized: false } }));
     await allConnected(a, b);
