@@ -15,6 +15,7 @@ import {
 } from '../calls/index.js';
 import { GridError, inOneLine, isOmitted } from '../errors/index.js';
 import type { GridPeer, PeerState } from '../manager/index.js';
+import { LineBudget, systemClock } from '../time/index.js';
 import { GridRecord, GridRecordBuilder } from './grid-record.js';
 import type { Grid } from './grid.js';
 import { findLiveGrid, gridStarts, isGridMissing } from './live-grids.js';
@@ -114,9 +115,7 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     }).subscribe({
       next: () => outcome.next(undefined as TResult),
       error: (error: unknown) => {
-        // it may be the text of the peer
-        const why = inOneLine(String(error));
-        if (!outcome.observed) this.logger.error(`event ${shown(to)} to ${this.options.peer}: ${why}`);
+        if (!outcome.observed) this.logLost(to, error);
         outcome.error(this.serializeError(error));
       },
       complete: () => outcome.complete(),
@@ -157,6 +156,15 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     await this.peer().emit(packet.pattern as Pattern, packet.data, options);
   }
 
+  private logLost(to: Pattern, error: unknown): void {
+    const key = this.found ?? this;
+    const budget = LOST.get(key) ?? new LineBudget(systemClock);
+    LOST.set(key, budget);
+    // it may be the text of the peer
+    const line = budget.spend(`event ${shown(to)} to ${this.options.peer}: ${inOneLine(String(error))}`);
+    if (line !== undefined) this.logger.error(line);
+  }
+
   private packed(to: unknown, data: unknown): { packet: ReadPacket; options: CallOptions | undefined } {
     const record = data instanceof GridRecord ? data : undefined;
     if (data instanceof GridRecordBuilder) throw new GridError('INVALID_ARGUMENT', UNBUILT, { notSent: true });
@@ -188,6 +196,12 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     return made === null || made === undefined;
   }
 }
+
+/**
+ * For lines about events that nobody asks for: while a peer is away thousands may fail. By the peer, for an application
+ * may make a client for each event; by the client where there is no grid to have one.
+ */
+const LOST = new WeakMap<GridPeer | GridClient, LineBudget>();
 
 /** It would be sent as the object that it is. */
 const UNBUILT = 'the payload is a GridRecordBuilder; its build() gives what can be sent';

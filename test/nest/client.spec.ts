@@ -146,6 +146,20 @@ describe('emit', () => {
     expect(errors[2]).toMatch(/^event 67 to http\S+: UNKNOWN: no \[Nest\] 1 - LOG all is well \[2J x+…$/);
     expect(errors[2]!.length).toBeLessThan(700);
   });
+
+  test('a peer that takes none makes 20 lines in an hour, however many events and clients there are', async () => {
+    const away = await gridPair();
+    const errors: string[] = [];
+    jest.spyOn(Logger.prototype, 'error').mockImplementation((text: unknown) => void errors.push(String(text)));
+    const { origin } = away.peer;
+    for (let i = 0; i < 100; i++) away.caller.client(origin).emit(`lost ${i}`, i);
+    // behind all of these
+    await expect(lastValueFrom(away.caller.client(origin).emit('last', 1))).rejects.toThrow();
+    await away.close();
+    expect(errors).toHaveLength(20);
+    expect(errors[0]).toMatch(/^event "lost 0" to /);
+    expect(errors[19]).toMatch(/^event "lost 19" to .* \(no more lines of this sort for up to an hour\)$/);
+  });
 });
 
 describe('errors', () => {
