@@ -11,8 +11,8 @@ interface Rule {
   readonly fits: (value: unknown) => boolean;
 }
 
-/** `kind` is none: it may come along from a contract that was spread, and does not count. */
-type Rules<C> = Readonly<Record<Exclude<Extract<keyof C, string>, 'kind'>, Rule>>;
+/** `kind` is none: it may come along from a contract that was spread, and does not count. Nor do the types. */
+type Rules<C> = Readonly<Record<Exclude<keyof C, 'kind' | '~types'>, Rule>>;
 
 const SCHEMA: Rule = { allowed: 'a Standard Schema, as zod, valibot and arktype make them', fits: isSchema };
 

@@ -6,9 +6,6 @@ import type { Codec } from './codec.js';
 import { verifyContractFacts } from './contract-facts.js';
 import type { InputOf, OutputOf, StandardSchema } from './standard-schema.js';
 
-/** Never there at run time: carries the types of a contract. */
-declare const types: unique symbol;
-
 interface ContractBase {
   /** Handler ID, 1 to 253. */
   readonly id: number;
@@ -29,7 +26,8 @@ export interface RequestContract<Req = unknown, Res = unknown> extends ContractB
   readonly kind: 'request';
   /** Types the answer; not checked at the handler side, whose own code made it. Callers with `validate` use it. */
   readonly result?: StandardSchema | undefined;
-  readonly [types]?: { readonly req: Req; readonly res: Res };
+  /** Never there at run time: carries the types. No symbol, for two copies of the package would not share it. */
+  readonly '~types'?: { readonly req: Req; readonly res: Res };
 }
 
 /**
@@ -46,7 +44,8 @@ export interface StreamContract<Req = unknown, In = unknown, Out = unknown> exte
   readonly inCapacity: number;
   /** Messages to the caller that may be unacknowledged; default 32. */
   readonly outCapacity?: number | undefined;
-  readonly [types]?: { readonly req: Req; readonly in: In; readonly out: Out };
+  /** As with requests. */
+  readonly '~types'?: { readonly req: Req; readonly in: In; readonly out: Out };
 }
 
 /** What `defineRequest` and `defineStream` make. */

@@ -124,6 +124,21 @@ describe('the packed tarball in an empty Nest app', () => {
     expect(JSON.parse(ran.stdout)).toEqual({ echo: true, counted: [1, 2, 3], unknown: 'UNIMPLEMENTED' });
   }, 60_000);
 
+  test('a contract of a package with a copy of its own keeps its types', async () => {
+    const contracts = join(folder, 'module/contracts');
+    cpSync(join(ROOT, 'test/project/consumer/contracts'), contracts, { recursive: true });
+    cpSync(join(folder, 'node_modules/nestjs-grid'), join(contracts, 'node_modules/nestjs-grid'), { recursive: true });
+    writeJson('module/contracts/package.json', { type: 'module' });
+    // of another version: the compiler takes two copies of one version for the same
+    const copied = 'module/contracts/node_modules/nestjs-grid/package.json';
+    writeJson(copied, { ...JSON.parse(readFileSync(join(folder, copied), 'utf8')), version: '0.0.1' });
+    cpSync(join(ROOT, 'test/project/consumer/two-copies.ts'), join(folder, 'module/two-copies.ts'));
+    const options = { extends: './tsconfig.json', compilerOptions: { noEmit: true }, include: ['two-copies.ts'] };
+    writeJson('module/two-copies.json', options);
+    const compiled = await run(TSC, ['-p', 'module/two-copies.json'], { cwd: folder });
+    expect(compiled).toMatchObject({ code: 0, stdout: '' });
+  }, 60_000);
+
   test('the core and the testing tools work by their subpaths', async () => {
     const compiled = await run(TSC, ['-p', 'module'], { cwd: folder });
     expect(compiled).toMatchObject({ code: 0, stdout: '' });
