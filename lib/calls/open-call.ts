@@ -169,10 +169,11 @@ export class OpenCall implements GridCall {
 
   /** @internal */
   named(error: GridError): GridError {
-    if (this.lastError?.bare !== error) {
-      this.lastError = { bare: error, named: named(error, this.peer, this.target) };
-    }
-    return this.lastError.named;
+    if (this.lastError?.bare === error) return this.lastError.named;
+    const asGiven = named(error, this.peer, this.target);
+    // what a write is refused with afterwards must not take the place of the error that the call ended with
+    if (!this.ended || this.ended.error === error) this.lastError = { bare: error, named: asGiven };
+    return asGiven;
   }
 
   /** @internal */

@@ -188,6 +188,16 @@ describe('input of a stream call', () => {
     expect(await failure(ended.write(1n))).toMatchObject({ code: 'FAILED_PRECONDITION' });
   });
 
+  it('write() that is refused after the end leaves the error of the call one object', async () => {
+    line.handle(60, never, { inCapacity: 1 });
+    const call = line.caller.stream(60, undefined, { inCapacity: 1 });
+    call.end();
+    call.cancel();
+    const ended = await failure(call.done);
+    expect(await failure(call.write(1))).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    expect(await failure(collect(call))).toBe(ended);
+  });
+
   it('a write that waits fails when the call ends', async () => {
     line.handle(60, never, { inCapacity: 1 });
     const call = line.caller.stream(60, undefined, { inCapacity: 1 });
