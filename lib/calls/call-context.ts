@@ -67,7 +67,8 @@ export class CallContext<In = unknown> implements ParentCall {
 
   /**
    * Aborted with the call's GridError when the caller cancels, the deadline passes, the connection is lost or this
-   * host shuts down. Of an event never: it was answered before it ran.
+   * host shuts down; also when the call failed by a value that cannot be sent, while the handler's code runs on. Of an
+   * event never: it was answered before it ran.
    */
   get signal(): AbortSignal {
     if (this.controller === undefined) {

@@ -79,7 +79,7 @@ export class RequestAnswer implements Sink {
   }
 
   cleanupFailed(thrown: unknown): void {
-    this.ports.cleanupFailed(thrown, this.call.aborted);
+    this.ports.cleanupFailed(thrown, this.context.aborted);
   }
 
   private settle(result: unknown): void {
@@ -206,10 +206,14 @@ export class RequestAnswer implements Sink {
   private breakOff(error: GridError, metadata?: Metadata): void {
     this.close();
     const ended = this.call.answerEarly(error, metadata);
+    let runs = true;
     this.source?.stop(() => {
+      runs = false;
       ended();
       this.ports.ended(error);
     });
+    // what of it waits for the signal would wait for ever
+    if (runs) this.context.abort(error);
   }
 
   private refuse(error: GridError, metadata?: Metadata): void {

@@ -74,12 +74,14 @@ export class StreamAnswer implements OutflowPorts {
       return;
     }
     // the caller need not wait for the cleanup of the handler, its place has to; the error may wait for a credit still
-    this.stream.onAbort = (aborted) => this.context.abort(aborted);
+    this.stream.onAbort = undefined;
     this.stream.output.finish(error, this.context.responseMetadata);
+    // what of it waits for the signal would wait for ever
+    this.context.abort(error);
   }
 
   onCleanupFailed(thrown: unknown): void {
-    this.ports.cleanupFailed(thrown, this.stream.aborted);
+    this.ports.cleanupFailed(thrown, this.context.aborted);
   }
 
   /** Runs the handler. */

@@ -196,9 +196,11 @@ describe('a generator that is broken off', () => {
   );
 
   type Generate = (beforeItFails: () => void) => AsyncGenerator;
-  it.each<[string, number, (generate: Generate, line: GridLine) => unknown, (line: GridLine) => Promise<unknown>]>([
+  type Run = (generate: Generate, line: GridLine) => unknown;
+  it.each<[string, boolean, number, Run, (line: GridLine) => Promise<unknown>]>([
     [
       'a credit',
+      true,
       // the first value uses it, and nobody takes that one
       1,
       (generate) =>
@@ -208,10 +210,11 @@ describe('a generator that is broken off', () => {
         }),
       (line) => line.caller.stream(60).done,
     ],
-    ['the connection', 2, (generate, line) => generate(() => (line.pair.bToA.congested = true)), send],
+    // behind a value that was good
+    ['the connection', false, 2, (generate, line) => generate(() => (line.pair.bToA.congested = true)), send],
   ])(
-    'while its error waits for %s: a lost connection aborts its signal, its place is free when its cleanup is done',
-    async (_, outCapacity, run, call) => {
+    'while its error waits for %s (told: %s): aborted once the connection is lost, its place free after its cleanup',
+    async (_, told, outCapacity, run, call) => {
       const line = gridLine();
       const cleaned = signalled();
       const broken = signalled();
@@ -234,7 +237,7 @@ describe('a generator that is broken off', () => {
       const failed = failure(call(line));
       await broken.promise;
       await line.pair.settle();
-      expect([signal?.aborted, line.pair.b.running, line.pair.b.incoming]).toEqual([false, 1, 1]);
+      expect([signal?.aborted, line.pair.b.running, line.pair.b.incoming]).toEqual([told, 1, 1]);
       line.pair.cut();
       expect((await failed).code).toBe('UNAVAILABLE');
       expect([signal?.aborted, line.pair.b.running]).toEqual([true, 1]);

@@ -387,6 +387,35 @@ describe('a call that is cancelled, late or lost', () => {
   });
 });
 
+describe('a Readable of which more is being made when one of its values fails the call', () => {
+  /** Fed by a generator that waits for the signal behind those values. */
+  function tail(values: unknown[], signal: AbortSignal): Readable {
+    return Readable.from(
+      (async function* () {
+        yield* values;
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        signal.throwIfAborted();
+      })(),
+    );
+  }
+
+  it.each([
+    ['a value that cannot be sent', [1, explode], (): Promise<unknown> => collect(line.caller.stream(60))],
+    ['the second value of a request', [1, 2], (): Promise<unknown> => line.caller.request(60)],
+  ])('ends by its signal: %s', async (_name, values, call) => {
+    let reason: unknown;
+    line.handle(60, (_payload, { signal }) => {
+      signal.addEventListener('abort', () => (reason = signal.reason));
+      return tail(values, signal);
+    });
+    const { code } = await failure(call());
+    await line.pair.settle();
+    expect(reason).toMatchObject({ code });
+    expect(line.pair.b.running).toBe(0);
+    expect(line.logged.filter((text) => text.includes('cleanup'))).toEqual([]);
+  });
+});
+
 describe('the async context', () => {
   it('of a generator and of a teardown is that of the call', async () => {
     const store = new AsyncLocalStorage<string>();
