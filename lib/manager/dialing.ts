@@ -13,6 +13,7 @@ import { GridError } from '../errors/index.js';
 import type { PeerLoad } from '../mux/index.js';
 import { Attempt } from './attempt.js';
 import type { DialTlsSource } from './dial-tls.js';
+import { hostnameOf } from './hosts.js';
 import { kindOf } from './kind-of.js';
 import { Lookups } from './lookups.js';
 import type { OpenSockets } from './open-sockets.js';
@@ -109,8 +110,12 @@ export class Dialing {
   private bounded(outer: AbortSignal, peer: string): Attempt {
     const { clock, intervals } = this.settings;
     const timeoutMs = intervals.dialTimeoutMs;
-    const late = (): GridError =>
-      new GridError('UNAVAILABLE', `no answer within ${timeoutMs} ms`, { peer, reason: 'not-connected' });
+    const late = (): GridError => {
+      // it may fail so for ever: a name server that gives up later than a dial is never heard
+      const still = this.lookups.pending(hostnameOf(new URL(peer))) ? ': its name is still looked up' : '';
+      const text = `no answer within ${timeoutMs} ms${still}`;
+      return new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected' });
+    };
     return new Attempt({ clock, timeoutMs, late, outer });
   }
 }

@@ -41,6 +41,11 @@ export class Lookups {
     });
   };
 
+  /** True while the system has not answered what the addresses of that name are. */
+  pending(hostname: string): boolean {
+    return this.questions.get(hostname)?.waiting !== undefined;
+  }
+
   private ask(hostname: string, options: LookupOptions, give: Given): void {
     const known = this.questions.get(hostname);
     if (known?.waiting) {

@@ -101,9 +101,12 @@ function unreachable(peer: string, error: NodeJS.ErrnoException): GridError {
   return new GridError('UNAVAILABLE', text, { peer, reason: 'not-connected', cause: error });
 }
 
-/** An AggregateError of several addresses has a code and no message. */
-function plain({ message, code, name }: NodeJS.ErrnoException): string {
-  return message || code || name;
+/**
+ * The AggregateError of a host with several addresses has no message, and the code of the first one: an IPv6 address
+ * that leads nowhere says nothing about the IPv4 address that refused. So each is told.
+ */
+function plain({ message, code, name, errors = [] }: NodeJS.ErrnoException & { readonly errors?: Error[] }): string {
+  return message || errors.map((each) => each.message).join('; ') || code || name;
 }
 
 /** It is not the peer that is to be looked at. */

@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import net from 'node:net';
 import { afterEach, expect, it, jest } from '@jest/globals';
 import { GridManager } from '../../lib/manager/index.js';
@@ -8,6 +9,23 @@ import { LogBook, SECRET } from './neighbourhood.js';
 
 afterEach(() => {
   jest.restoreAllMocks();
+});
+
+it('a dial that ends before the name of the host is looked up says so: no later one may hear why', async () => {
+  const { lookup } = dns;
+  jest.spyOn(dns, 'lookup').mockImplementation(((name: string, options: object, done: never) => {
+    if (name !== 'b.test') lookup(name, options, done);
+  }) as never);
+  const names = Array.from({ length: 32 }, (_, i) => `http://host-${i}`);
+  const local = names.find((name) => localDials(name, 'http://b.test:9000'))!;
+  const logger = new LogBook();
+  const intervals = { redialMs: 1, dialTimeoutMs: 20 };
+  const hosts = [local, 'http://b.test:9000'];
+  const grid = new GridManager({ local, hosts, auth: { secret: SECRET }, logger, intervals });
+  void grid.start();
+  await until(() => logger.lines.length > 0, 'two dials have failed');
+  await grid.close();
+  expect(logger.lines[0]).toContain(': no answer within 20 ms: its name is still looked up (2 attempts');
 });
 
 it('the time for each address of a host gets shorter with each dial that fails, so that all are tried', async () => {

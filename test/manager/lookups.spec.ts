@@ -16,12 +16,13 @@ function setUp() {
   const lookup = ((name: string, _: object, answer: Answer) => void asked.push([name, answer])) as typeof dns.lookup;
   const lookups = new Lookups(clock, { lookup });
   const given: unknown[][] = [];
+  const pending = (name: string): boolean => lookups.pending(name);
   const ask = (name: string, all = true): void => {
     lookups.lookup(name, { all }, (error, address, family) => {
       given.push([error?.message ?? address, ...(family === undefined ? [] : [family])]);
     });
   };
-  return { clock, asked, given, ask };
+  return { clock, asked, given, ask, pending };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
@@ -34,6 +35,18 @@ it('each name is asked for once at a time, and the answer is for all who waited'
   expect(asked.map(([name]) => name)).toEqual(['a', 'b']);
   asked[0]![1](null, ADDRESSES);
   expect(given).toEqual([[ADDRESSES], ['10.0.0.1', 4]]);
+});
+
+it('a name is pending from the question to its answer, whatever that is', () => {
+  const { asked, ask, pending } = setUp();
+  expect(pending('a')).toBe(false);
+  ask('a');
+  expect([pending('a'), pending('b')]).toEqual([true, false]);
+  asked[0]![1](new Error('getaddrinfo EAI_AGAIN a'));
+  expect(pending('a')).toBe(false);
+  ask('a');
+  asked[1]![1](null, ADDRESSES);
+  expect(pending('a')).toBe(false);
 });
 
 it('an answer that took a second may have come too late: it serves the next ones for 5 s', async () => {

@@ -72,3 +72,14 @@ it('a host without file descriptors is told that it is its own fault', async () 
     remote: false,
   });
 });
+
+it('of a host with several addresses it is told how each of them failed', async () => {
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  const addresses = ['127.0.0.2', '127.0.0.1'].map((address) => ({ address, family: 4 }));
+  const lookup: LookupFunction = (_host, _options, callback) => void setImmediate(callback, null, addresses);
+  const dialed = dialWebSocket({ ...dialTo(`http://b:${port}`), lookup });
+  const message = `connect ECONNREFUSED 127.0.0.2:${port}; connect ECONNREFUSED 127.0.0.1:${port}`;
+  await expect(dialed).rejects.toMatchObject({ code: 'UNAVAILABLE', message });
+});
