@@ -229,6 +229,12 @@ export class GridManager {
     return this.listening.attach(server);
   }
 
+  /** @internal As `attach`, until the server closes: past `close()` the route answers that this host shuts down. */
+  attachForGood(server: Server): void {
+    this.life.verifyOpen();
+    this.listening.attachForGood(server);
+  }
+
   /**
    * Serves the grid's route on a server of its own, at the address of `local` or of the option `listen`. Rejects with
    * FAILED_PRECONDITION when it cannot listen there, and once `close()` was called.

@@ -31,10 +31,22 @@ export class Listening {
     return this.serve(server, this.ports.onUpgrade);
   }
 
+  /**
+   * The same until the server closes, whose app ends the grid first and the server last: who dials meanwhile is to read
+   * that this host shuts down, not that it knows no such route.
+   */
+  attachForGood(server: Server): void {
+    server.once('close', routeUpgrades(server, this.ports.settings.route, this.ports.onUpgrade));
+    this.watch(server, () => {});
+  }
+
   private serve(server: Server, onUpgrade: UpgradeHandler): () => void {
-    const { settings, onTlsFault } = this.ports;
-    const detach = routeUpgrades(server, settings.route, onUpgrade);
-    const unwatch = watchTlsFaults(server, onTlsFault);
+    return this.watch(server, routeUpgrades(server, this.ports.settings.route, onUpgrade));
+  }
+
+  /** The returned function, and the end of the grid, end it and detach. */
+  private watch(server: Server, detach: () => void): () => void {
+    const unwatch = watchTlsFaults(server, this.ports.onTlsFault);
     this.compareSchemes(server);
     const release = (): void => {
       this.detachments.delete(release);
@@ -58,7 +70,10 @@ export class Listening {
     return opened.status === 'fulfilled' ? opened.value : undefined;
   }
 
-  /** Takes the route back everywhere. Resolves when the own listener is closed, for which its sockets must be. */
+  /**
+   * Takes the route back, but where it was attached for good. Resolves when the own listener is closed, for which its
+   * sockets must be.
+   */
   async close(): Promise<void> {
     const listener = await this.own();
     for (const detach of this.detachments) detach();

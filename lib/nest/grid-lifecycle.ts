@@ -128,7 +128,7 @@ export class GridLifecycle implements OnApplicationBootstrap, OnModuleDestroy {
     service.registerListeners();
     service.setIsInitialized(true);
     const server = app.getHttpServer() as Server;
-    this.grid.attach(server);
+    this.grid.attachForGood(server);
     this.tellUnusedListener();
     this.admitCalls();
     const started = this.grid.start();

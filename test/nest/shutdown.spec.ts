@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import { Controller, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { MessagePattern } from '@nestjs/microservices';
+import { WebSocket } from 'ws';
 import { until } from '../until.js';
 import { gridPair } from './grid-pair.js';
 
@@ -66,4 +69,29 @@ describe('app.close() while a handler runs', () => {
     await failed;
     await pair.close();
   });
+});
+
+test('who dials while the app ends behind its grid is answered that this host shuts down', async () => {
+  const answers: unknown[] = [];
+  @Injectable()
+  class Late implements OnModuleDestroy {
+    async onModuleDestroy(): Promise<void> {
+      const socket = new WebSocket(`${pair.grid.local.replace('http', 'ws')}/grid/v1`);
+      socket.on('error', () => {});
+      const [, response] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+      answers.push(response.statusCode);
+      for await (const text of response.setEncoding('utf8')) answers.push(text);
+      socket.terminate();
+    }
+  }
+  const pair = await gridPair({ metadata: { providers: [Late] } });
+  try {
+    const server: object = pair.app.getHttpServer();
+    await pair.app.close();
+    expect(answers).toEqual([503, 'this host is shutting down']);
+    // and nothing of the grid is left on it
+    expect(Object.hasOwn(server, 'emit')).toBe(false);
+  } finally {
+    await pair.close();
+  }
 });
