@@ -8,8 +8,9 @@ const NAMED_IN_TEXT = 32;
 
 const SCHEMES: ReadonlySet<string> = new Set(['http:', 'https:', 'ws:', 'wss:']);
 
+/** No name of a host has a user; one that is given may come with a password, which no text shall show. */
 function refuse(text: string): GridError {
-  return new GridError('INVALID_ARGUMENT', text);
+  return new GridError('INVALID_ARGUMENT', text.replaceAll(/[^\s'/]*@/g, '***@'));
 }
 
 /** The port that an origin stands for, written out or not. */

@@ -86,6 +86,15 @@ describe('the list of hosts', () => {
     expect(error.message).toContain(text);
   });
 
+  it.each(['http://user:open-sesame@node-1', 'user:open-sesame@node-1', 'http://user:open-sesame@node-{1..2}'])(
+    'does not repeat a password that stands in a name: %s',
+    (name) => {
+      const text = thrownBy(() => verifyHosts(name, [name])).message;
+      expect(text).toContain('***@node-');
+      expect(text).not.toContain('sesame');
+    },
+  );
+
   it('refuses an empty one', () => {
     expect(thrownBy(() => verifyHosts('http://a', [])).message).toContain('the list is empty');
   });
