@@ -122,6 +122,9 @@ export class FakeGrid extends Grid {
     return () => {};
   }
 
+  /** @internal */
+  override attachForGood(): void {}
+
   override async close(): Promise<void> {
     for (const { link } of this.hosts?.values() ?? []) link.close();
     await super.close();
