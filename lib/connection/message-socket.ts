@@ -51,6 +51,8 @@ export interface FrameSocket extends Omit<MessageSocket, 'listen'> {
   traffic?(): Traffic;
   /** The other end has said goodbye: nothing is written any more, `onClose` follows. */
   readonly closing?: boolean;
+  /** A second frame would only wait in it until the first is written, no part of a full one any more. */
+  readonly oneAtATime?: boolean;
   /** As that of a message socket. */
   listen(listener: FrameListener): void;
 }

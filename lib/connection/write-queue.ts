@@ -78,6 +78,7 @@ export class WriteQueue implements Outbox {
   /** Of these, those of streams. */
   private streamBytes = 0;
   private inFlightBytes = 0;
+  private readonly inFlightMax: number;
 
   /** Room at a socket that is on its way out is none. */
   private readonly waiters = new DrainWaiters(() => this.crowded || this.ports.socket.closing === true);
@@ -86,6 +87,7 @@ export class WriteQueue implements Outbox {
 
   constructor(private readonly ports: WriteQueuePorts) {
     const { clock, intervals, limits } = ports;
+    this.inFlightMax = ports.socket.oneAtATime ? 1 : IN_FLIGHT_BYTES;
     this.bulk = new Lane(limits.frameMessages);
     this.urgent = new Lane(limits.frameMessages);
     this.large = new Lane(limits.frameMessages);
@@ -197,9 +199,9 @@ export class WriteQueue implements Outbox {
     if (this.policy.isAnswer(this.lastPosition - this.handedPosition)) this.pump();
   }
 
-  /** Hands over what waits for the end of the turn. */
+  /** Hands over what waits for the end of the turn, behind a frame that is under way too: the end may follow. */
   flush(): void {
-    this.pump();
+    this.pump(IN_FLIGHT_BYTES);
   }
 
   /** Drops everything that waits; nothing is written and nobody is called any more. */
@@ -246,21 +248,21 @@ export class WriteQueue implements Outbox {
   }
 
   /** Hands frames to the socket until it has enough. */
-  private pump(): void {
+  private pump(inFlightMax = this.inFlightMax): void {
     // a socket may be done with a frame before `send` returns: the loop that gave it goes on
     if (this.pumping) return;
     this.pumping = true;
     try {
-      this.blocked = this.handAll();
+      this.blocked = this.handAll(inFlightMax);
     } finally {
       this.pumping = false;
     }
   }
 
   /** True: frames are left that wait for the socket. */
-  private handAll(): boolean {
+  private handAll(inFlightMax: number): boolean {
     // what is not handed over was certainly not sent: its calls may be made again
-    while (this.inFlightBytes < IN_FLIGHT_BYTES && !this.ports.socket.closing) {
+    while (this.inFlightBytes < inFlightMax && !this.ports.socket.closing) {
       const lane = this.nextLane();
       const frame = lane.shift();
       if (!frame) return false;

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Frame } from '../wire/index.js';
 import { readInOwnMemory } from './read-memory.js';
-import type { WsStream } from './ws-frame.js';
+import { isTls, type WsStream } from './ws-frame.js';
 import { WsReader } from './ws-reader.js';
 
 /**
@@ -38,7 +38,7 @@ export class WsBypass {
     private readonly now: () => number,
   ) {
     const { stream, masks, maxBytes } = below;
-    this.isTls = 'encrypted' in stream;
+    this.isTls = isTls(below);
     this.reader = new WsReader({
       masked: !masks,
       maxBytes,

@@ -12,6 +12,11 @@ export interface WsStream {
   readonly maxBytes: number;
 }
 
+/** True iff Node's TLS is between the WebSocket and the network. */
+export function isTls({ stream }: WsStream): boolean {
+  return 'encrypted' in stream;
+}
+
 /** Made in advance: to ask for four random bytes costs more than to mask a small frame. */
 const keys = new Uint32Array(1024);
 let usedKeys = keys.length;

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import { CloseCode, type Frame } from '../wire/index.js';
 import type { FrameListener, FrameSocket, Traffic } from './message-socket.js';
 import { WsBypass } from './ws-bypass.js';
-import { writeFrame, type WsStream } from './ws-frame.js';
+import { isTls, writeFrame, type WsStream } from './ws-frame.js';
 import { WS_HEADER_MAX } from './ws-header.js';
 
 /** The longest reason that fits a close frame. */
@@ -51,6 +51,8 @@ export function wsSocket(ws: WebSocket, remoteAddress?: string, below?: WsStream
 }
 
 class WsSocket implements FrameSocket {
+  /** Node writes TLS once in a turn of the event loop: a frame, then in one piece what was given to it meanwhile. */
+  readonly oneAtATime: boolean;
   private listener: FrameListener | undefined = undefined;
   /** What happened before anybody listened. */
   private early: ((listener: FrameListener) => void)[] = [];
@@ -65,6 +67,7 @@ class WsSocket implements FrameSocket {
     readonly remoteAddress: string | undefined,
     private readonly below: WsStream | undefined,
   ) {
+    this.oneAtATime = below !== undefined && isTls(below);
     ws.binaryType = 'nodebuffer';
     ws.pause();
     ws.on('message', (data, isBinary) => {

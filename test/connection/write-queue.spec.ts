@@ -14,6 +14,7 @@ import { frameOf, message, messagesOf } from './raw-peer.js';
 class SlowSocket implements FrameSocket {
   readonly remoteAddress = undefined;
   traffic?: () => Traffic;
+  oneAtATime = false;
   readonly frames: Uint8Array[] = [];
   private readonly waiting: ((error?: Error) => void)[] = [];
 
@@ -526,6 +527,31 @@ describe('the write queue', () => {
     expect(socket.frames.length).toBe(BUSY);
     socket.finish(1);
     expect(sent()[BUSY]).toEqual(Array.from({ length: 32 }, (_, index) => index + 101));
+  });
+
+  it('hands one frame at a time to a socket that asks for it, and fills the next one meanwhile', async () => {
+    socket.oneAtATime = true;
+    open();
+    for (let muxId = 1; muxId <= 54; muxId++) queue.send(data(muxId, 10));
+    await turn();
+    for (let muxId = 55; muxId <= 70; muxId++) queue.send(data(muxId, 10));
+    await turn();
+    expect(sent()).toEqual([[1]]);
+    expect([queue.isHanded(1), queue.isHanded(2)]).toEqual([true, false]);
+    socket.finish(1);
+    expect(sent().map((frame) => frame.length)).toEqual([1, 69]);
+    socket.finish();
+    expect(sent().flat()).toEqual(Array.from({ length: 70 }, (_, index) => index + 1));
+    expect(queue.queuedBytes).toBe(0);
+  });
+
+  it('hands it all of a turn when it is flushed, for a goodbye may follow', () => {
+    socket.oneAtATime = true;
+    open();
+    for (let muxId = 1; muxId <= 3; muxId++) queue.send(data(muxId, 20_000));
+    expect(sent()).toEqual([[1]]);
+    queue.flush();
+    expect(sent()).toEqual([[1], [2], [3]]);
   });
 
   it('withdraws what was not handed over, anywhere in a frame', async () => {

@@ -16,8 +16,8 @@ afterEach(async () => {
 /** So many bytes come in several pieces, however the network cuts them. */
 const LARGE = 'x'.repeat(300_000);
 
-it.each(['http:', 'https:'])('over %s `ws` reads no frame of a call, at neither end', async (scheme) => {
-  const emit = jest.spyOn(WebSocket.prototype, 'emit');
+/** Two grids that are connected, over that scheme. */
+async function couple(scheme: string): Promise<[GridManager, GridManager]> {
   const options: Partial<GridOptions> = {};
   if (scheme === 'https:') {
     const authority = await Authority.found('the authority of the grid');
@@ -32,7 +32,12 @@ it.each(['http:', 'https:'])('over %s `ws` reads no frame of a call, at neither 
     void grid.start();
   }
   await allConnected(...grids);
-  const [a, b] = grids as [GridManager, GridManager];
+  return grids as [GridManager, GridManager];
+}
+
+it.each(['http:', 'https:'])('over %s `ws` reads no frame of a call, at neither end', async (scheme) => {
+  const emit = jest.spyOn(WebSocket.prototype, 'emit');
+  const [a, b] = await couple(scheme);
   for (const payload of ['small', LARGE]) {
     expect(await a.peer(b.local).request(60, payload)).toBe(payload);
     expect(await b.peer(a.local).request(60, payload)).toBe(payload);
@@ -40,4 +45,15 @@ it.each(['http:', 'https:'])('over %s `ws` reads no frame of a call, at neither 
   const told = emit.mock.calls.map(([event]) => event);
   expect(told).toContain('open');
   expect(told).not.toContain('message');
+});
+
+it.each([
+  { scheme: 'http:', frames: 4, why: '1, 16, 32 and the rest: the peer begins while the others are made' },
+  { scheme: 'https:', frames: 2, why: '1 and the rest: Node writes TLS once in a turn' },
+])('over $scheme the 54 messages of a turn are $frames frames, $why', async ({ scheme, frames }) => {
+  const [a, b] = await couple(scheme);
+  const sent = (): number => a.stats().peers[0]!.framesOut;
+  const before = sent();
+  await Promise.all(Array.from({ length: 54 }, () => a.peer(b.local).request(60, 'small')));
+  expect(sent() - before).toBe(frames);
 });
