@@ -1,3 +1,12 @@
+/** Of all hosts of a run, as PEM. It is signed by itself, so whoever dials takes it as its authority too. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Where all processes of a run listen. */
+export const ADDRESS = '127.0.0.1';
+
 /** Where the processes of a run meet. */
 export interface Meeting {
   /** TCP port of the server process. */
@@ -6,6 +15,8 @@ export interface Meeting {
   readonly clientPort: number;
   /** TCP port of the third process, where the case has one, or of the broker. */
   readonly crowdPort: number;
+  /** With it they meet over TLS. */
+  readonly certificate?: Certificate;
 }
 
 /** One way of calling, measured by the same load as all others. */

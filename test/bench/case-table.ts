@@ -10,6 +10,8 @@ interface CaseEntry {
   readonly parts?: readonly string[];
   /** In the first round only, all of it or these parts: what does not wobble, or takes long. */
   readonly once?: true | readonly string[];
+  /** Parts that make their sockets by hand, without TLS. */
+  readonly plain?: readonly string[];
   /** Bytes of a payload, where not `--payload` says so. */
   readonly payload?: number;
   /** Calls that are out, where not `--outstanding` says so. */
@@ -65,6 +67,7 @@ export const CASES = {
     apis: ['raw'],
     parts: ['256 streams', '100,000 streams', '1,000 peers'],
     once: ['100,000 streams', '1,000 peers'],
+    plain: ['1,000 peers'],
     payload: 512,
     outstanding: [64],
     load: async (part) => {

@@ -56,6 +56,7 @@ describe('the flags of the benchmark', () => {
     [['--warm-up', '1e3'], '--warm-up 1e3: must be a number of seconds'],
     [['--heap', '32MB'], '--heap 32MB: must be a whole number from 0 to 1024'],
     [['--peers', 'some'], '--peers some: must be all'],
+    [['--tls', '--peers', 'all'], '--tls: not with --peers'],
     [['--v8', 'fast'], "--v8 'fast': must be flags of node"],
     [['--v8='], "--v8 '': must be flags of node"],
     [['--json', ''], '--json: needs a path'],
@@ -108,6 +109,11 @@ describe('the order of the runs', () => {
       '1 1,000 peers',
       '2 256 streams',
     ]);
+  });
+
+  test('over TLS everything runs but what makes its sockets by hand', () => {
+    const runs = plan(readFlags(['--tls', '--only', 'idle']), NO_PEERS).filter(({ round }) => round === 1);
+    expect(runs.map(({ tls, part }) => `${tls} ${part}`)).toEqual(['true 256 streams', 'true 100,000 streams']);
   });
 
   test('a smoke run takes each case with one load', () => {

@@ -14,6 +14,8 @@ export interface Flags {
   readonly scale: number;
   /** Other transports are measured too. */
   readonly peers: boolean;
+  /** Everything over TLS. */
+  readonly tls: boolean;
   /** Where each measurement goes as a line of JSON. */
   readonly json: string | undefined;
   /** Where the tables go as Markdown. */
@@ -27,8 +29,8 @@ export interface Flags {
 }
 
 export const USAGE = `npm run bench -- [--only ${CASE_NAMES.join(',')}] [--payload 512,4096] [--outstanding 1,16,64,256]
-  [--rounds 3] [--seconds 2] [--warm-up 3] [--heap 32] [--peers all] [--json FILE] [--markdown FILE] [--profile DIR]
-  [--v8=FLAGS] [--smoke]`;
+  [--rounds 3] [--seconds 2] [--warm-up 3] [--heap 32] [--tls] [--peers all] [--json FILE] [--markdown FILE]
+  [--profile DIR] [--v8=FLAGS] [--smoke]`;
 
 const FULL = { seconds: '2', 'warm-up': '3', rounds: '3', outstanding: '1,16,64,256', payload: '512,4096', scale: 1 };
 /** Long enough to see that every case works, too short to mean anything. */
@@ -46,6 +48,7 @@ export function readFlags(args: string[]): Flags {
       seconds: { type: 'string' },
       'warm-up': { type: 'string' },
       heap: { type: 'string', default: '32' },
+      tls: { type: 'boolean', default: false },
       peers: { type: 'string' },
       json: { type: 'string' },
       markdown: { type: 'string' },
@@ -56,6 +59,7 @@ export function readFlags(args: string[]): Flags {
   });
   const given = { ...(values.smoke ? SMOKE : FULL), ...values };
   if (given.peers !== undefined && given.peers !== 'all') throw new Error(`--peers ${given.peers}: must be all`);
+  if (given.tls && given.peers !== undefined) throw new Error('--tls: not with --peers, which are measured without it');
   return {
     only: words('only', given.only).map(caseName),
     payload: words('payload', given.payload).map((word) => whole('payload', word, 16 * 1024 * 1024)),
@@ -64,6 +68,7 @@ export function readFlags(args: string[]): Flags {
     seconds: seconds('seconds', given.seconds),
     warmUpSeconds: seconds('warm-up', given['warm-up']),
     scale: given.scale,
+    tls: given.tls,
     peers: given.peers === 'all',
     json: file('json', given.json),
     markdown: file('markdown', given.markdown),

@@ -33,6 +33,7 @@ const setUp = [
   flags.heapMb > 0
     ? `Each process holds ${flags.heapMb} MB of live objects, as a service does; RSS is with them.`
     : 'The processes hold nothing beside what is measured.',
+  ...(flags.tls ? ['Everybody over TLS, as Node has it by default; a grid leaves its CRC out there.'] : []),
   ...(flags.v8.length > 0 ? [`Every process with ${flags.v8.join(' ')}.`] : []),
   ...(peers.leftOut.length > 0 ? [`Left out: ${peers.leftOut.join(', ')}.`] : []),
   '',

@@ -1,10 +1,11 @@
 import { cpus } from 'node:os';
 import { GridManager } from 'nestjs-grid/core';
 import { freePorts } from 'nestjs-grid/testing';
-import type { Meeting } from './api.js';
+import { ADDRESS, type Meeting } from './api.js';
 import { apiEntry } from './api-table.js';
 import { gridOptions } from './apis/raw.js';
 import { Broker } from './broker.js';
+import { newCertificate } from './certificate.js';
 import { Child } from './child.js';
 import { measurementOf, type Measurement } from './measurement.js';
 import type { Role, Sample } from './process-message.js';
@@ -16,7 +17,7 @@ const PATIENCE_MS = 120_000;
 
 /** Fresh processes, one run, all gone afterwards. `profile`: a folder for the CPU profiles of client and server. */
 export async function runPair(run: Run, profile?: string): Promise<Measurement[]> {
-  const meeting = await newMeeting();
+  const meeting = await newMeeting(run);
   const { broker: brokerName } = apiEntry(run.api);
   const broker = brokerName && (await Broker.start(brokerName, meeting.crowdPort));
   const pair = new Pair(run, meeting, broker, profile);
@@ -35,9 +36,10 @@ export async function runPair(run: Run, profile?: string): Promise<Measurement[]
  * Of two grids the names decide which one dials, and what that one sends is masked. Here it is the client, as with
  * every other transport: by chance, the rates of streams would differ by a tenth.
  */
-async function newMeeting(): Promise<Meeting> {
+async function newMeeting({ tls }: Run): Promise<Meeting> {
   const [first, second, crowdPort] = (await freePorts(3)) as [number, number, number];
-  const meeting = { serverPort: first, clientPort: second, crowdPort };
+  const certificate = tls ? await newCertificate(ADDRESS) : undefined;
+  const meeting: Meeting = { serverPort: first, clientPort: second, crowdPort, ...(certificate && { certificate }) };
   const client = new GridManager(gridOptions(meeting, second));
   return client.stats().peers[0]!.dials ? meeting : { ...meeting, serverPort: second, clientPort: first };
 }

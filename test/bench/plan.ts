@@ -12,15 +12,16 @@ export function plan(flags: Flags, peers: Peers): Run[] {
 
 function runsOf(name: CaseName, round: number, flags: Flags, peers: Peers): Run[] {
   const entry = caseEntry(name);
-  const { once = [] } = entry;
+  const { once = [], plain = [] } = entry;
   const isDone = (part: string): boolean => round > 1 && (once === true || once.includes(part));
-  const parts = (entry.parts ?? ['']).filter((part) => !isDone(part));
+  const isLeftOut = (part: string): boolean => flags.tls && plain.includes(part);
+  const parts = (entry.parts ?? ['']).filter((part) => !isDone(part) && !isLeftOut(part));
   const apis = entry.apis.filter((api) => !apiEntry(api).peer || peers.present.has(api));
   const payloads = entry.payload === undefined ? flags.payload : [entry.payload];
   // a smoke run takes one load, the largest
   const outstanding = entry.outstanding?.slice(flags.scale < 1 ? -1 : 0) ?? flags.outstanding;
-  const { warmUpSeconds, seconds, scale, heapMb, v8 } = flags;
-  const common = { round, warmUpMs: warmUpSeconds * 1000, measureMs: seconds * 1000, scale, heapMb, v8 };
+  const { warmUpSeconds, seconds, scale, heapMb, tls, v8 } = flags;
+  const common = { round, warmUpMs: warmUpSeconds * 1000, measureMs: seconds * 1000, scale, heapMb, tls, v8 };
   return payloads.flatMap((payload) =>
     outstanding.flatMap((outstanding) =>
       parts.flatMap((part) =>

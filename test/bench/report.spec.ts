@@ -19,6 +19,7 @@ const RUN: Run = {
   warmUpMs: 1,
   measureMs: 1,
   scale: 1,
+  tls: false,
   heapMb: 0,
   v8: [],
 };

@@ -21,6 +21,8 @@ export interface Run {
   readonly scale: number;
   /** Live objects that each process holds from its start, in megabytes. */
   readonly heapMb: number;
+  /** The processes meet over TLS. */
+  readonly tls: boolean;
   /** Flags of V8 for every process. */
   readonly v8: readonly string[];
 }

@@ -10,7 +10,7 @@ import {
   type MicroserviceOptions,
 } from '@nestjs/microservices';
 import { firstValueFrom, map, range, type Observable } from 'rxjs';
-import type { Api, Meeting } from '../api.js';
+import { ADDRESS, type Api, type Meeting } from '../api.js';
 import { itemPayload } from '../payloads.js';
 import { counted } from './counted.js';
 
@@ -29,22 +29,25 @@ class BenchController {
 }
 
 /** A TCP microservice with these controllers. */
-export async function serveTcp({ serverPort }: Meeting, controllers: Type[] = [BenchController]): Promise<void> {
+export async function serveTcp(
+  { serverPort, certificate }: Meeting,
+  controllers: Type[] = [BenchController],
+): Promise<void> {
   @Module({ controllers })
   class BenchModule {}
 
   const app = await NestFactory.createMicroservice<MicroserviceOptions>(BenchModule, {
     transport: Transport.TCP,
-    options: { host: '127.0.0.1', port: serverPort },
+    options: { host: ADDRESS, port: serverPort, ...(certificate && { tlsOptions: certificate }) },
     logger: ['error'],
   });
   await app.listen();
 }
 
-export async function connectTcp({ serverPort }: Meeting): Promise<ClientProxy> {
+export async function connectTcp({ serverPort, certificate }: Meeting): Promise<ClientProxy> {
   const client = ClientProxyFactory.create({
     transport: Transport.TCP,
-    options: { host: '127.0.0.1', port: serverPort },
+    options: { host: ADDRESS, port: serverPort, ...(certificate && { tlsOptions: { ca: certificate.cert } }) },
   });
   await client.connect();
   return client;

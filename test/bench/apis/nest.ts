@@ -57,7 +57,7 @@ export async function serveNest(meeting: Meeting): Promise<void> {
 /** The client proxy for the server process. */
 export async function connectNest(meeting: Meeting): Promise<GridClient> {
   const grid = await startApp(meeting, meeting.clientPort);
-  const origin = originOf(meeting.serverPort);
+  const origin = originOf(meeting, meeting.serverPort);
   await grid.peer(origin).waitForConnect({ timeoutMs: 30_000 });
   return grid.client(origin);
 }

@@ -1,14 +1,23 @@
 import { bytes, GridManager, type GridOptions, type GridPeer } from 'nestjs-grid/core';
-import type { Api, ApiClient, Meeting } from '../api.js';
+import { ADDRESS, type Api, type ApiClient, type Meeting } from '../api.js';
 import { counted } from './counted.js';
 import { CAPACITY, generated, Handler, idle, observed, pushed } from './sources.js';
 
-export const originOf = (port: number): string => `http://127.0.0.1:${port}`;
+/** The host that listens at that port. */
+export function originOf({ certificate }: Meeting, port: number): string {
+  return `${certificate ? 'https' : 'http'}://${ADDRESS}:${port}`;
+}
 
 /** What the grids of both ends are told; the rest stands at its default, CRC and limits included. */
-export function gridOptions({ serverPort, clientPort }: Meeting, local: number): GridOptions {
-  const silent = { log() {}, warn() {}, error: (text: string) => console.error(text) };
-  return { local: originOf(local), hosts: [originOf(serverPort), originOf(clientPort)], auth: 'none', logger: silent };
+export function gridOptions(meeting: Meeting, local: number): GridOptions {
+  const { serverPort, clientPort, certificate } = meeting;
+  return {
+    local: originOf(meeting, local),
+    hosts: [serverPort, clientPort].map((port) => originOf(meeting, port)),
+    auth: 'none',
+    logger: { log() {}, warn() {}, error: (text: string) => console.error(text) },
+    ...(certificate && { listen: { tls: certificate }, tls: { ca: certificate.cert } }),
+  };
 }
 
 /** Registers what every server of the benchmark answers. */
@@ -33,7 +42,7 @@ export async function startGrid(options: GridOptions): Promise<GridManager> {
 /** The server as the client process sees it. */
 export async function connectRaw(meeting: Meeting): Promise<GridPeer> {
   const grid = await startGrid(gridOptions(meeting, meeting.clientPort));
-  const peer = grid.peer(originOf(meeting.serverPort));
+  const peer = grid.peer(originOf(meeting, meeting.serverPort));
   await peer.waitForConnect({ timeoutMs: 30_000 });
   return peer;
 }

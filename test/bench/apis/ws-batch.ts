@@ -1,6 +1,8 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { WebSocket, WebSocketServer } from 'ws';
-import type { Api, ApiClient } from '../api.js';
+import { ADDRESS, type Api, type ApiClient } from '../api.js';
 import { itemPayload } from '../payloads.js';
 import { BatchWire, Kind, uint32 } from './batch-wire.js';
 
@@ -118,14 +120,16 @@ class BatchClient implements ApiClient {
 
 function yardstick(first: boolean): Api {
   return {
-    async serve({ serverPort }) {
-      const server = new WebSocketServer({ host: '127.0.0.1', port: serverPort, perMessageDeflate: false });
-      server.on('connection', (socket) => serve(socket, first));
+    async serve({ serverPort, certificate }) {
+      const server = certificate ? createHttpsServer(certificate) : createServer();
+      new WebSocketServer({ server, perMessageDeflate: false }).on('connection', (socket) => serve(socket, first));
+      server.listen(serverPort, ADDRESS);
       await once(server, 'listening');
     },
 
-    async connect({ serverPort }) {
-      const socket = new WebSocket(`ws://127.0.0.1:${serverPort}`, { perMessageDeflate: false });
+    async connect({ serverPort, certificate }) {
+      const url = `${certificate ? 'wss' : 'ws'}://${ADDRESS}:${serverPort}`;
+      const socket = new WebSocket(url, { perMessageDeflate: false, ...(certificate && { ca: certificate.cert }) });
       await once(socket, 'open');
       return new BatchClient(socket, first);
     },

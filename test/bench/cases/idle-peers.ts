@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GridManager, type Dialer } from 'nestjs-grid/core';
 import { WebSocket } from 'ws';
-import type { Meeting } from '../api.js';
+import { ADDRESS, type Meeting } from '../api.js';
 import { connectRaw, echoOf, gridOptions, originOf, startGrid } from '../apis/raw.js';
 import type { BenchCase } from '../case.js';
 import { compare } from '../comparison.js';
@@ -24,7 +24,7 @@ const intervals = { dialTimeoutMs: 60_000 };
 /** Where a grid listens if it is not told otherwise. */
 const ROUTE = '/grid/v1';
 
-const socketUrl = (port: number, path: string): string => `ws://127.0.0.1:${port}${path}`;
+const socketUrl = (port: number, path: string): string => `ws://${ADDRESS}:${port}${path}`;
 
 const route = (index: number): string => `/grid/peer-${index}`;
 
@@ -103,7 +103,7 @@ export const idlePeers: BenchCase = {
   },
 
   async join(run, meeting: Meeting) {
-    const local = originOf(meeting.serverPort);
+    const local = originOf(meeting, meeting.serverPort);
     // each grid on it listens for itself
     const server = createServer().setMaxListeners(0);
     const dial = dialer(async () => socketUrl(meeting.serverPort, ROUTE));
@@ -114,7 +114,7 @@ export const idlePeers: BenchCase = {
       grid.attach(server);
       void grid.start();
     }
-    server.listen(meeting.crowdPort, '127.0.0.1');
+    server.listen(meeting.crowdPort, ADDRESS);
     await once(server, 'listening');
   },
 };
