@@ -55,6 +55,6 @@ export {
   type Route,
   type RoutePattern,
 } from './pattern.js';
-export { isAsyncIterable, isThenable } from './result-kind.js';
+export { isAsyncIterable, isReadable, isThenable } from './result-kind.js';
 export { checkSignal } from './signal-watch.js';
 export type { InputOf, OutputOf, StandardSchema } from './standard-schema.js';

@@ -60,7 +60,7 @@ export class HandlerRun implements Adaptation {
   value(value: unknown): unknown {
     const { filters, unseen } = this.ports;
     if (!filters || !isAsyncIterable(value)) return value;
-    unseen?.found();
+    unseen?.found(value);
     return new FilteredIterable(value, (thrown) => this.handle(thrown));
   }
 

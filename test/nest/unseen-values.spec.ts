@@ -13,7 +13,7 @@ import { Reflector } from '@nestjs/core';
 import { EventPattern, MessagePattern } from '@nestjs/microservices';
 import { Exclude, instanceToPlain } from 'class-transformer';
 import { GridStream } from 'nestjs-grid';
-import { from, map, type Observable } from 'rxjs';
+import { from, map, of, tap, type Observable } from 'rxjs';
 import { gridPair, type GridPair } from './grid-pair.js';
 
 class User {
@@ -31,6 +31,18 @@ async function* users(): AsyncGenerator<User> {
 class Wrap implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(map((data: unknown) => ({ data })));
+  }
+}
+
+/** As Nest's `CacheInterceptor` in an app without HTTP. */
+@Injectable()
+class Cache implements NestInterceptor {
+  private readonly kept = new Map<unknown, unknown>();
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const key = context.getHandler();
+    if (this.kept.has(key)) return of(this.kept.get(key));
+    return next.handle().pipe(tap((value: unknown) => this.kept.set(key, value)));
   }
 }
 
@@ -72,6 +84,24 @@ class Users {
     for await (const user of users()) yield instanceToPlain(user);
   }
 
+  @MessagePattern(8)
+  @UseInterceptors(Cache)
+  cachedGenerator(): AsyncGenerator<User> {
+    return users();
+  }
+
+  @MessagePattern(9)
+  @UseInterceptors(Cache)
+  cachedReadable(): Readable {
+    return Readable.from([new User(), new User()]);
+  }
+
+  @MessagePattern(10)
+  @UseInterceptors(Cache)
+  cachedIterable(): AsyncIterable<User> {
+    return { [Symbol.asyncIterator]: users };
+  }
+
   @EventPattern('told')
   told(_: unknown): AsyncGenerator<User> {
     return users();
@@ -89,9 +119,9 @@ beforeAll(async () => {
 afterAll(() => pair.close());
 beforeEach(() => void (pair.log.warnings.length = 0));
 
-async function all(id: number): Promise<unknown[]> {
+async function all(id: number, { peer } = pair): Promise<unknown[]> {
   const values: unknown[] = [];
-  for await (const value of pair.peer.stream(id)) values.push(value);
+  for await (const value of peer.stream(id)) values.push(value);
   return values;
 }
 
@@ -146,6 +176,24 @@ describe('without it', () => {
     expect(bare.log.warnings.splice(0)).toEqual([
       expect.stringMatching(/^handler Users.wrapped: its interceptors \(Wrap\) see .* has put it into an object/),
     ]);
+  });
+
+  test.each([
+    ['a generator', 8],
+    ['a Readable', 9],
+  ])('an interceptor that keeps %s for the next call, which would get no value', async (_, id) => {
+    expect(await all(id, bare)).toHaveLength(2);
+    bare.log.warnings.length = 0;
+    for (let i = 0; i < 2; i++) await expect(all(id, bare)).rejects.toThrow('Internal server error');
+    for (const line of bare.log.errors.splice(0)) {
+      expect(line).toContain('one of its interceptors (Cache) gives again what an earlier call had');
+    }
+  });
+
+  test('what can be read again may be kept', async () => {
+    for (let i = 0; i < 2; i++) expect(await all(10, bare)).toHaveLength(2);
+    expect(bare.log.errors).toEqual([]);
+    bare.log.warnings.length = 0;
   });
 
   test('where there is no interceptor there is nothing to say', async () => {
