@@ -22,6 +22,7 @@ import type { GridCall, HandlerEnd, IncomingCall, KindInterceptor, OutgoingCall,
 import { shortened, textOf, toGridError, type GridCode, type GridError } from './errors/index.js';
 import { hostnameOf, portOf, type GridManager } from './manager/index.js';
 import { getGridToken, GridContext } from './nest/index.js';
+import { ownToken } from './nest/own-token.js';
 
 /** Options of `traceGrid()` and `GridTracingModule`. */
 export interface GridTracing {
@@ -58,7 +59,7 @@ export class GridTracingModule {
         traceGrid(modules.get(getGridToken(grid), { strict: false }), options);
       },
     });
-    const provide = Symbol('nestjs-grid:tracing');
+    const provide = ownToken('tracing');
     return { module: GridTracingModule, providers: [{ provide, inject: [ModuleRef], useFactory: start }] };
   }
 }

@@ -5,6 +5,7 @@ import { Subscription } from 'rxjs';
 import { GridError } from './errors/index.js';
 import type { GridManager, GridStats, HandlerStats, PeerState, PeerStatus } from './manager/index.js';
 import { getGridToken } from './nest/index.js';
+import { ownToken } from './nest/own-token.js';
 
 /** Options of `collectGridMetrics()` and `GridMetricsModule`. */
 export interface GridMetricsOptions {
@@ -51,7 +52,7 @@ export class GridMetricsModule {
         collectGridMetrics(modules.get(getGridToken(grid), { strict: false }), options);
       },
     });
-    const provide = Symbol('nestjs-grid:metrics');
+    const provide = ownToken('metrics');
     return { module: GridMetricsModule, providers: [{ provide, inject: [ModuleRef], useFactory: start }] };
   }
 }

@@ -6,6 +6,7 @@ import { GridClient } from './grid-client.js';
 import type { GridClientDefinition } from './grid-module-options.js';
 import { DEFAULT_GRID, getGridToken } from './grid-token.js';
 import type { Grid } from './grid.js';
+import { ownToken } from './own-token.js';
 
 const NAMES: Readonly<Record<keyof GridClientDefinition, true>> = { name: true, peer: true, grid: true };
 
@@ -51,7 +52,7 @@ function gridIn(modules: ModuleRef, name: string = DEFAULT_GRID, where: string):
 
 function checkOf(definitions: readonly GridClientDefinition[]): Provider {
   return {
-    provide: Symbol('nestjs-grid:clients'),
+    provide: ownToken('clients'),
     inject: definitions.map(({ name }) => name),
     useFactory: (...made: GridClient[]): OnModuleInit => ({
       async onModuleInit() {

@@ -7,6 +7,7 @@ import { GridLifecycle, lifecycleToken } from './grid-lifecycle.js';
 import type { GridModuleAsyncOptions, GridModuleOptions, GridOptionsFactory } from './grid-module-options.js';
 import { DEFAULT_GRID, getGridToken } from './grid-token.js';
 import { Grid } from './grid.js';
+import { ownToken } from './own-token.js';
 
 const ASYNC_NAMES: Readonly<Record<keyof GridModuleAsyncOptions, true>> = {
   name: true,
@@ -61,7 +62,7 @@ function core(
     module: GridCoreModule,
     global: isGlobal ?? true,
     imports: more.imports,
-    providers: [...(more.providers ?? []), grid, lifecycle],
+    providers: [...(more.providers ?? []), grid, lifecycle, { provide: ownToken('core'), useValue: name }],
     exports: [grid.provide],
   };
 }

@@ -1,6 +1,14 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { Controller, Inject, Injectable, Module, type INestApplication, type ModuleMetadata } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import {
+  Controller,
+  Inject,
+  Injectable,
+  Module,
+  type INestApplication,
+  type ModuleMetadata,
+  type NestApplicationOptions,
+} from '@nestjs/common';
+import { ModulesContainer, NestFactory } from '@nestjs/core';
 import {
   ClientsModule,
   EventPattern,
@@ -26,6 +34,8 @@ import {
   type GridOptionsFactory,
   type GridClientDefinition,
 } from 'nestjs-grid';
+import { GridTracingModule } from 'nestjs-grid/otel';
+import { GridMetricsModule } from 'nestjs-grid/prometheus';
 import { firstValueFrom } from 'rxjs';
 import { freeHosts, portOf } from '../ports.js';
 import { LogBook, SECRET } from './test-app.js';
@@ -43,10 +53,10 @@ afterEach(async () => {
   await Promise.all(apps.splice(0).map((app) => app.close()));
 });
 
-async function make(metadata: ModuleMetadata): Promise<INestApplication> {
+async function make(metadata: ModuleMetadata, options: NestApplicationOptions = {}): Promise<INestApplication> {
   class AppModule {}
   Module(metadata)(AppModule);
-  const app = await NestFactory.create(AppModule, { logger: new LogBook(), abortOnError: false });
+  const app = await NestFactory.create(AppModule, { logger: new LogBook(), abortOnError: false, ...options });
   apps.push(app);
   return app;
 }
@@ -377,6 +387,49 @@ describe('two grids in one process', () => {
     await connectGrid(app);
     await connectGrid(app, { grid: 'locks' });
     await expect(app.init()).rejects.toThrow(/two grids on one server have the route \/grid\/v1/);
+  });
+});
+
+describe('modules that Nest tells apart by their text: moduleIdGeneratorAlgorithm deep-hash', () => {
+  const deepHash = { moduleIdGeneratorAlgorithm: 'deep-hash' } as const;
+
+  @Injectable()
+  class First {
+    constructor(@InjectGridClient('STORE') readonly store: GridClient) {}
+  }
+
+  @Injectable()
+  class Second {
+    constructor(@InjectGridClient('STORE') readonly store: GridClient) {}
+  }
+
+  test('clients of one name in two modules: each has its own host', async () => {
+    const [a, b] = ['http://a:1', 'http://b:1'] as const;
+
+    @Module({ imports: [GridModule.forFeature([{ name: 'STORE', peer: a }])], providers: [First] })
+    class FirstModule {}
+
+    @Module({ imports: [GridModule.forFeature([{ name: 'STORE', peer: b }])], providers: [Second] })
+    class SecondModule {}
+
+    const grid = GridModule.forRoot({ ...optionsOf(a), hosts: [a, b] });
+    const app = await make({ imports: [grid, FirstModule, SecondModule] }, deepHash);
+    expect(app.get(First, { strict: false }).store.unwrap().origin).toBe(a);
+    expect(app.get(Second, { strict: false }).store.unwrap().origin).toBe(b);
+  });
+
+  test('grids of one name with other options: the start fails', async () => {
+    const twice = [GridModule.forRoot(optionsOf('http://a:1')), GridModule.forRoot(optionsOf('http://b:1'))];
+    await expect(make({ imports: twice }, deepHash)).rejects.toThrow(/2 grids named 'default'/);
+  });
+
+  test.each([
+    ['GridTracingModule', GridTracingModule],
+    ['GridMetricsModule', GridMetricsModule],
+  ])('%s for each of two grids', async (_, module) => {
+    const app = await make({ imports: [module.forRoot({ grid: 'a' }), module.forRoot({ grid: 'b' })] }, deepHash);
+    const modules = [...app.get(ModulesContainer).values()];
+    expect(modules.filter(({ metatype }) => metatype === module)).toHaveLength(2);
   });
 });
 
