@@ -58,11 +58,12 @@ function core(
     inject: [grid.provide, ApplicationConfig, ModulesContainer, HttpAdapterHost],
     useFactory: (...ports: ConstructorParameters<typeof GridLifecycle>) => new GridLifecycle(...ports),
   };
+  const own = { provide: ownToken('grid'), useValue: name ?? DEFAULT_GRID };
   return {
     module: GridCoreModule,
     global: isGlobal ?? true,
     imports: more.imports,
-    providers: [...(more.providers ?? []), grid, lifecycle, { provide: ownToken('core'), useValue: name }],
+    providers: [...(more.providers ?? []), grid, lifecycle, own],
     exports: [grid.provide],
   };
 }
