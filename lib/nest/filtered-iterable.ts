@@ -35,6 +35,8 @@ export class FilteredIterable implements MaybeStream {
 class FilteredIterator implements AsyncIterator<unknown> {
   /** What is iterated from the error on. */
   protected instead: Replacement | undefined = undefined;
+  /** Its consumer has gone: what begins from now on nobody would end. */
+  protected left = false;
 
   constructor(
     protected readonly iterator: AsyncIterator<unknown>,
@@ -54,13 +56,15 @@ class FilteredIterator implements AsyncIterator<unknown> {
   }
 
   private readonly replace = async (thrown: unknown): Step => {
-    this.instead = new Replacement(await this.handle(thrown));
+    const given = await this.handle(thrown);
+    this.instead = new Replacement(this.left ? undefined : given);
     return await this.instead.next();
   };
 }
 
 class StoppableIterator extends FilteredIterator {
   async return(): Step {
+    this.left = true;
     if (this.instead) return await this.instead.return();
     const returned = this.iterator.return!();
     this.readable?.destroy();
