@@ -12,7 +12,7 @@ import {
 import { GridError } from '../../lib/errors/index.js';
 import { silentObserver, type GridLogger } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
+import { muxPair, type MuxPair, type MuxPairOptions } from '../mux/mux-pair.js';
 
 export const CALLER = 'http://a:9000';
 export const HANDLER = 'http://b:9000';

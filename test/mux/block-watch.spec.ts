@@ -3,7 +3,7 @@ import { GridError } from '../../lib/errors/index.js';
 import type { CallerStream, CallHandler, HandlerStream } from '../../lib/mux/index.js';
 import { silentObserver, type BlockedStream } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
+import { muxPair, type MuxPair } from './mux-pair.js';
 import { bytes } from './solo-mux.js';
 
 const EVERY = 30_000;

@@ -8,9 +8,9 @@ import {
   type MuxObserver,
 } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import type { Extension } from '../../lib/wire/index.js';
 import { RequestModel, StreamModel, type Causes } from './call-model.js';
+import { muxPair, type MuxPair } from './mux-pair.js';
 import { bytes, text } from './solo-mux.js';
 
 export type Side = 'a' | 'b';

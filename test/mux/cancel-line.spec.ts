@@ -8,8 +8,8 @@ import type {
   OutgoingRequest,
 } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import { Op } from '../../lib/wire/index.js';
+import { muxPair, type MuxPair } from './mux-pair.js';
 import { bytes } from './solo-mux.js';
 import { init } from './streams.js';
 

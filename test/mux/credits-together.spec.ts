@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CREDIT_DELAY_MS } from '../../lib/mux/inbound.js';
 import type { CallerStream, HandlerStream } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { EXTENSIONS, Op } from '../../lib/wire/index.js';
+import { muxPair, type MuxPair, type MuxPairOptions } from './mux-pair.js';
 import { bytes } from './solo-mux.js';
 import { init, numbers, pump, readAll, stream } from './streams.js';
 

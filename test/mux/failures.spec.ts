@@ -4,11 +4,11 @@ import type { CallerStream, CallHandler, HandlerStream, IncomingRequest } from '
 import { MuxIds } from '../../lib/mux/mux-ids.js';
 import { silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
 import { collectGarbage } from '../garbage.js';
 import { seeded } from '../random.js';
 import { volume } from '../scale.js';
+import { muxPair, type MuxPairOptions } from './mux-pair.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 
 /** The failures that real use of this design found, as far as they can happen in a mux. */

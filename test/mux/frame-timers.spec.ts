@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { GridError } from '../../lib/errors/index.js';
 import type { CallerStream, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import { Op } from '../../lib/wire/index.js';
+import { muxPair, type MuxPair } from './mux-pair.js';
 import { init, stream } from './streams.js';
 
 describe('the timers of calls that a frame brings', () => {

@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { GridError, TEXT } from '../../lib/errors/index.js';
 import type { CallerStream, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair } from '../../lib/testing/mux-pair.js';
 import {
   encodeCapacity,
   encodeMuxConnectError,
@@ -12,6 +11,7 @@ import {
   type Message,
   type MuxId,
 } from '../../lib/wire/index.js';
+import { muxPair } from './mux-pair.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 import { stream } from './streams.js';
 

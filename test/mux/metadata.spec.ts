@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { GridError, GRID_CODES } from '../../lib/errors/index.js';
 import type { CallHandler, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { errorMetadata, failureOf, ownMetadata } from '../../lib/mux/error-metadata.js';
-import { muxPair } from '../../lib/testing/mux-pair.js';
 import {
   encodeMuxConnectError,
   METADATA_BYTES,
@@ -11,6 +10,7 @@ import {
   type Extension,
   type Metadata,
 } from '../../lib/wire/index.js';
+import { muxPair } from './mux-pair.js';
 import { bytes, SoloMux } from './solo-mux.js';
 
 const ALL: readonly Extension[] = ['meta', 'error', 'capacity', 'cancel', 'upgrade'];

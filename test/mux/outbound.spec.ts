@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Outbound, withInto, type PayloadEncoder } from '../../lib/mux/index.js';
-import { MemoryOutbox } from '../../lib/testing/memory-outbox.js';
+import { MemoryOutbox } from './memory-outbox.js';
 import { bytes } from './solo-mux.js';
 
 const LENT = bytes('lent');

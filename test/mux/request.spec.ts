@@ -3,8 +3,8 @@ import { GridError } from '../../lib/errors/index.js';
 import { PeerLoad, type IncomingRequest, type RequestListener } from '../../lib/mux/index.js';
 import { silentCalls, silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { decodeMuxConnectError, encodeMuxConnectError, Flag, Op } from '../../lib/wire/index.js';
+import { muxPair, type MuxPair, type MuxPairOptions } from './mux-pair.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 
 type Outcome = { payload: string | undefined } | { error: GridError };

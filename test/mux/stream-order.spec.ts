@@ -2,11 +2,11 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { GridError } from '../../lib/errors/index.js';
 import type { HandlerStream, Inbound } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { Op, type Message } from '../../lib/wire/index.js';
 import { seeded } from '../random.js';
 import { volume } from '../scale.js';
 import { turn } from '../turn.js';
+import { muxPair, type MuxPair, type MuxPairOptions } from './mux-pair.js';
 import { bytes, text } from './solo-mux.js';
 import { init, numbers, pump, readAll, stream, type Read } from './streams.js';
 

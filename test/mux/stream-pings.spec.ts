@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { GridError, TEXT } from '../../lib/errors/index.js';
 import type { CallerStream, HandlerStream } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import { Op } from '../../lib/wire/index.js';
+import { muxPair, type MuxPair } from './mux-pair.js';
 import { brief, bytes } from './solo-mux.js';
 import { init, readAll, stream } from './streams.js';
 

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { GridError } from '../../lib/errors/index.js';
 import type { CallerStream, HandlerStream } from '../../lib/mux/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair, type MuxPairOptions } from '../../lib/testing/mux-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
+import { muxPair, type MuxPair, type MuxPairOptions } from './mux-pair.js';
 import { brief, bytes, text } from './solo-mux.js';
 import { init, numbers, pump, readAll, stream } from './streams.js';
 

@@ -3,8 +3,8 @@ import { GridError } from '../../lib/errors/index.js';
 import type { CallerStream, HandlerStream, IncomingRequest } from '../../lib/mux/index.js';
 import { silentCalls, silentObserver } from '../../lib/observe/index.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
-import { muxPair, type MuxPair } from '../../lib/testing/mux-pair.js';
 import { Flag, Op } from '../../lib/wire/index.js';
+import { muxPair, type MuxPair } from './mux-pair.js';
 import { brief, bytes, SoloMux, text } from './solo-mux.js';
 
 class Answer {

@@ -1,5 +1,5 @@
-import type { Message } from '../wire/index.js';
-import { encodeApart, intoOf, type Outbox, type PayloadEncoder } from '../mux/index.js';
+import { encodeApart, intoOf, type Outbox, type PayloadEncoder } from '../../lib/mux/index.js';
+import type { Message } from '../../lib/wire/index.js';
 
 /** A payload that takes more is in memory of its own. */
 const LENT_BYTES = 1024;

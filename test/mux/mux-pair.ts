@@ -1,8 +1,15 @@
-import { GridError, TEXT } from '../errors/index.js';
-import { Mux, type CallHandler, type HandlerDirectory, type MuxIntervals, type MuxLimits } from '../mux/index.js';
-import { silentObserver, type MuxObserver } from '../observe/index.js';
-import { systemClock, type Clock } from '../time/index.js';
-import { EXTENSIONS, Flag, type Dialect, type Extension } from '../wire/index.js';
+import { GridError, TEXT } from '../../lib/errors/index.js';
+import { DEFAULTS } from '../../lib/manager/index.js';
+import {
+  Mux,
+  type CallHandler,
+  type HandlerDirectory,
+  type MuxIntervals,
+  type MuxLimits,
+} from '../../lib/mux/index.js';
+import { silentObserver, type MuxObserver } from '../../lib/observe/index.js';
+import { systemClock, type Clock } from '../../lib/time/index.js';
+import { EXTENSIONS, Flag, type Dialect, type Extension } from '../../lib/wire/index.js';
 import { MemoryOutbox } from './memory-outbox.js';
 
 /** Handlers by ID, or by `ID:hex subroute id`. */
@@ -36,26 +43,6 @@ export interface MuxPair {
   settle(): Promise<void>;
 }
 
-const LIMITS: MuxLimits = {
-  messageBytes: 16 * 2 ** 20,
-  queuedBytes: 32 * 2 ** 20,
-  openStreams: 10_000,
-  runningRequests: 20_000,
-  heldBytes: 256 * 2 ** 20,
-  unreadBytes: 64 * 2 ** 20,
-  unreadMessages: 1024,
-  cancelsPerSecond: 10_000,
-  metadataBytes: 8192,
-  errorTextBytes: 4096,
-};
-
-const INTERVALS: MuxIntervals = {
-  requestTimeoutMs: 60_000,
-  streamPingMs: 15_000,
-  streamSilenceMs: 60_000,
-  blockedStreamMs: 30_000,
-};
-
 /** Two muxes joined in memory: the whole call layer without a byte of framing. */
 export function muxPair(options: MuxPairOptions = {}): MuxPair {
   const clock = options.clock ?? systemClock;
@@ -77,8 +64,8 @@ export function muxPair(options: MuxPairOptions = {}): MuxPair {
       clock,
       handlers: directory(handlers),
       observer: observer ?? silentObserver,
-      limits: { ...LIMITS, ...options.limits },
-      intervals: { ...INTERVALS, ...options.intervals },
+      limits: { ...DEFAULTS.limits, ...options.limits },
+      intervals: { ...DEFAULTS.intervals, ...options.intervals },
       dialect,
       abort: (error, closeCode) => {
         aborted ??= { error, closeCode };
