@@ -27,8 +27,7 @@ export class CleanupLog {
     const faults = partsOf(thrown).filter((fault) => !isEnd(fault) && !isAbort(fault));
     if (faults.length === 0) return;
     this.budget ??= new LineBudget(this.ports.clock);
-    const line = this.budget.spend(what);
-    if (line !== undefined) logFailure(this.ports.logger, line, faults.length === 1 ? faults[0] : thrown);
+    this.budget.spend(what, (line) => logFailure(this.ports.logger, line, faults.length === 1 ? faults[0] : thrown));
   }
 }
 

@@ -54,11 +54,9 @@ export class Acceptor {
   constructor(private readonly ports: AcceptorPorts) {
     const { limits, logger, clock } = ports.settings;
     const { pendingHandshakes: most } = limits;
+    const full = `more than pendingHandshakes (${most}) handshakes are pending: some are refused`;
     const budget = new LineBudget(clock);
-    this.places = new HandshakePlaces(most, () => {
-      const line = budget.spend(`more than pendingHandshakes (${most}) handshakes are pending: some are refused`);
-      if (line !== undefined) logger.warn(line);
-    });
+    this.places = new HandshakePlaces(most, () => budget.spend(full, (line) => logger.warn(line)));
   }
 
   /** A place among the pending handshakes, or undefined where all are taken. */

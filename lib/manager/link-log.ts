@@ -119,8 +119,8 @@ export class LinkLog {
   blocked({ direction, handler, forMs, unreadHere, unreadThere }: BlockedStream): void {
     const which = `stream ${handler} ${direction === 'outgoing' ? 'to' : 'from'} ${this.peer}`;
     const unread = `${unreadHere} messages wait unread here, ${unreadThere} at the peer`;
-    const line = this.streamBudget.spend(`${which} is blocked both ways for ${forMs} ms: ${unread}`);
-    if (line !== undefined) this.logger.warn(line);
+    const text = `${which} is blocked both ways for ${forMs} ms: ${unread}`;
+    this.streamBudget.spend(text, (line) => this.logger.warn(line));
   }
 
   /**
@@ -147,8 +147,7 @@ export class LinkLog {
   }
 
   private write(level: 'log' | 'warn', text: string): void {
-    const line = this.budget.spend(text);
-    if (line !== undefined) this.logger[level](line);
+    this.budget.spend(text, (line) => this.logger[level](line));
   }
 }
 

@@ -85,11 +85,9 @@ export class OwnListener {
       throw new GridError('FAILED_PRECONDITION', whyNot(host, port, error as NodeJS.ErrnoException), { cause: error });
     }
     const most = SOCKETS_PER_HANDSHAKE * pendingHandshakes;
+    const full = `more than ${most} connections have not asked for anything: the oldest are closed`;
     const budget = new LineBudget(clock);
-    const unasked = new UnaskedSockets(most, () => {
-      const line = budget.spend(`more than ${most} connections have not asked for anything: the oldest are closed`);
-      if (line !== undefined) logger.warn(line);
-    });
+    const unasked = new UnaskedSockets(most, () => budget.spend(full, (line) => logger.warn(line)));
     return new OwnListener(server, listen.tls, byName, inquiry, unasked);
   }
 

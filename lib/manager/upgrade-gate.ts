@@ -56,11 +56,9 @@ export class UpgradeGate {
   constructor(private readonly ports: UpgradeGatePorts) {
     const { limits, logger, clock } = ports.settings;
     const { pendingHandshakes: most } = limits;
+    const full = `more than pendingHandshakes (${most}) tokens are looked at: some are refused`;
     const budget = new LineBudget(clock);
-    this.places = new HandshakePlaces(most, () => {
-      const line = budget.spend(`more than pendingHandshakes (${most}) tokens are looked at: some are refused`);
-      if (line !== undefined) logger.warn(line);
-    });
+    this.places = new HandshakePlaces(most, () => budget.spend(full, (line) => logger.warn(line)));
     this.server = new WebSocketServer({
       ...WS_OPTIONS,
       noServer: true,

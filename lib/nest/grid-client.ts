@@ -161,8 +161,8 @@ export class GridClient extends ClientProxy<Record<PeerState, () => void>> {
     const budget = LOST.get(key) ?? new LineBudget(systemClock);
     LOST.set(key, budget);
     // it may be the text of the peer
-    const line = budget.spend(`event ${shown(to)} to ${this.options.peer}: ${inOneLine(String(error))}`);
-    if (line !== undefined) this.logger.error(line);
+    const text = `event ${shown(to)} to ${this.options.peer}: ${inOneLine(String(error))}`;
+    budget.spend(text, (line) => this.logger.error(line));
   }
 
   private packed(to: unknown, data: unknown): { packet: ReadPacket; options: CallOptions | undefined } {

@@ -17,16 +17,16 @@ export class LineBudget {
     this.hour = new Window(clock, HOUR_MS);
   }
 
-  /** The line as it is to be written; undefined: not at all. */
-  spend(line: string): string | undefined {
+  /** Writes the line, unless those of the hour are spent. */
+  spend(line: string, write: (line: string) => void): void {
     let leftOut = 0;
     if (this.hour.turned()) {
       leftOut = Math.max(0, this.lines - LINES_PER_HOUR);
       this.lines = 0;
     }
     this.lines++;
-    if (leftOut > 0) return `${line} (${leftOut} lines before this one were left out)`;
-    if (this.lines < LINES_PER_HOUR) return line;
-    return this.lines === LINES_PER_HOUR ? `${line} (no more lines of this sort for up to an hour)` : undefined;
+    if (leftOut > 0) write(`${line} (${leftOut} lines before this one were left out)`);
+    else if (this.lines < LINES_PER_HOUR) write(line);
+    else if (this.lines === LINES_PER_HOUR) write(`${line} (no more lines of this sort for up to an hour)`);
   }
 }
