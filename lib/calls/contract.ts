@@ -94,15 +94,11 @@ export type ContractHandler<C extends Contract> =
         ) => AsyncIterable<Out> | Observable<Out> | Readable | Out | Promise<Out>
       : never;
 
-interface RequestFacts {
-  readonly id: number;
-  readonly name: string;
-  readonly codec?: Codec | undefined;
-}
+type RequestFacts = Pick<ContractBase, 'id' | 'name' | 'codec'>;
 
-type StreamFacts<In> = RequestFacts & {
-  readonly outCapacity?: number | undefined;
-} & ([In] extends [never] ? { readonly inCapacity?: 0 } : { readonly inCapacity: number });
+type StreamFacts<In> = RequestFacts &
+  Pick<StreamContract, 'outCapacity'> &
+  ([In] extends [never] ? { readonly inCapacity?: 0 } : { readonly inCapacity: number });
 
 /** What a payload of that type looks like in an argument list: it may be left out only if it may be `undefined`. */
 export type PayloadArgs<Req, Options = CallOptions> = [Req] extends [never]

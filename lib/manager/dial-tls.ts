@@ -49,11 +49,11 @@ export class DialTlsSource {
   }
 
   async #ask(): Promise<ConnectionOptions> {
-    if (this.#given === undefined) return { minVersion: OLDEST_TLS };
-    const asked = typeof this.#given === 'function';
-    const options: ConnectionOptions =
-      typeof this.#given === 'function' ? await this.inquiry.ask('tls', this.#given) : this.#given;
-    const secureContext = secureContextOf(asked ? 'the result of tls()' : 'tls', options);
+    const given = this.#given;
+    if (given === undefined) return { minVersion: OLDEST_TLS };
+    const isFunction = typeof given === 'function';
+    const options: ConnectionOptions = isFunction ? await this.inquiry.ask('tls', given) : given;
+    const secureContext = secureContextOf(isFunction ? 'the result of tls()' : 'tls', options);
     const { key: _key, cert: _cert, pfx: _pfx, passphrase: _passphrase, ...others } = options;
     if (others.rejectUnauthorized === false && !this.#warned) {
       this.#warned = true;

@@ -3,7 +3,7 @@ import type { Clock } from '../time/index.js';
 import { Attempt } from './attempt.js';
 
 /** How long a function that stands in an option may take: it may fetch from elsewhere, but not hold up a grid. */
-export const ANSWER_MS = 30_000;
+const ANSWER_MS = 30_000;
 
 /** Asks functions that stand in options, for as long as the grid is not closed. */
 export class Inquiry {
