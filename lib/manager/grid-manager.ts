@@ -206,8 +206,8 @@ export class GridManager {
 
   /**
    * Begins: dials the hosts that this one dials, and lets the others in. Once is enough. The promise waits for
-   * `waitForPeers`; it rejects with DEADLINE_EXCEEDED when they are not there in time, the grid runs on then, and with
-   * FAILED_PRECONDITION once `close()` was called.
+   * `waitForPeers`; it rejects with DEADLINE_EXCEEDED when they are not there in time, the grid runs on then, with
+   * UNAVAILABLE (reason `closed`) when `close()` ends that wait, and with FAILED_PRECONDITION once it was called.
    */
   start(): Promise<void> {
     // behind the end it fails anew: that it went well once is of no use to who starts a grid again
@@ -237,7 +237,8 @@ export class GridManager {
 
   /**
    * Serves the grid's route on a server of its own, at the address of `local` or of the option `listen`. Rejects with
-   * FAILED_PRECONDITION when it cannot listen there, and once `close()` was called.
+   * FAILED_PRECONDITION when it cannot listen there, and once `close()` was called; where `listen.tls` is a function
+   * with what that throws, INVALID_ARGUMENT for what it gives, DEADLINE_EXCEEDED when it gives nothing within 30 s.
    */
   async listen(): Promise<void> {
     this.life.verifyOpen();

@@ -11,6 +11,6 @@ export type PeerState = 'connecting' | 'connected' | 'disconnected' | 'closed';
 export interface WaitOptions {
   /** Ends the wait with CANCELLED. */
   readonly signal?: AbortSignal;
-  /** Ends the wait with DEADLINE_EXCEEDED. Default: none. */
+  /** Milliseconds, by which the wait ends with DEADLINE_EXCEEDED. Default: none. */
   readonly timeoutMs?: number;
 }
