@@ -6,6 +6,7 @@ import { subrouteId, subrouteKey } from '../wire/index.js';
 import type { Answer, PatternPorts } from './answer.js';
 import { EventAnswer } from './event-answer.js';
 import { MOST_CAPACITY, type HandlerKind, type HandlerSpec } from './handler-spec.js';
+import { addHook } from './intercept.js';
 import type { HandlerInterceptor } from './intercept-handler.js';
 import { MessageAnswer } from './message-answer.js';
 import { shownOption } from './option-names.js';
@@ -76,11 +77,7 @@ export class HandlerTable {
       const text = `interceptHandlers: the interceptor is ${shownOption(interceptor)}; it must be a function`;
       throw new GridError('INVALID_ARGUMENT', text);
     }
-    this.interceptors.push(interceptor);
-    return () => {
-      const index = this.interceptors.indexOf(interceptor);
-      if (index >= 0) this.interceptors.splice(index, 1);
-    };
+    return addHook(this.interceptors, interceptor);
   }
 
   /** What a mux to one peer looks handlers up in. `peer` gives the peer's origin; it is asked when a call comes. */

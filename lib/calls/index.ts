@@ -37,6 +37,7 @@ export { type HandlerFunction, type HandlerKind, type HandlerSpec } from './hand
 export { heardReadable, STREAM, type MaybeStream } from './heard-readable.js';
 export type { HandlerEnd, HandlerInterceptor, IncomingCall } from './intercept-handler.js';
 export {
+  addHook,
   verifyInterceptor,
   type AnyCallInterceptor,
   type CallInterceptor,

@@ -48,6 +48,16 @@ export function verifyInterceptor(interceptor: unknown): void {
   throw new GridError('INVALID_ARGUMENT', text);
 }
 
+/** Adds a hook as the last one; the returned function takes it away, once: the same may have been added twice. */
+export function addHook<Hook>(hooks: Hook[], hook: Hook): () => void {
+  let stands = true;
+  hooks.push(hook);
+  return () => {
+    if (stands) hooks.splice(hooks.indexOf(hook), 1);
+    stands = false;
+  };
+}
+
 /** What the three kinds of result are. */
 interface ResultOf {
   request: Promise<unknown>;

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { Subject, type Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import {
+  addHook,
   HandlerTable,
   shownOption,
   verifyInterceptor,
@@ -165,11 +166,7 @@ export class GridManager {
   /** A hook around all outgoing calls; the returned function takes it away. The first one added is the outermost. */
   intercept(interceptor: CallInterceptor): () => void {
     verifyInterceptor(interceptor);
-    this.interceptors.push(interceptor);
-    return () => {
-      const index = this.interceptors.indexOf(interceptor);
-      if (index >= 0) this.interceptors.splice(index, 1);
-    };
+    return addHook(this.interceptors, interceptor);
   }
 
   /**

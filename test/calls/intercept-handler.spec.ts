@@ -182,6 +182,16 @@ describe('interceptors of handlers', () => {
     remove();
     await expect(line.caller.request(60)).resolves.toBeNull();
   });
+
+  it('stand as often as they were added, also if one is removed twice', async () => {
+    line.handle(60, () => store.getStore() ?? null);
+    const hook = named('a');
+    const remove = line.table.intercept(hook);
+    line.table.intercept(hook);
+    remove();
+    remove();
+    await expect(line.caller.request(60)).resolves.toBe('a');
+  });
 });
 
 describe('a call that waited for its turn', () => {
