@@ -47,8 +47,8 @@ const KNOWN: Readonly<Record<keyof GridOptions, true>> = {
   clock: true,
 };
 
-function refuse(text: string, cause?: unknown): GridError {
-  return new GridError('INVALID_ARGUMENT', text, { cause });
+function refuse(text: string): GridError {
+  return new GridError('INVALID_ARGUMENT', text);
 }
 
 function wrong(option: string, value: unknown, allowed: string): GridError {

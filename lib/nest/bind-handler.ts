@@ -9,12 +9,7 @@ import {
 } from '../calls/index.js';
 import { GridError } from '../errors/index.js';
 import { gridTransport } from './grid-transport.js';
-import { extrasOf, OPTION_NAMES, type StreamHandlerOptions } from './handler-facts.js';
-
-interface BindOptions extends StreamHandlerOptions {
-  readonly subroute?: string | readonly string[];
-  readonly grid?: string;
-}
+import { extrasOf, OPTION_NAMES, type Binding, type StreamHandlerOptions } from './handler-facts.js';
 
 const CAPACITIES = ['inCapacity', 'outCapacity', 'outBuffer'] as const satisfies (keyof StreamHandlerOptions)[];
 const OF_STREAMS: readonly string[] = CAPACITIES;
@@ -31,7 +26,7 @@ const NAMES: Readonly<Record<'request' | 'stream', readonly string[]>> = {
 export function bindHandler(
   kind: 'request' | 'stream',
   to: RequestContract | StreamContract | number,
-  options: BindOptions,
+  options: StreamHandlerOptions & Binding,
 ): MethodDecorator {
   return (target, key, descriptor) => {
     const where = `${target.constructor.name}.${String(key)}`;

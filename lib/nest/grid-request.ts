@@ -1,15 +1,10 @@
 import type { Observable } from 'rxjs';
 import type { AnswerOf, RequestContract, TakenOf } from '../calls/index.js';
 import { bindHandler } from './bind-handler.js';
-import type { HandlerOptions } from './handler-facts.js';
+import type { Binding, HandlerOptions } from './handler-facts.js';
 
 /** Options of `@GridRequest()`. */
-export interface GridRequestOptions extends HandlerOptions {
-  /** Told apart from other handlers of the same ID; parts of an array are joined with `/`. */
-  readonly subroute?: string | readonly string[];
-  /** Name of the grid. Default: the one without a name. */
-  readonly grid?: string;
-}
+export interface GridRequestOptions extends HandlerOptions, Binding {}
 
 /** What a method may return for an answer of that type. */
 export type RequestResult<Res> = Res | Promise<Res> | Observable<Res>;

@@ -1,15 +1,10 @@
 import type { Observable, Subscribable } from 'rxjs';
 import type { AnswerOf, StreamContract, TakenInputOf, TakenOf } from '../calls/index.js';
 import { bindHandler } from './bind-handler.js';
-import type { StreamHandlerOptions } from './handler-facts.js';
+import type { Binding, StreamHandlerOptions } from './handler-facts.js';
 
 /** Options of `@GridStream()`. */
-export interface GridStreamOptions extends StreamHandlerOptions {
-  /** Told apart from other handlers of the same ID; parts of an array are joined with `/`. */
-  readonly subroute?: string | readonly string[];
-  /** Name of the grid. Default: the one without a name. */
-  readonly grid?: string;
-}
+export interface GridStreamOptions extends StreamHandlerOptions, Binding {}
 
 /** What a method may return for messages of that type. One value is one message and the end. */
 export type StreamResult<Out> = Many<Out> | Promise<Many<Out>>;

@@ -23,6 +23,14 @@ export interface StreamHandlerOptions extends HandlerOptions {
   readonly outBuffer?: number;
 }
 
+/** What a Grid decorator is told beside them: which calls are the handler's. */
+export interface Binding {
+  /** Told apart from other handlers of the same ID; parts of an array are joined with `/`. */
+  readonly subroute?: string | readonly string[];
+  /** Name of the grid. Default: the one without a name. */
+  readonly grid?: string;
+}
+
 /** What the Grid decorators leave in a method's extras. */
 interface Marks {
   readonly contract?: Contract;

@@ -82,7 +82,7 @@ describe('docs/OPTIONS.md is what the code does', () => {
     const decorated = [
       ...membersOf('lib/nest/handler-facts.ts', 'HandlerOptions'),
       ...membersOf('lib/nest/handler-facts.ts', 'StreamHandlerOptions'),
-      ...membersOf('lib/nest/grid-stream.ts', 'GridStreamOptions'),
+      ...membersOf('lib/nest/handler-facts.ts', 'Binding'),
     ];
     const members = [...decorated, ...membersOf('lib/calls/handler-spec.ts', 'HandlerSpec')];
     for (const name of rows.keys()) expect(members).toContain(name);
