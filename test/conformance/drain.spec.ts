@@ -16,8 +16,7 @@ let host: string;
 async function set(ext: string[] | undefined): Promise<RawPeer> {
   stage = await Stage.set();
   host = stage.dialers[0]!;
-  const peer = await stage.peer({ ext });
-  await stage.node.reaches(host, 'connected');
+  const peer = await stage.linked({ ext });
   return peer;
 }
 
@@ -109,8 +108,7 @@ test('a peer that drains gets no new calls and keeps the old ones; its own are s
   expect(peer.inbox.filter((message) => message.op === op.Request)).toEqual([]);
   peer.socket.close(1001);
   await stage.node.reaches(host, 'disconnected');
-  const next = await stage.peer({ ext: DRAIN });
-  await stage.node.reaches(host, 'connected');
+  const next = await stage.linked({ ext: DRAIN });
   const anew = stage.node.call(host, 80);
   (await RawHandler.called(next, { op: op.Request, flags: CRC | EOF })).respond('anew');
   expect(await anew).toMatchObject({ payload: Buffer.from('anew') });

@@ -1,9 +1,8 @@
 // Wire spec §11: capacity, cancel and Max, both ways.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { CRC, EOF, ERR, merged, encode, op } from './raw-codec.js';
+import { capacities, CRC, EOF, ERR, merged, encode, op } from './raw-codec.js';
 import { body, map, uint } from './raw-msgpack.js';
 import { RawHandler } from './raw-handler.js';
-import type { DialOptions, RawPeer } from './raw-peer.js';
 import { RawStream } from './raw-stream.js';
 import { Stage } from './stage.js';
 
@@ -16,19 +15,6 @@ beforeAll(async () => {
 }, 70_000);
 afterEach(() => stage.clear());
 afterAll(() => stage.strike());
-
-/** A connection with these extensions that the node calls over. */
-async function connected(options: Partial<DialOptions>): Promise<RawPeer> {
-  const peer = await stage.peer(options);
-  await stage.node.reaches(host, 'connected');
-  return peer;
-}
-
-const capacities = (input: number, output: number): Buffer =>
-  map([
-    ['in', uint(input)],
-    ['out', uint(output)],
-  ]);
 
 describe('capacity, the node as the handler side', () => {
   test.each([
@@ -54,7 +40,7 @@ describe('capacity, the node as the handler side', () => {
 
 describe('capacity, the node as the caller', () => {
   test('input waits for the AckMux, then for credits', async () => {
-    const peer = await connected({ ext: ['capacity'] });
+    const peer = await stage.linked({ ext: ['capacity'] });
     const done = stage.node.stream(host, 80, { inputs: ['a', 'b', 'c', 'd'] });
     const call = await RawHandler.called(peer, { op: op.ConnectMux, handler: 80, flags: CRC });
     await peer.settle();
@@ -75,7 +61,7 @@ describe('capacity, the node as the caller', () => {
   });
 
   test('in 0 with input left open: the end of input, and the call goes on', async () => {
-    const peer = await connected({ ext: ['capacity'] });
+    const peer = await stage.linked({ ext: ['capacity'] });
     const done = stage.node.stream(host, 80, { inputs: ['a'] });
     const call = await RawHandler.called(peer, { op: op.ConnectMux });
     call.ack(capacities(0, 1));
@@ -87,7 +73,7 @@ describe('capacity, the node as the caller', () => {
   });
 
   test('output beyond what AckMux said ends the call with "response blocked"', async () => {
-    const peer = await connected({ ext: ['capacity'] });
+    const peer = await stage.linked({ ext: ['capacity'] });
     const done = stage.node.stream(host, 80);
     const { muxId } = await RawHandler.called(peer, { op: op.ConnectMux });
     const items = [1, 2, 3, 4, 5].map((seq) => encode({ op: op.MuxServerMsg, muxId, seq, payload: `${seq}` }));
@@ -99,7 +85,7 @@ describe('capacity, the node as the caller', () => {
   });
 
   test('unknown keys in AckMux are skipped', async () => {
-    const peer = await connected({ ext: ['capacity'] });
+    const peer = await stage.linked({ ext: ['capacity'] });
     const done = stage.node.stream(host, 80);
     const call = await RawHandler.called(peer, { op: op.ConnectMux });
     call.ack(
@@ -119,7 +105,7 @@ describe('capacity, the node as the caller', () => {
     ['with out 0', capacities(1, 0)],
     ['with bytes left over', Buffer.concat([capacities(1, 1), Buffer.from([0])])],
   ])('an AckMux whose payload is %s ends the connection', async (_, payload) => {
-    const peer = await connected({ ext: ['capacity'] });
+    const peer = await stage.linked({ ext: ['capacity'] });
     const done = stage.node.stream(host, 80);
     (await RawHandler.called(peer, { op: op.ConnectMux })).ack(payload);
     expect((await peer.closed).code).toBe(1002);
@@ -127,7 +113,7 @@ describe('capacity, the node as the caller', () => {
   });
 
   test('without it input goes by what is known of the handler', async () => {
-    const peer = await connected({});
+    const peer = await stage.linked();
     const known = stage.node.stream(host, 64, { inputs: ['a', 'b', 'c', 'd', 'e'] });
     const call = await RawHandler.called(peer, { op: op.ConnectMux, flags: CRC });
     call.ack();
@@ -149,7 +135,7 @@ describe('capacity, the node as the caller', () => {
   });
 
   test('without it output beyond what is known of the handler ends the call', async () => {
-    const peer = await connected({});
+    const peer = await stage.linked();
     const done = stage.node.stream(host, 63);
     const { muxId } = await RawHandler.called(peer, { op: op.ConnectMux });
     const items = [1, 2, 3, 4, 5].map((seq) => encode({ op: op.MuxServerMsg, muxId, seq, payload: `${seq}` }));
@@ -178,7 +164,7 @@ describe('cancel', () => {
   });
 
   test('is sent for a request of the node that is cancelled, or runs out of time', async () => {
-    const peer = await connected({ ext: ['cancel'] });
+    const peer = await stage.linked({ ext: ['cancel'] });
     for (const [options, code] of [
       [{ cancelAfterMs: 50 }, 'CANCELLED'],
       [{ deadlineMs: 50 }, 'DEADLINE_EXCEEDED'],
@@ -217,7 +203,7 @@ describe('Max', () => {
   });
 
   test('a request of the node fails locally; nothing is sent', async () => {
-    const peer = await connected({ ext: [], max: MAX });
+    const peer = await stage.linked({ ext: [], max: MAX });
     expect(await stage.node.call(host, 80, { payload: big })).toMatchObject({ code: 'OUT_OF_RANGE', remote: false });
     expect((await stage.node.stream(host, 80, { payload: big })).error).toMatchObject({
       code: 'OUT_OF_RANGE',
@@ -228,7 +214,7 @@ describe('Max', () => {
   });
 
   test('input of the node that would pass it ends the call', async () => {
-    const peer = await connected({ ext: ['capacity'], max: MAX });
+    const peer = await stage.linked({ ext: ['capacity'], max: MAX });
     const done = stage.node.stream(host, 80, { inputs: ['small', big] });
     const call = await RawHandler.called(peer, { op: op.ConnectMux });
     call.ack(capacities(4, 1));

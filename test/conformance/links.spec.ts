@@ -34,8 +34,7 @@ describe('a second connection of a host', () => {
   });
 
   test('ends the calls of the first as disconnected, both ways', async () => {
-    const old = await stage.peer();
-    await stage.node.reaches(host, 'connected');
+    const old = await stage.linked();
     await RawStream.opened(old, 67);
     await RawStream.opened(old, 69, '', { input: true });
     const failed = stage.node.call(host, 80);
@@ -110,14 +109,12 @@ test('a clean close does the same, and is answered', async () => {
 });
 
 test('P30 a call that waits ends, and the next connection serves', async () => {
-  const peer = await stage.peer();
-  await stage.node.reaches(host, 'connected');
+  const peer = await stage.linked();
   const failed = stage.node.call(host, 80);
   await RawHandler.called(peer, { op: op.Request });
   peer.socket.terminate();
   expect(await failed).toMatchObject({ code: 'UNAVAILABLE' });
-  const now = await stage.peer();
-  await stage.node.reaches(host, 'connected');
+  const now = await stage.linked();
   const answered = stage.node.call(host, 80);
   (await RawHandler.called(now, { op: op.Request })).respond('back');
   expect(await answered).toEqual({ payload: Buffer.from('back') });

@@ -99,8 +99,7 @@ async function unanswered(): Scenes['unanswered'] {
 
 async function pinged(): Scenes['pinged'] {
   const host = stage.dialers[2]!;
-  const peer = await stage.peer({ host });
-  await stage.node.reaches(host, 'connected');
+  const peer = await stage.linked({ host });
   const done = stage.node.stream(host, 81);
   const call = await RawHandler.called(peer, { op: op.ConnectMux });
   const begin = clock();

@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { CRC, EOF, ERR, METADATA, muxConnectError, op, SUBROUTE, subrouteId, type RawMessage } from './raw-codec.js';
 import { body, map, Reader, readMap, str, uint } from './raw-msgpack.js';
 import { RawHandler } from './raw-handler.js';
-import type { RawPeer } from './raw-peer.js';
 import { RawStream } from './raw-stream.js';
 import { Stage } from './stage.js';
 
@@ -19,13 +18,6 @@ beforeAll(async () => {
 }, 70_000);
 afterEach(() => stage.clear());
 afterAll(() => stage.strike());
-
-/** A connection with these extensions that the node calls over. */
-async function connected(ext: string[]): Promise<RawPeer> {
-  const peer = await stage.peer({ ext });
-  await stage.node.reaches(host, 'connected');
-  return peer;
-}
 
 const one = (key: string, value: string): Buffer => map([[key, str(value)]]);
 
@@ -134,7 +126,7 @@ describe('meta, the node as the handler side', () => {
 
 describe('meta, the node as the caller', () => {
   test('sends what the caller gave', async () => {
-    const peer = await connected(META);
+    const peer = await stage.linked({ ext: META });
     const answered = stage.node.call(host, 80, { metadata: { tenant: 'ü', '': 'empty key' } });
     const call = await RawHandler.called(peer, { op: op.Request });
     expect(call.opening.flags).toBe(CRC | EOF | METADATA);
@@ -149,7 +141,7 @@ describe('meta, the node as the caller', () => {
   });
 
   test('8,192 bytes go, one more fails before anything is sent', async () => {
-    const peer = await connected(META);
+    const peer = await stage.linked({ ext: META });
     const answered = stage.node.call(host, 80, { metadata: { k: 'v'.repeat(8192 - 6) } });
     const call = await RawHandler.called(peer, { op: op.Request });
     expect(call.opening.metadata).toEqual(sized(8192));
@@ -167,7 +159,7 @@ describe('meta, the node as the caller', () => {
     ['a Response', op.Response],
     ['the end of a stream', op.MuxServerMsg],
   ])('takes it with %s; past 8,192 bytes the call has failed', async (_, code) => {
-    const peer = await connected(META);
+    const peer = await stage.linked({ ext: META });
     for (const [metadata, error] of [
       [sized(8192), undefined],
       [sized(8193), 'RESOURCE_EXHAUSTED'],
@@ -184,7 +176,7 @@ describe('meta, the node as the caller', () => {
   });
 
   test('on a message before the end it is an unknown flag', async () => {
-    const peer = await connected(META);
+    const peer = await stage.linked({ ext: META });
     const done = stage.node.stream(host, 80);
     const call = await RawHandler.called(peer, { op: op.ConnectMux });
     call.ack();
@@ -255,7 +247,7 @@ describe('error, the node as the caller', () => {
     ['the code of the text where the code is no string', 'context canceled', '{"code":1}', 'CANCELLED'],
     ['the code of the text where there is no object', 'handler blocked', '["NOT_FOUND"]', 'FAILED_PRECONDITION'],
   ])('an error Response has %s; its message is the payload', async (_, text, json, code) => {
-    const peer = await connected(ERROR);
+    const peer = await stage.linked({ ext: ERROR });
     const failed = stage.node.call(host, 80);
     const { muxId } = await peer.next({ op: op.Request });
     peer.send({ op: op.Response, muxId, payload: text, ...said(json) });
@@ -263,7 +255,7 @@ describe('error, the node as the caller', () => {
   });
 
   test('a refusal and the end of a stream have one too', async () => {
-    const peer = await connected(ERROR);
+    const peer = await stage.linked({ ext: ERROR });
     const refused = stage.node.call(host, 80);
     const { muxId } = await peer.next({ op: op.Request });
     const payload = muxConnectError('full');

@@ -214,6 +214,14 @@ export function connectResponse(facts: {
 
 export const muxConnectError = (text: string): Buffer => map([['Error', str(text)]]);
 
+/** The body of wire spec §11, `capacity`: messages that may be unacknowledged, each way. */
+export function capacities(input: number, output: number): Buffer {
+  return map([
+    ['in', uint(input)],
+    ['out', uint(output)],
+  ]);
+}
+
 export function pongBody(facts: { notFound?: boolean; error?: string; time?: number }): Buffer {
   return map([
     ['nf', bool(facts.notFound ?? false)],

@@ -41,6 +41,13 @@ export class Stage {
     return peer;
   }
 
+  /** A connected peer that the node calls over, too. */
+  async linked(options: Partial<DialOptions> = {}): Promise<RawPeer> {
+    const peer = await this.peer(options);
+    await this.node.reaches(options.host ?? this.dialers[0]!, 'connected');
+    return peer;
+  }
+
   /** Dials, accepted or not. */
   async dial(options: Partial<DialOptions> = {}): Promise<RawPeer> {
     return this.#keep(await RawPeer.dial(this.local, { host: this.dialers[0]!, ...options }));

@@ -16,8 +16,7 @@ beforeAll(async () => {
   host = stage.dialers[0]!;
 }, 70_000);
 beforeEach(async () => {
-  peer = await stage.peer();
-  await stage.node.reaches(host, 'connected');
+  peer = await stage.linked();
 });
 afterEach(() => stage.clear());
 afterAll(() => stage.strike());

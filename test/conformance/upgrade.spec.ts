@@ -1,9 +1,9 @@
 // Wire spec §11: upgrade, both ways.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { CRC, EOF, ERR, MANY, op } from './raw-codec.js';
-import { body, map, uint } from './raw-msgpack.js';
+import { capacities, CRC, EOF, ERR, MANY, op } from './raw-codec.js';
+import { body } from './raw-msgpack.js';
 import { RawHandler } from './raw-handler.js';
-import type { DialOptions, RawPeer } from './raw-peer.js';
+import type { RawPeer } from './raw-peer.js';
 import { runs, Stage } from './stage.js';
 
 const UPGRADE = ['capacity', 'cancel', 'upgrade'];
@@ -17,18 +17,6 @@ beforeAll(async () => {
 afterEach(() => stage.clear());
 afterAll(() => stage.strike());
 
-/** A connection with these extensions that the node calls over. */
-async function connected(options: Partial<DialOptions>): Promise<RawPeer> {
-  const peer = await stage.peer(options);
-  await stage.node.reaches(host, 'connected');
-  return peer;
-}
-
-const capacities = (input: number, output: number): Buffer =>
-  map([
-    ['in', uint(input)],
-    ['out', uint(output)],
-  ]);
 const many = (handler: number, payload: string): Parameters<RawPeer['ask']> => [
   handler,
   payload,
@@ -126,7 +114,7 @@ describe('upgrade, the node as the caller', () => {
   async function sent(
     options: Parameters<Stage['node']['stream']>[2] = {},
   ): Promise<[RawPeer, RawHandler, ReturnType<Stage['node']['stream']>]> {
-    const peer = await connected({ ext: UPGRADE });
+    const peer = await stage.linked({ ext: UPGRADE });
     const done = stage.node.stream(host, 80, { ...options, many: true });
     const call = await RawHandler.called(peer, { op: op.Request, handler: 80, flags: CRC | EOF | MANY });
     return [peer, call, done];

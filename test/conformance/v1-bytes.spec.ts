@@ -149,8 +149,7 @@ describe('the node as the handler side', () => {
 
 describe('the node as the caller', () => {
   test('a request that is answered, one that is cancelled, one that runs out of time', async () => {
-    const peer = await stage.peer();
-    await stage.node.reaches(host, 'connected');
+    const peer = await stage.linked();
     const from = peer.frames.length;
     const expected: MessageParts[] = [];
     for (const [options, deadlineMs] of [
@@ -171,8 +170,7 @@ describe('the node as the caller', () => {
   });
 
   test('send() is a plain Request', async () => {
-    const peer = await stage.peer();
-    await stage.node.reaches(host, 'connected');
+    const peer = await stage.linked();
     const from = peer.frames.length;
     const done = stage.node.stream(host, 80, { payload: 'p', many: true });
     const call = await RawHandler.called(peer, { op: op.Request });
@@ -184,8 +182,7 @@ describe('the node as the caller', () => {
   });
 
   test('a stream of both directions, and one that is left', async () => {
-    const peer = await stage.peer();
-    await stage.node.reaches(host, 'connected');
+    const peer = await stage.linked();
     const from = peer.frames.length;
     const done = stage.node.stream(host, 65, { inputs: ['a'] });
     const both = await RawHandler.called(peer, { op: op.ConnectMux });
@@ -227,8 +224,7 @@ test('what v1 does not know ends the connection: the flags of the extensions are
 });
 
 test('op 16 is nothing to a node without drain: it goes on calling', async () => {
-  const peer = await stage.peer({ ext: ['cancel'] });
-  await stage.node.reaches(host, 'connected');
+  const peer = await stage.linked({ ext: ['cancel'] });
   peer.send({ op: op.Disconnect, payload: 'going' });
   await peer.settle();
   const called = stage.node.call(host, 80);
