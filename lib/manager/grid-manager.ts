@@ -163,7 +163,10 @@ export class GridManager {
     return this.handlers.add(handlerSpec(to, options, run, this.options.codec));
   }
 
-  /** A hook around all outgoing calls; the returned function takes it away. The first one added is the outermost. */
+  /**
+   * A hook around all outgoing calls; the returned function takes it away. The first one added is the outermost.
+   * @throws GridError INVALID_ARGUMENT for what would never be called.
+   */
   intercept(interceptor: CallInterceptor): () => void {
     verifyInterceptor(interceptor);
     return addHook(this.interceptors, interceptor);
@@ -172,6 +175,7 @@ export class GridManager {
   /**
    * A hook around all handlers, those of events and of calls to this host itself included; the returned function takes
    * it away. The first one added is the outermost.
+   * @throws GridError INVALID_ARGUMENT for what is no function.
    */
   interceptHandlers(interceptor: HandlerInterceptor): () => void {
     return this.handlers.intercept(interceptor);

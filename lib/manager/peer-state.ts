@@ -9,7 +9,7 @@ export type PeerState = 'connecting' | 'connected' | 'disconnected' | 'closed';
 
 /** How long `waitForConnect` waits. */
 export interface WaitOptions {
-  /** Ends the wait with CANCELLED. */
+  /** Ends the wait with CANCELLED, a signal of `AbortSignal.timeout()` with DEADLINE_EXCEEDED. */
   readonly signal?: AbortSignal;
   /** Milliseconds, by which the wait ends with DEADLINE_EXCEEDED. Default: none. */
   readonly timeoutMs?: number;
