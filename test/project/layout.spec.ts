@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, posix } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import ts from 'typescript';
-import { codeOf, loadsOf, manifest, readText, ROOT, sourcesOf, type SourceFile } from './sources.js';
+import { codeOf, importsOf, loadsOf, manifest, readText, ROOT, sourcesOf, type SourceFile } from './sources.js';
 
 /** Everything that may stand at the top of the project; what git ignores is not counted. */
 const TOP_LEVEL = [
@@ -69,6 +69,19 @@ describe('the layout of the project', () => {
     const nameless = /^(utils?|helpers?|common|types?|misc|shared|constants?|interfaces?)(\.|$)/;
     const wrong = sourcesOf('lib').filter(({ path }) => path.split('/').some((part) => nameless.test(part)));
     expect(wrong.map((file) => file.path)).toEqual([]);
+  });
+
+  test('every file of lib is reached from an entry point of the package: what nobody can load does not ship', () => {
+    const built = JSON.stringify(manifest().exports).matchAll(/dist\/([\w/]+)\.js"/g);
+    const left = new Map(sourcesOf('lib').map((file) => [file.path, file]));
+    const reached = [...built].map(([, entry]) => `lib/${entry}.ts`);
+    for (const path of reached) {
+      const file = left.get(path);
+      if (!left.delete(path)) continue;
+      const near = importsOf(file!).filter((name) => name.startsWith('.'));
+      reached.push(...near.map((name) => posix.join(posix.dirname(path), name.replace(/js$/, 'ts'))));
+    }
+    expect([...left.keys()]).toEqual([]);
   });
 
   test('lib loads nothing from inside Nest that its lowest release does not have', () => {
