@@ -70,7 +70,7 @@ export class Connection implements FrameListener {
   private heardDrainAt = 0;
   /** We have said so. */
   private drains = false;
-  /** A ping that follows our Disconnect is not answered yet. */
+  /** A ping that follows our Disconnect, or what we sent last, is not answered yet. */
   private drainUnheard = false;
   private readonly queue: WriteQueue;
   private readonly own: OwnMessages;
@@ -161,12 +161,21 @@ export class Connection implements FrameListener {
     this.drains = true;
     this.own.drain(reason);
     // calls that the peer sent before it heard of the drain are refused by the time of the pong: nothing is lost unsaid
+    this.confirm();
+  }
+
+  /** Asks the peer whether all that was sent has come: `drainPending` until it answers. */
+  confirm(): void {
+    if (this.state.name !== 'open') return;
     this.drainUnheard = true;
     this.probe(() => (this.drainUnheard = false));
     this.queue.flush();
   }
 
-  /** True while the peer may still send calls because it has not heard of our drain. */
+  /**
+   * True while the peer may still send calls because it has not heard of our drain, or has not said that it has what it
+   * was asked for by `confirm`.
+   */
   get drainPending(): boolean {
     return this.drainUnheard;
   }

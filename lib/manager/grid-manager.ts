@@ -329,7 +329,8 @@ export class GridManager {
     if (ran) {
       this.told.next({ type: 'draining', peer: undefined, reason });
       const { clock, drainTimeoutMs } = this.options;
-      if (!(await drained(() => this.busy(), clock, drainTimeoutMs))) this.tellAborted(drainTimeoutMs);
+      const confirm = (): void => this.roster.confirm();
+      if (!(await drained(() => this.busy(), confirm, clock, drainTimeoutMs))) this.tellAborted(drainTimeoutMs);
     }
     this.life.end();
     this.roster.close();

@@ -98,6 +98,11 @@ export class Roster {
     for (const link of this.links.values()) link.retire(reason);
   }
 
+  /** Asks the others whether they have all that was sent: `busy` until they answer. */
+  confirm(): void {
+    for (const { connection } of this.links.values()) connection?.confirm();
+  }
+
   close(): void {
     for (const link of this.links.values()) link.close();
     this.own.close();

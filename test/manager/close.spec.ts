@@ -11,6 +11,8 @@ import { localDials } from '../../lib/manager/who-dials.js';
 import { ManualClock } from '../../lib/testing/manual-clock.js';
 import { socketPair } from '../../lib/testing/socket-pair.js';
 import { systemClock, type Clock, type Timer } from '../../lib/time/index.js';
+import { decodePong, encodePong, Flag, Op, type Message } from '../../lib/wire/index.js';
+import { frameOf, message, messagesOf } from '../connection/raw-peer.js';
 import { turn } from '../turn.js';
 import { until } from '../until.js';
 import { allConnected, Neighbourhood, SECRET, type House } from './neighbourhood.js';
@@ -135,7 +137,7 @@ describe('closing', () => {
   it('waits for what runs as long as drainTimeoutMs, and no longer', async () => {
     const clock = new ManualClock();
     let over = false;
-    const waiting = drained(() => true, clock, 150).then(() => (over = true));
+    const waiting = drained(() => true, () => {}, clock, 150).then(() => (over = true));
     for (let ms = 1; ms < 150; ms++) {
       clock.advance(1);
       await turn();
@@ -242,6 +244,41 @@ describe('closing', () => {
       `not all ended within drainTimeoutMs (100), the rest is aborted; hosts that do not answer: 1 (${first.origin})`,
     ]);
     await closed;
+  });
+
+  it('does not go before the peer has the last answer: on a slow link the system holds seconds of it', async () => {
+    hood = await Neighbourhood.build(2);
+    const [a, b] = hood.houses as [House, House];
+    const [first, second] = localDials(a.origin, b.origin) ? [a, b] : [b, a];
+    const grid = second.grid({ drainTimeoutMs: 30_000 });
+    const told = new EventEmitter();
+    grid.handle(60, {}, async () => {
+      told.emit('runs');
+      await once(told, 'end');
+    });
+    void grid.start();
+    const token = await secretAuth([SECRET], hood.origins, systemClock).sign({ from: first.origin, to: second.origin });
+    const peer = await RawDialer.open(second.origin, token);
+    const heard: Message[] = [];
+    await peer.connect(first.origin, token, { ext: ['drain'] });
+    peer.ws.on('message', (frame: Buffer) => heard.push(...messagesOf(new Uint8Array(frame))));
+    const closed = peer.closed();
+    const ops = (): Op[] => heard.map(({ op }) => op);
+    const send = (op: Op, fields: Partial<Message>): void => peer.ws.send(frameOf(message(op, fields)));
+    const answer = (): void => send(Op.Pong, { payload: encodePong(decodePong(heard.at(-1)!.payload)) });
+    const runs = once(told, 'runs');
+    send(Op.Request, { muxId: 7, handler: 60, flags: Flag.Eof, deadlineMs: 60_000 });
+    await runs;
+    const closing = grid.close();
+    await until(() => heard.length === 2, 'it tells that it leaves');
+    answer();
+    told.emit('end');
+    await until(() => heard.length === 4, 'it asks whether the answer has come');
+    expect(ops()).toEqual([Op.Disconnect, Op.Ping, Op.Response, Op.Ping]);
+    answer();
+    await closing;
+    expect(await closed).toEqual([1001, 'this host closes']);
+    expect(second.log.matching(/not all ended/)).toEqual([]);
   });
 
   it('waits for an event whose handler still runs', async () => {
