@@ -25,8 +25,8 @@ export interface StallWatchPorts {
  * Finds out that writing makes no progress (wire spec §8, B04). Looks are counted, not milliseconds: a process that
  * slept sees one look pass, however long it was. It is progress that the system took something. 16 MiB in one frame
  * get 16 times the time: a socket may tell of whole frames only, and from a slow link the system takes nothing for
- * seconds, then a megabyte or two. For that a peer gets as much that is heard meanwhile, by the credits and answers to
- * what it read, or by anything else: one that only sends is waited for no longer. There is a timer only while something
+ * seconds, then a megabyte or two. A peer from which anything comes meanwhile has as much: its credits and answers tell
+ * that it reads. No more than that, for one that asks and never reads sends too. There is a timer only while something
  * is being written.
  */
 export class StallWatch {
