@@ -164,9 +164,12 @@ export class Connection implements FrameListener {
     this.confirm();
   }
 
-  /** Asks the peer whether all that was sent has come: `drainPending` until it answers. */
+  /**
+   * Asks the peer whether all that was sent has come: `drainPending` until it answers. Only one that understands a
+   * drain: who speaks no more than v1 is not waited for.
+   */
   confirm(): void {
-    if (this.state.name !== 'open') return;
+    if (this.state.name !== 'open' || !this.dialect.extensions.has('drain')) return;
     this.drainUnheard = true;
     this.probe(() => (this.drainUnheard = false));
     this.queue.flush();

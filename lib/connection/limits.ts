@@ -16,6 +16,6 @@ export interface ConnectionLimits extends MuxLimits {
 export interface ConnectionIntervals extends MuxIntervals {
   /** Each side pings this often: 10 s. The connection ends when the last pong is older than two of them. */
   readonly pingMs: number;
-  /** Writing may make no progress for this long: 4 s, for each MiB where more is in flight; see `StallWatch`. */
+  /** Writing may make no progress for this long: 4 s, for each MiB where more is in flight. */
   readonly writeTimeoutMs: number;
 }

@@ -96,7 +96,7 @@ export class WriteQueue implements Outbox {
       clock,
       timeoutMs: intervals.writeTimeoutMs,
       inFlight: () => this.inFlightBytes,
-      traffic: () => ports.socket.traffic?.(),
+      taken: () => ports.socket.traffic?.().taken,
       onStall: () => {
         const text = `no write finished for ${intervals.writeTimeoutMs} ms with ${this.inFlightBytes} bytes in flight`;
         this.fail(new GridError('UNAVAILABLE', text, { reason: 'disconnected' }), CloseCode.Abnormal);

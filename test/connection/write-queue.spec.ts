@@ -755,38 +755,6 @@ describe('the write queue', () => {
     expect(fatal.length).toBe(1);
   });
 
-  it('B04 a peer that is heard has 16 times as long: a slow link takes large parts', async () => {
-    let read = 0;
-    socket.traffic = () => ({ read, taken: 100, waiting: 1 });
-    queue.send(data(1, 100_000));
-    for (let second = 0; second < 63; second++) {
-      // a credit every other second
-      read += (second % 2) * 10;
-      clock.advance(1_000);
-      await turn();
-    }
-    expect(fatal).toEqual([]);
-    clock.advance(1_000);
-    await turn();
-    expect(fatal.length).toBe(1);
-  });
-
-  it('B04 one that was heard and falls silent has no more time than any', async () => {
-    let read = 0;
-    socket.traffic = () => ({ read, taken: 100, waiting: 1 });
-    queue.send(data(1, 100_000));
-    for (let second = 0; second < 10; second++) {
-      read += 10;
-      clock.advance(1_000);
-    }
-    clock.advance(3_000);
-    await turn();
-    expect(fatal).toEqual([]);
-    clock.advance(1_000);
-    await turn();
-    expect(fatal.length).toBe(1);
-  });
-
   it('B04 a large message has the more time: 4 s for each MiB in flight', async () => {
     queue.send(data(1, 3 * 1024 * 1024));
     clock.advance(12_000);

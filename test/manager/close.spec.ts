@@ -281,6 +281,23 @@ describe('closing', () => {
     expect(second.log.matching(/not all ended/)).toEqual([]);
   });
 
+  it('does not ask a peer that speaks no more than v1: it may answer no ping', async () => {
+    hood = await Neighbourhood.build(2);
+    const [a, b] = hood.houses as [House, House];
+    const [first, second] = localDials(a.origin, b.origin) ? [a, b] : [b, a];
+    const grid = second.grid({ drainTimeoutMs: 600_000 });
+    void grid.start();
+    const token = await secretAuth([SECRET], hood.origins, systemClock).sign({ from: first.origin, to: second.origin });
+    const peer = await RawDialer.open(second.origin, token);
+    await peer.connect(first.origin, token);
+    const heard: Buffer[] = [];
+    peer.ws.on('message', (frame: Buffer) => heard.push(frame));
+    const closed = peer.closed();
+    await grid.close();
+    expect(await closed).toEqual([1001, 'this host closes']);
+    expect(heard).toEqual([]);
+  });
+
   it('waits for an event whose handler still runs', async () => {
     const told = new EventEmitter();
     const [a, b] = await pair({}, (grid) => {
