@@ -55,7 +55,7 @@ export class WriteQueue implements Outbox {
   private readonly urgent: Lane;
   /** Answers in frames of their own. No position is theirs: nobody takes an answer back. */
   private readonly large: Lane;
-  /** Bytes that still go ahead of the next large answer: as many as the last one had. */
+  /** Bytes that still go ahead of the next large answer: as many as the last large frame had. */
   private ahead = 0;
   /** Set from the first message of a turn until the turn is over. */
   private turn: NodeJS.Immediate | undefined = undefined;
@@ -285,8 +285,8 @@ export class WriteQueue implements Outbox {
     }
     const bytes = frame.seal();
     this.inFlightBytes += bytes.length;
-    if (lane === this.large) this.ahead = bytes.length;
-    else if (lane === this.bulk && !this.large.empty) this.ahead -= bytes.length;
+    if (lane === this.bulk && !this.large.empty) this.ahead -= bytes.length;
+    else if (lane === this.large || OutgoingFrame.alone(bytes.length)) this.ahead = bytes.length;
     this.stallWatch.begin();
     this.ports.observer.frameSent(bytes.length);
     const done = (error?: Error): void => this.handleWritten(frame, lane, bytes.length, error);
